@@ -1,0 +1,253 @@
+"""The one settings file: everything comes from environment variables, secrets also from NAME_FILE.
+
+A process that misses a setting says which ones, all at once, and does not start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()  # NAME_FILE is read when it is there, so secrets can be mounted as files
+
+PROCESS: str = env.str("PORTAL_PROCESS", default="web")
+DATABASE_VARIABLES: Final = {
+    "web": "DATABASE_URL",
+    "worker": "WORKER_DATABASE_URL",
+    "owner": "OWNER_DATABASE_URL",
+    "audit": "AUDIT_DATABASE_URL",
+}
+REQUIRED: Final = ("SITE_URL", "SECRET_KEY", DATABASE_VARIABLES.get(PROCESS, "DATABASE_URL"), "REDIS_URL", "EMAIL_URL", "MAIL_FROM")
+
+
+def _missing() -> list[str]:
+    return [name for name in REQUIRED if not (os.environ.get(name) or os.environ.get(f"{name}_FILE"))]
+
+
+if PROCESS not in DATABASE_VARIABLES:
+    raise ImproperlyConfigured(f"PORTAL_PROCESS is {PROCESS!r}; it is one of {', '.join(DATABASE_VARIABLES)}.")
+if missing := _missing():
+    raise ImproperlyConfigured(
+        f"Latchkey cannot start: set {', '.join(missing)} (or the same names with _FILE). See docs/settings.md."
+    )
+
+DEBUG = False
+DEMO_MODE: bool = env.bool("DEMO_MODE", default=False)
+SITE_URL: str = env.str("SITE_URL").rstrip("/")
+SECRET_KEY: str = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "localhost"])
+USE_TLS: bool = SITE_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "portal.kernel",
+    "accounts",
+    "engagements",
+    "awsaccess",
+    "portal.apps.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "portal.middleware.PrivateResponseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.middleware.ScopeMiddleware",
+    "portal.middleware.PortalErrorMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.pages.context.portal",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url(DATABASE_VARIABLES[PROCESS]),
+        "ENGINE": "portal.kernel.database",
+        "ATOMIC_REQUESTS": False,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        # A server-side cursor keeps reading in the scope it was opened in: kernel only.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=10000"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL: str = env.str("REDIS_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "lk"}}
+
+# Celery (SECURITY §9.4 gives the reason of each line).
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+    "retry_on_timeout": False,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "work"
+
+# Leases: how long a claimed row belongs to its worker. Longer than the hard time limit above.
+OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
+DUE_LEASE_SECONDS: int = env.int("DUE_LEASE_SECONDS", default=150)
+
+# People
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapters.InvitationOnlyAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_EMAIL_VERIFICATION = "none"  # a code or an invitation has proved the address
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = USE_TLS
+SESSION_COOKIE_NAME = "__Host-sessionid" if USE_TLS else "sessionid"
+CSRF_COOKIE_SECURE = USE_TLS
+CSRF_COOKIE_NAME = "__Host-csrftoken" if USE_TLS else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+# Headers (UX §9, SECURITY W1)
+SECURE_SSL_REDIRECT = USE_TLS and env.bool("SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if USE_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_TLS
+SECURE_HSTS_PRELOAD = USE_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXY_COUNT", default=0) else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# Mail
+EMAIL_CONFIG = env.email_url("EMAIL_URL")
+EMAIL_BACKEND: str = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_HOST: str = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT: int = EMAIL_CONFIG.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER: str = EMAIL_CONFIG.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD: str = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS: bool = bool(EMAIL_CONFIG.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL: bool = bool(EMAIL_CONFIG.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
+MAIL_FROM: str = env.str("MAIL_FROM")
+DEFAULT_FROM_EMAIL = MAIL_FROM
+
+# AWS. Credentials come from boto3's own chain (instance or task role), never from here or the database.
+# The three addresses are set only when a simulated AWS stands in for the real one.
+AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
+FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
+CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
+
+# Files of the demo desk: the mailbox folder and the file that says who is who. Empty outside the demo.
+DEMO_MAIL_DIR: str = env.str("DEMO_MAIL_DIR", default="")
+DEMO_WORLD_FILE: str = env.str("DEMO_WORLD_FILE", default="")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # Their DEBUG lines hold credentials and sign-in tokens (SECURITY C1).
+        name: {"level": logging.WARNING}
+        for name in ("botocore", "boto3", "urllib3", "s3transfer")
+    },
+}
