@@ -1,0 +1,17 @@
+"""The ground every app stands on."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class KernelConfig(AppConfig):
+    """Tenancy, audit, outbox, due work, errors, clock. Knows no other app."""
+
+    name = "portal.kernel"
+    label = "kernel"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        import portal.kernel.checks  # noqa: F401  # registers itself
+
