@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 
-OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "showmigrations", "makemigrations"})
+OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "showmigrations"})
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ A process that misses a setting says which ones, all at once, and does not start
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -28,7 +27,14 @@ DATABASE_VARIABLES: Final = {
     "owner": "OWNER_DATABASE_URL",
     "audit": "AUDIT_DATABASE_URL",
 }
-REQUIRED: Final = ("SITE_URL", "SECRET_KEY", DATABASE_VARIABLES.get(PROCESS, "DATABASE_URL"), "REDIS_URL", "EMAIL_URL", "MAIL_FROM")
+REQUIRED: Final = (
+    "SITE_URL",
+    "SECRET_KEY",
+    DATABASE_VARIABLES.get(PROCESS, "DATABASE_URL"),
+    "REDIS_URL",
+    "EMAIL_URL",
+    "MAIL_FROM",
+)
 
 
 def _missing() -> list[str]:
@@ -36,7 +42,9 @@ def _missing() -> list[str]:
 
 
 if PROCESS not in DATABASE_VARIABLES:
-    raise ImproperlyConfigured(f"PORTAL_PROCESS is {PROCESS!r}; it is one of {', '.join(DATABASE_VARIABLES)}.")
+    raise ImproperlyConfigured(
+        f"PORTAL_PROCESS is {PROCESS!r}; it is one of {', '.join(DATABASE_VARIABLES)}."
+    )
 if missing := _missing():
     raise ImproperlyConfigured(
         f"Latchkey cannot start: set {', '.join(missing)} (or the same names with _FILE). See docs/settings.md."
@@ -52,34 +60,22 @@ USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "portal.kernel",
-    "accounts",
-    "engagements",
-    "awsaccess",
-    "portal.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "portal.middleware.PrivateResponseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-    "portal.middleware.ScopeMiddleware",
-    "portal.middleware.PortalErrorMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -93,7 +89,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.pages.context.portal",
             ],
         },
     }
@@ -114,7 +109,13 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "lk"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "lk",
+    }
+}
 
 # Celery (SECURITY §9.4 gives the reason of each line).
 CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
@@ -138,30 +139,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "work"
 
-# Leases: how long a claimed row belongs to its worker. Longer than the hard time limit above.
-OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
-DUE_LEASE_SECONDS: int = env.int("DUE_LEASE_SECONDS", default=150)
-
-# People
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "accounts.adapters.InvitationOnlyAdapter"
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*"]
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60
-ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
-ACCOUNT_EMAIL_VERIFICATION = "none"  # a code or an invitation has proved the address
-ACCOUNT_EMAIL_NOTIFICATIONS = False
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_SESSION_REMEMBER = False
-ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
-MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 12 * 60 * 60
@@ -172,7 +150,6 @@ SESSION_COOKIE_NAME = "__Host-sessionid" if USE_TLS else "sessionid"
 CSRF_COOKIE_SECURE = USE_TLS
 CSRF_COOKIE_NAME = "__Host-csrftoken" if USE_TLS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 # Headers (UX §9, SECURITY W1)
@@ -181,7 +158,9 @@ SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if USE_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_TLS
 SECURE_HSTS_PRELOAD = USE_TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXY_COUNT", default=0) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXY_COUNT", default=0) else None
+)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -219,10 +198,6 @@ AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
 FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
 CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
 
-# Files of the demo desk: the mailbox folder and the file that says who is who. Empty outside the demo.
-DEMO_MAIL_DIR: str = env.str("DEMO_MAIL_DIR", default="")
-DEMO_WORLD_FILE: str = env.str("DEMO_WORLD_FILE", default="")
-
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -233,7 +208,6 @@ STORAGES = {
 
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
@@ -247,7 +221,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Their DEBUG lines hold credentials and sign-in tokens (SECURITY C1).
-        name: {"level": logging.WARNING}
+        name: {"level": "WARNING"}
         for name in ("botocore", "boto3", "urllib3", "s3transfer")
     },
 }

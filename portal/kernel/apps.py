@@ -14,4 +14,3 @@ class KernelConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         import portal.kernel.checks  # noqa: F401  # registers itself
-

@@ -19,9 +19,9 @@ def now() -> dt.datetime:
         return moment
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        row = cursor.fetchone()
-    moment = row[0]
-    return moment.astimezone(dt.UTC)
+        (found,) = cursor.fetchone()
+    told: dt.datetime = found
+    return told.astimezone(dt.UTC)
 
 
 @contextmanager

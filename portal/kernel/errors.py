@@ -15,7 +15,9 @@ class PortalError(Exception):
     user_message = "Nothing was changed."
     next_label = "Go back"
 
-    def __init__(self, user_message: str = "", *, title: str = "", next_url: str = "", next_label: str = "") -> None:
+    def __init__(
+        self, user_message: str = "", *, title: str = "", next_url: str = "", next_label: str = ""
+    ) -> None:
         self.user_message = user_message or self.user_message
         self.title = title or self.title
         self.next_url = next_url

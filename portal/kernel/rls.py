@@ -53,7 +53,10 @@ alter default privileges in schema public grant select on tables to {AUDIT};
 
 def ground() -> RunSQL:
     """Functions and grants that every later table leans on. Once, in the kernel's first migration."""
-    return RunSQL(DEFAULT_GRANTS + FUNCTIONS, "drop function app_uuid; drop function refuse_change; drop function refuse_frozen;")
+    return RunSQL(
+        DEFAULT_GRANTS + FUNCTIONS,
+        "drop function app_uuid; drop function refuse_change; drop function refuse_frozen;",
+    )
 
 
 def tenant_table(table: str, *, using: str, worker_also: str = "") -> RunSQL:

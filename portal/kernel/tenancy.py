@@ -87,7 +87,9 @@ def practice_scope(practice_id: UUID, *, user_id: UUID | None = None, read_only:
     return Scope(side=Side.PRACTICE, practice_id=practice_id, user_id=user_id, read_only=read_only)
 
 
-def client_scope(practice_id: UUID, client_id: UUID, *, user_id: UUID | None = None, read_only: bool = False) -> Scope:
+def client_scope(
+    practice_id: UUID, client_id: UUID, *, user_id: UUID | None = None, read_only: bool = False
+) -> Scope:
     """One client of one practice."""
     return Scope(
         side=Side.CLIENT, practice_id=practice_id, client_id=client_id, user_id=user_id, read_only=read_only

@@ -24,7 +24,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.execute_wrappers.append(self._tell_first)
 
     def _tell_first(
-        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]  # noqa: FBT001  # Django calls it so
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,  # noqa: FBT001  # positional: Django calls it so
+        context: dict[str, Any],  # Django calls it so
     ) -> Any:
         scope = tenancy.current()
         if scope != self._told:
@@ -46,12 +51,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self._told = None
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]  # private to Django, unknown to its stubs
 
     def _savepoint_rollback(self, sid: str) -> None:
-        self._told = None
-        super()._savepoint_rollback(sid)
+        # In an aborted transaction a telling before this statement would fail, and the way back with it.
+        self._told = tenancy.current()
+        try:
+            super()._savepoint_rollback(sid)  # type: ignore[misc]  # as above
+        finally:
+            self._told = None
 
     def _close(self) -> None:
         self._told = None
-        super()._close()
+        super()._close()  # type: ignore[misc]  # as above

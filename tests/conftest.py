@@ -1,0 +1,73 @@
+"""Databases for tests: always the web role, never the owner or a superuser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.plugins.servers import TEMPLATE
+
+SqlAs = Callable[[str], "psycopg.Connection[tuple[Any, ...]]"]
+
+
+def _clone(name: str) -> None:
+    target, template = sql.Identifier(name), sql.Identifier(TEMPLATE)
+    with psycopg.connect(os.environ["LATCHKEY_TEST_ADMIN_URL"], autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(target))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner").format(target, template))
+
+
+@pytest.fixture(scope="session")
+def database_name() -> str:
+    """This worker's own database."""
+    return f"portal_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    database_name: str, django_db_blocker: Any
+) -> Iterator[None]:  # Any: pytest-django's private type
+    """A clone of the migrated template, used as portal_web: never as its owner, never as a superuser."""
+    from django.db import connection
+
+    _clone(database_name)
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = database_name
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+
+
+@pytest.fixture
+def real_db(django_db_setup: None, django_db_blocker: Any, database_name: str) -> Iterator[None]:
+    """Commits for real, for races and several connections; afterwards the database is cloned anew."""
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+    _clone(database_name)
+
+
+@pytest.fixture
+def sql_as(django_db_setup: None, database_name: str) -> Iterator[SqlAs]:
+    """Plain SQL as a role of the product (`portal_web`, ...) or as `superuser`, in this worker's database."""
+    opened: list[psycopg.Connection[tuple[Any, ...]]] = []
+
+    def connect(role: str) -> psycopg.Connection[tuple[Any, ...]]:
+        admin = urlsplit(os.environ["LATCHKEY_TEST_ADMIN_URL"])
+        login = admin.netloc if role == "superuser" else f"{role}:test@{admin.hostname}:{admin.port}"
+        address = admin._replace(netloc=login, path=f"/{database_name}").geturl()
+        opened.append(psycopg.connect(address, autocommit=True))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()
