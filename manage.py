@@ -6,13 +6,18 @@ from __future__ import annotations
 import os
 import sys
 
-OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "showmigrations"})
+COMMAND_ROLES = {
+    "migrate": "owner",
+    "showmigrations": "owner",
+    "sqlmigrate": "owner",
+    "audit_verify": "audit",
+}
 
 
 def main() -> None:
     """Run one management command."""
-    if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
-        os.environ.setdefault("PORTAL_PROCESS", "owner")
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    os.environ.setdefault("PORTAL_PROCESS", COMMAND_ROLES.get(command, "web"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line
 

@@ -139,6 +139,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "work"
 
+# How long a claimed row belongs to its worker: longer than the hard time limit above.
+OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,3 +72,21 @@ def sql_as(django_db_setup: None, database_name: str) -> Iterator[SqlAs]:
     yield connect
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture
+def as_worker(real_db: None) -> Callable[[], AbstractContextManager[None]]:
+    """A block in which Django is logged in as portal_worker instead of portal_web."""
+    from django.db import connection
+
+    @contextmanager
+    def worker() -> Iterator[None]:
+        connection.close()
+        connection.settings_dict["USER"] = "portal_worker"
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict["USER"] = "portal_web"
+
+    return worker

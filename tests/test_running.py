@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
 
 import psycopg
 import pytest
@@ -160,17 +167,18 @@ def test_locks_name_no_host_and_no_path() -> None:
 def test_the_served_application_answers() -> None:
     from portal.wsgi import application
 
+    request: dict[str, Any] = {"wsgi.input": io.BytesIO()}
+    setup_testing_defaults(request)
+    request |= {"PATH_INFO": "/healthz", "HTTP_HOST": "testserver"}
     answered: list[str] = []
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/healthz",
-        "SERVER_NAME": "testserver",
-        "SERVER_PORT": "80",
-        "wsgi.input": None,
-        "wsgi.url_scheme": "http",
-    }
-    body = application(environ, lambda status, _headers, _info=None: answered.append(status))
-    assert (answered, b"".join(body)) == (["200 OK"], b"ok\n")
+
+    def start(
+        status: str, headers: list[tuple[str, str]], exc_info: object = None
+    ) -> Callable[[bytes], object]:
+        answered.append(status)
+        return io.BytesIO().write
+
+    assert (b"".join(application(request, start)), answered) == (b"ok\n", ["200 OK"])
 
 
 @pytest.mark.parametrize(
@@ -199,15 +207,15 @@ def test_every_refusal_says_what_happened_and_one_next_step(error: type[errors.P
 @pytest.mark.parametrize("way", ["setuid", "userns", "plain"])
 def test_each_way_of_running_is_found_out(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0 if way != "plain" else 1000)
-    monkeypatch.setattr(postgres.shutil, "which", lambda _name: None if way == "setuid" else "/bin/true")
-    monkeypatch.setattr(postgres.subprocess, "run", lambda *_a, **_k: subprocess.CompletedProcess([], 0))
+    monkeypatch.setattr(shutil, "which", lambda _name: None if way == "setuid" else "/bin/true")
+    monkeypatch.setattr(subprocess, "run", lambda *_a, **_k: subprocess.CompletedProcess([], 0))
     assert postgres._way() == way
 
 
 def test_without_any_binaries_the_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PG_BIN", raising=False)
-    monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(postgres.Path, "glob", lambda *_a: iter(()))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(Path, "glob", lambda *_a: iter(()))
     with pytest.raises(postgres.PostgresError, match="make test"):
         postgres._binaries()
 
@@ -221,6 +229,6 @@ def test_no_user_to_run_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_name: str) -> None:
         raise KeyError
 
-    monkeypatch.setattr(postgres.pwd, "getpwnam", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
     with pytest.raises(postgres.PostgresError, match="postgres or nobody"):
         postgres._unprivileged_user()

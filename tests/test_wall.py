@@ -324,7 +324,8 @@ def test_the_platforms_own_rows_have_a_practice_of_their_own() -> None:
 
 
 def test_manage_check_refuses_an_open_table(real_db: None, sql_as: SqlAs) -> None:
-    from django.core.management import SystemCheckError, call_command
+    from django.core.management import call_command
+    from django.core.management.base import SystemCheckError
 
     call_command("check", databases=["default"])
     sql_as("portal_owner").execute("create table leak (practice_id uuid)")

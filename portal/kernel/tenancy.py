@@ -35,6 +35,10 @@ class ScopeError(RuntimeError):
     """Raised when code would change or widen the scope where that is never right. A bug, not a refusal."""
 
 
+class OutsideTransaction(RuntimeError):
+    """Raised when an event or a promise would be written apart from the transaction of its cause. A bug."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """One tenant's view. Made by the named constructors below, which refuse half a tenant."""
@@ -146,6 +150,12 @@ def _refuse_inside_transaction(scope: Scope) -> None:
 def is_in_transaction() -> bool:
     """True inside a real transaction; the wrapper that a test puts round itself does not count."""
     return any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+
+
+def require_transaction(what: str) -> None:
+    """Raises OutsideTransaction unless `what` is being written together with its cause."""
+    if not is_in_transaction():
+        raise OutsideTransaction(f"{what} must be written in the transaction of its cause")
 
 
 def _refuse_other_tenant(scope: Scope) -> None:

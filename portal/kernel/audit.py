@@ -1,0 +1,140 @@
+"""The record that nobody can quietly change: one hash chain per practice (SECURITY §6).
+
+`hash = SHA-256("latchkey-audit-v1\\n" || prev || header)`; the header is canonical JSON of every stored column.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from django.db import models
+
+from portal.kernel import clock, tenancy
+from portal.kernel.actor import Actor
+from portal.kernel.models import AuditBody, AuditEvent, AuditHead
+
+MARK: Final = b"latchkey-audit-v1\n"
+START: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """The first broken link of a chain: its number and what is wrong with it."""
+
+    seq: int
+    reason: str
+
+
+def record(
+    kind: StrEnum,
+    *,
+    subject: models.Model,
+    actor: Actor,
+    about_id: UUID | None = None,
+    client_id: UUID | None = None,
+    details: Mapping[str, str | int | None] | None = None,
+) -> AuditEvent:
+    """Append one event to the chain of the practice in scope, as the last statement before the commit.
+
+    `about_id` names the thing under whose history it is told; `details` go into the erasable body.
+    Raises OutsideTransaction, and ScopeError without a practice.
+    """
+    tenancy.require_transaction(kind)
+    body = _body(actor, details or {})
+    head = _lock_head(tenancy.practice_id())
+    event = AuditEvent(
+        practice_id=head.practice_id,
+        client_id=client_id or tenancy.current().client_id,
+        seq=head.seq + 1,
+        at=clock.now(),
+        kind=kind.value,
+        actor=actor.reference,
+        subject=f"{subject._meta.label_lower}:{subject.pk}",  # noqa: SLF001  # Django documents _meta
+        about_id=about_id,
+        body_sha256=hashlib.sha256(body.encode()).hexdigest(),
+        prev=bytes(head.hash),
+    )
+    event.hash = link(bytes(head.hash), header(event))
+    event.save(force_insert=True)
+    AuditBody.objects.create(event=event, practice_id=event.practice_id, client_id=event.client_id, text=body)
+    AuditHead.objects.filter(pk=head.pk).update(seq=event.seq, hash=event.hash)
+    return event
+
+
+def header(event: AuditEvent) -> bytes:
+    """Canonical JSON (sorted keys, no spaces) of every column that is stored."""
+    return canonical(
+        {
+            "v": 1,
+            "practice": str(event.practice_id),
+            "client": str(event.client_id) if event.client_id else None,
+            "seq": event.seq,
+            "at": event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
+            "kind": event.kind,
+            "actor": event.actor,
+            "subject": event.subject,
+            "about": str(event.about_id) if event.about_id else None,
+            "body_sha256": event.body_sha256,
+        }
+    )
+
+
+def canonical(value: Mapping[str, object]) -> bytes:
+    """One spelling for one value: what is hashed must not depend on who writes it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def link(prev: bytes, header_bytes: bytes) -> bytes:
+    """The hash of an event, given its predecessor's."""
+    return hashlib.sha256(MARK + prev + header_bytes).digest()
+
+
+def first_fault(events: Iterable[AuditEvent], *, head: AuditHead | None) -> Fault | None:
+    """The first event that is not what was appended, or None. `events` come in order of `seq`."""
+    prev, seq = START, 0
+    for event in events:
+        seq += 1
+        if event.seq != seq:
+            return Fault(seq=seq, reason="this number is missing or stands twice")
+        if bytes(event.prev) != prev:
+            return Fault(seq=seq, reason="it does not follow its predecessor")
+        if bytes(event.hash) != link(prev, header(event)):
+            return Fault(seq=seq, reason="its content was changed")
+        prev = bytes(event.hash)
+    known = (head.seq, bytes(head.hash)) if head else (0, START)
+    if known != (seq, prev):
+        return Fault(seq=seq + 1, reason="the chain's end and its head differ")
+    return None
+
+
+def first_body_fault(bodies: Iterable[AuditBody]) -> Fault | None:
+    """The first body whose text is not what its event sealed. `bodies` come with their events."""
+    for body in bodies:
+        if hashlib.sha256(body.text.encode()).hexdigest() != body.event.body_sha256:
+            return Fault(seq=body.event.seq, reason="its details were changed")
+    return None
+
+
+def _body(actor: Actor, details: Mapping[str, str | int | None]) -> str:
+    # The salt keeps a short body from being guessed back from its digest.
+    named = {
+        "salt": secrets.token_hex(32),
+        "name": actor.name,
+        "email": actor.email,
+        "details": dict(details),
+    }
+    return canonical(named).decode()
+
+
+def _lock_head(practice: UUID) -> AuditHead:
+    """A locked row, not a sequence: a sequence leaves gaps on rollback."""
+    AuditHead.objects.bulk_create([AuditHead(practice_id=practice, hash=START)], ignore_conflicts=True)
+    return AuditHead.objects.select_for_update(of=("self",)).get(pk=practice)

@@ -1,0 +1,108 @@
+"""The kernel's own tables: the audit chain and the outbox. They hold ids of other apps' rows, never keys to them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class AuditHead(models.Model):
+    """The newest link of one practice's chain. Locked by whoever appends, so that numbers have no gaps."""
+
+    practice_id = models.UUIDField(primary_key=True)
+    seq = models.BigIntegerField(default=0)
+    hash = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.practice_id} at {self.seq}"
+
+
+class AuditEvent(models.Model):
+    """One act, for ever. Every column is part of the hashed header, or it could be edited unseen."""
+
+    id = models.BigAutoField(primary_key=True)
+    practice_id = models.UUIDField()
+    client_id = models.UUIDField(null=True)
+    seq = models.BigIntegerField()
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=80)
+    actor = models.CharField(max_length=80)
+    subject = models.CharField(max_length=120)
+    about_id = models.UUIDField(null=True)
+    body_sha256 = models.CharField(max_length=64)
+    prev = models.BinaryField(max_length=32)
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice_id", "seq"], name="audit_one_event_per_number"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["practice_id", "about_id", "-seq"], name="audit_by_what_it_is_about"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+class AuditBody(models.Model):
+    """Names, addresses and reasons of one event, salted. Erasing it leaves the chain verifiable."""
+
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, primary_key=True, related_name="body")
+    practice_id = models.UUIDField()
+    client_id = models.UUIDField(null=True)
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return f"body of {self.event_id}"
+
+
+class OutboxState(models.TextChoices):
+    """Where a message is; `waiting` has failed at least once and will be tried again."""
+
+    QUEUED = "queued"
+    INFLIGHT = "inflight"
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class OutboxMessage(models.Model):
+    """Something that must happen outside PostgreSQL, written in the transaction of its cause. Ids only."""
+
+    id = models.BigAutoField(primary_key=True)
+    practice_id = models.UUIDField()
+    client_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=80)
+    object_id = models.UUIDField()
+    dedupe_key = models.CharField(max_length=160)
+    state = models.CharField(max_length=10, choices=OutboxState.choices, default=OutboxState.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=300, default="")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice_id", "dedupe_key"], name="outbox_one_row_per_effect"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=OutboxState.values), name="outbox_known_state"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_at"],
+                condition=models.Q(state__in=[OutboxState.QUEUED, OutboxState.WAITING]),
+                name="outbox_due",
+            ),
+            models.Index(
+                fields=["lease_until"], condition=models.Q(state=OutboxState.INFLIGHT), name="outbox_leases"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state}"
