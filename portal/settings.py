@@ -60,6 +60,7 @@ USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "portal.kernel",
+    "accounts",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -142,6 +143,8 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
 
+# People
+AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

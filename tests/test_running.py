@@ -164,6 +164,7 @@ def test_locks_name_no_host_and_no_path() -> None:
         assert "file:" not in text
 
 
+@pytest.mark.django_db  # the request may close a connection that an earlier test left open
 def test_the_served_application_answers() -> None:
     from portal.wsgi import application
 

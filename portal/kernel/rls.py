@@ -17,6 +17,10 @@ PRACTICE: Final = "practice_id = (select app_uuid('app.practice'))"
 ON_PRACTICE_SIDE: Final = "(select current_setting('app.side', true)) = 'practice'"
 OWN_CLIENT: Final = f"({ON_PRACTICE_SIDE} or client_id = (select app_uuid('app.client')))"
 OWN_USER: Final = "user_id = (select app_uuid('app.user'))"
+OWN_LINK: Final = (
+    "((select current_setting('app.side', true)) = 'bearer' "
+    "and token_sha256 = (select nullif(current_setting('app.token', true), '')))"
+)
 IS_SYSTEM: Final = "(select current_setting('app.side', true)) = 'system'"
 
 # Who sees a row, by the kind of table.
@@ -74,6 +78,16 @@ def tenant_table(table: str, *, using: str, worker_also: str = "") -> RunSQL:
         alter table {table} disable row level security, no force row level security;
         """,
     )
+
+
+def writing_only(table: str, *, when: str) -> RunSQL:
+    """What may be seen by more people than may write it: restrictive policies for every kind of write."""
+    commands = {"insert": f"with check ({when})", "update": f"using ({when})", "delete": f"using ({when})"}
+    made = "".join(
+        f"create policy {command}_only on {table} as restrictive for {command} to {WEB}, {WORKER} {rule};"
+        for command, rule in commands.items()
+    )
+    return RunSQL(made, "".join(f"drop policy {command}_only on {table};" for command in commands))
 
 
 def composite_key(table: str, columns: Sequence[str], *, to: str, to_columns: Sequence[str]) -> RunSQL:

@@ -1,0 +1,11 @@
+"""People and organisations."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Users, practices, clients and who belongs where."""
+
+    name = "accounts"

@@ -1,0 +1,157 @@
+"""People and organisations. Row-level security decides who sees which row (`migrations/0002_walls.py`)."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+from accounts.lifecycle import ContactRole, MemberRole
+
+CODE_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # nothing that is misread aloud
+
+
+def new_code() -> str:
+    """Ten random characters (49 bits): a public name that says nothing and can be read out."""
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(10))
+
+
+class Row(models.Model):
+    """An unguessable key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people by address. There is no superuser: no flag opens a tenant's rows."""
+
+    def create_user(self, email: str, **fields: Any) -> User:  # Any: the model's own fields
+        """A person who signs in by e-mailed code; the address is kept in lower case."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_unusable_password()
+        user.save(force_insert=True, using=self._db)
+        return user
+
+
+class User(Row, AbstractBaseUser, PermissionsMixin):
+    """A person of either side; the e-mail address is the name they sign in with."""
+
+    email = models.EmailField()
+    name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=40, blank=True, default="")
+    language = models.CharField(max_length=10, default="en")
+    timezone = models.CharField(max_length=60, default="Europe/London")
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["name"]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("email"), name="user_one_per_address"),
+            models.UniqueConstraint(fields=["email"], name="user_email_as_written"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def first_name(self) -> str:
+        """How the pages address them."""
+        return self.name.split(" ")[0]
+
+
+class Practice(Row):
+    """A consultancy; the outer tenant."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    legal_name = models.CharField(max_length=160)
+    address = models.CharField(max_length=240)
+    support_email = models.EmailField()
+    support_phone = models.CharField(max_length=40, blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(Row):
+    """A consultant's place in a practice. Ended, never deleted: the record refers to it."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=12, choices=MemberRole.choices)
+    title = models.CharField(max_length=120, blank=True, default="")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "user"], name="membership_one_per_person"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=MemberRole.values), name="membership_known_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.practice_id}"
+
+
+class Client(Row):
+    """An organisation that a practice works for; the inner tenant."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="clients")
+    code = models.CharField(max_length=12, default=new_code, unique=True)
+    name = models.CharField(max_length=120)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Contact(Row):
+    """A person at a client, in one role."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="contacts")
+    role = models.CharField(max_length=12, choices=ContactRole.choices)
+    title = models.CharField(max_length=120, blank=True, default="")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["client", "user"], name="contact_one_per_person"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=ContactRole.values), name="contact_known_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} at {self.client_id}"
+
+
+class Invitation(Row):
+    """A link for one contact. Only the token's SHA-256 is kept; the link opens exactly this row."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="invitations")
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    landing_path = models.CharField(max_length=200)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    replaced_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invitation of {self.contact_id}"
