@@ -61,6 +61,7 @@ USE_TLS: bool = SITE_URL.startswith("https://")
 INSTALLED_APPS = [
     "portal.kernel",
     "accounts",
+    "engagements",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -12,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Invitation, Membership, Practice, User, new_code
 from portal.kernel import clock, tenancy
+from tests.factories import Firm, make_firm
 
 # Tables that are read before a tenant is known, or that hold no tenant's data. A new one is a decision.
 GLOBAL_TABLES = {
@@ -26,33 +26,6 @@ GLOBAL_TABLES = {
     "django_session",
 }
 TOKEN_SHA256 = hashlib.sha256(b"a link").hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firm:
-    """One practice with an owner, one client and its approver."""
-
-    practice: Practice
-    owner: User
-    client: Client
-    approver: User
-    contact: Contact
-
-
-def make_firm(word: str) -> Firm:
-    practice = Practice(
-        code=word, name=word.title(), legal_name=f"{word} Ltd", address="1 Quay", support_email="a@b.example"
-    )
-    owner = User.objects.create_user(f"Owner@{word}.example", name="Maya Okafor", is_staff=True)
-    approver = User.objects.create_user(f"approver@{word}.example", name="Sam Carter")
-    with tenancy.use(tenancy.practice_scope(practice.pk)):
-        practice.save(force_insert=True)
-        Membership.objects.create(practice=practice, user=owner, role=MemberRole.OWNER)
-        client = Client.objects.create(practice=practice, name=f"Client of {word}")
-        contact = Contact.objects.create(
-            practice=practice, client=client, user=approver, role=ContactRole.APPROVER
-        )
-    return Firm(practice=practice, owner=owner, client=client, approver=approver, contact=contact)
 
 
 @pytest.fixture

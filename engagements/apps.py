@@ -1,0 +1,11 @@
+"""The paper side: what is asked and what was agreed."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class EngagementsConfig(AppConfig):
+    """Engagements, offers and consents. Never touches AWS."""
+
+    name = "engagements"

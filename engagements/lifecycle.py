@@ -1,0 +1,54 @@
+"""The life of an engagement as data (ARCHITECTURE §4). Pure: no queries, no clock."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import TextChoices
+
+
+class EngagementStatus(TextChoices):
+    """Where an engagement stands. People read the six words of the UX paper, derived from this."""
+
+    DRAFT = "draft"
+    INVITED = "invited"
+    AGREED = "agreed"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+
+
+_S = EngagementStatus
+MOVES: Final[dict[EngagementStatus, frozenset[EngagementStatus]]] = {
+    _S.DRAFT: frozenset({_S.INVITED, _S.CANCELLED}),
+    _S.INVITED: frozenset({_S.AGREED, _S.DECLINED, _S.CANCELLED}),
+    _S.AGREED: frozenset({_S.ACTIVE, _S.CLOSING}),
+    _S.ACTIVE: frozenset({_S.PAUSED, _S.CLOSING}),
+    _S.PAUSED: frozenset({_S.ACTIVE, _S.CLOSING}),
+    _S.CLOSING: frozenset({_S.CLOSED}),
+    _S.CLOSED: frozenset(),
+    _S.DECLINED: frozenset(),
+    _S.CANCELLED: frozenset(),
+}
+TERMINAL: Final = frozenset(status for status, onward in MOVES.items() if not onward)
+# The end of the window, and a withdrawn consent, close these by themselves.
+CLOSED_BY_ITSELF: Final = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+
+
+class AssignmentRole(TextChoices):
+    """What a consultant is on one engagement. Observers have no AWS access."""
+
+    LEAD = "lead"
+    MEMBER = "member"
+    OBSERVER = "observer"
+
+
+class EngagementEvent(StrEnum):
+    """What the audit record calls it: source, subject, action."""
+
+    DRAFTED = "engagement:engagement:drafted"
+    MOVED = "engagement:engagement:moved"

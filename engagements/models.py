@@ -1,0 +1,123 @@
+"""The paper side's rows. Offers are immutable, consents are given and withdrawn but never edited."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.models import Client, Contact, Practice, Row, User, new_code
+from engagements.lifecycle import AssignmentRole, EngagementStatus
+
+
+class Engagement(Row):
+    """One gig: why, who, until when, in which AWS account. `account_id` is 12 digits, or empty while unknown."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="engagements")
+    code = models.CharField(max_length=12, default=new_code, unique=True)
+    title = models.CharField(max_length=120)
+    purpose = models.CharField(max_length=300)
+    contract_reference = models.CharField(max_length=60, blank=True, default="")
+    account_id = models.CharField(max_length=12, blank=True, default="")
+    account_name = models.CharField(max_length=120, blank=True, default="")
+    ends_at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=EngagementStatus.choices, default=EngagementStatus.DRAFT)
+    invited_at = models.DateTimeField(null=True)
+    agreed_at = models.DateTimeField(null=True)
+    activated_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    closing_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=EngagementStatus.values), name="engagement_known_status"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^([0-9]{12})?$"),
+                name="engagement_account_is_12_digits",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["practice", "client", "status"], name="engagement_by_client")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Assignment(Row):
+    """A consultant on an engagement, for a time."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="assignments")
+    consultant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments")
+    role = models.CharField(max_length=10, choices=AssignmentRole.choices)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["engagement", "consultant"], name="assignment_one_per_person"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=AssignmentRole.values), name="assignment_known_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} on {self.engagement_id}"
+
+
+class Offer(Row):
+    """The frozen snapshot of what is asked. Only the place of its published template is filled in later."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="offers")
+    number = models.PositiveSmallIntegerField()
+    lines = models.JSONField()
+    documents = models.JSONField()
+    template = models.TextField()
+    template_sha256 = models.CharField(max_length=64)
+    offer_sha256 = models.CharField(max_length=64)
+    frozen_at = models.DateTimeField()
+    template_version_id = models.CharField(max_length=120, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["engagement", "number"], name="offer_numbered_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"offer {self.number} of {self.engagement_id}"
+
+
+class Consent(Row):
+    """A contact's recorded agreement to one offer, with the exact bytes shown."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="consents")
+    offer = models.OneToOneField(Offer, on_delete=models.PROTECT, related_name="consent")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="consents")
+    account_id = models.CharField(max_length=12)
+    shown_html = models.TextField()
+    shown_sha256 = models.CharField(max_length=64)
+    offer_sha256 = models.CharField(max_length=64)
+    evidence = models.JSONField()
+    given_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^[0-9]{12}$"), name="consent_account_is_12_digits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"consent to {self.offer_id}"
