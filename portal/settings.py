@@ -141,6 +141,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "work"
 
+CELERY_BEAT_SCHEDULE = {
+    "outbox": {"task": "kernel.outbox_due_sweep", "schedule": 5.0, "options": {"expires": 5}},
+}
+
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
 OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
 

@@ -115,6 +115,25 @@ def claim(limit: int = 50) -> list[Claim]:
         ]
 
 
+def find_claim(*, message_id: int, lease_id: UUID, practice_id: UUID) -> Claim | None:
+    """The claim that these three still name together, or None."""
+    with tenancy.use(tenancy.practice_scope(practice_id)):
+        row = OutboxMessage.objects.filter(
+            pk=message_id, practice_id=practice_id, lease_id=lease_id, state=OutboxState.INFLIGHT
+        ).first()
+    if row is None:
+        return None
+    return Claim(
+        message_id=row.pk,
+        lease_id=lease_id,
+        practice_id=practice_id,
+        client_id=row.client_id,
+        kind=row.kind,
+        object_id=row.object_id,
+        attempts=row.attempts,
+    )
+
+
 def deliver(held: Claim) -> bool:
     """Run the handler in the practice's scope and write down how it went. False if the lease was lost meanwhile."""
     with tenancy.use(tenancy.practice_scope(held.practice_id)):

@@ -1,0 +1,34 @@
+"""Sweeps that find due rows and tasks that act on one. Arguments are ids; state is read again from the database."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from portal.kernel import outbox, tenancy
+
+
+@shared_task(name="kernel.outbox_due_sweep")
+def outbox_due_sweep_task() -> int:
+    """Claim what is due and hand each message to a worker; how many. Two sweeps at once share the rows."""
+    with tenancy.use(tenancy.SYSTEM):
+        claims = outbox.claim()
+    return sum(_hand_on(held) for held in claims)
+
+
+@shared_task(name="kernel.outbox_deliver")
+def outbox_deliver_task(message_id: int, lease_id: str, practice_id: str) -> bool:
+    """Deliver one claimed message. A forged, replayed or late call finds no such lease and does nothing."""
+    held = outbox.find_claim(message_id=message_id, lease_id=UUID(lease_id), practice_id=UUID(practice_id))
+    return held is not None and outbox.deliver(held)
+
+
+def _hand_on(held: outbox.Claim) -> bool:
+    try:
+        outbox_deliver_task.delay(held.message_id, str(held.lease_id), str(held.practice_id))
+    except OperationalError:  # the broker is away: the row is due again at once, nothing is lost
+        outbox.release(held)
+        return False
+    return True
