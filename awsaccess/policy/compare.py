@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,7 +33,7 @@ class ExpectedShape(Protocol):
     @property
     def inline_documents(self) -> Mapping[str, Document]: ...
     @property
-    def attached_policy_arns(self) -> Set[str]: ...
+    def attached_policy_arns(self) -> AbstractSet[str]: ...
     @property
     def max_session_duration(self) -> int: ...
 
