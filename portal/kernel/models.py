@@ -1,4 +1,4 @@
-"""The kernel's own tables: the audit chain and the outbox. They hold ids of other apps' rows, never keys to them."""
+"""The kernel's own tables: the audit chain, the outbox and sealed letters. They hold ids of other apps' rows, never keys to them."""
 
 from __future__ import annotations
 
@@ -106,3 +106,15 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
+
+
+class SealedLetter(models.Model):
+    """A letter with a secret in it, such as a sign-in code, encrypted until it is sent; then the row is deleted."""
+
+    id = models.UUIDField(primary_key=True)
+    practice_id = models.UUIDField()
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sealed letter {self.pk}"
