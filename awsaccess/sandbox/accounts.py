@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
@@ -14,51 +15,56 @@ from moto.iam.models import IAMBackend, iam_backends
 from moto.s3.models import s3_backends
 
 from awsaccess.sandbox import ids
+from awsaccess.sandbox.signing import Keys
 
 Kind = Literal["practice", "client", "stranger"]
 
 REGION: Final = "eu-west-1"
 HUB_ROLE: Final = "latchkey-hub"
-CLIENT_ADMIN: Final = "client-admin"
 PORTAL_USER: Final = "portal"
+ADMINISTRATOR: Final = "administrator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """Who an account belongs to."""
 
-    account: str
+    account_id: str
     name: str
     kind: Kind
 
-    @property
-    def user(self) -> str:
-        """The user whose keys are in accounts.json."""
-        return PORTAL_USER if self.kind == "practice" else CLIENT_ADMIN
-
 
 PARTIES: Final = (
-    Party(account="111111111111", name="Northgate Cloud (consultant)", kind="practice"),
-    Party(account="999999999999", name="Harbour Cloud (a second consultant)", kind="practice"),
-    Party(account="441709265583", name="Brightwater Dental", kind="client"),
-    Party(account="222222222222", name="Hollins Farm", kind="client"),
-    Party(account="333333333333", name="Acacia Legal", kind="client"),
-    Party(account="444455556666", name="Stranger", kind="stranger"),
+    Party(account_id="111111111111", name="Northgate Cloud", kind="practice"),
+    Party(account_id="999999999999", name="Harbour Cloud", kind="practice"),
+    Party(account_id="441709265583", name="Brightwater Dental", kind="client"),
+    Party(account_id="222222222222", name="Hollins Farm", kind="client"),
+    Party(account_id="333333333333", name="Acacia Legal", kind="client"),
+    Party(account_id="444455556666", name="Stranger", kind="stranger"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One simulated account with the keys of its user. Hub role and bucket are a practice's only."""
+    """One simulated account with the keys of its administrator. What is None is a practice's only."""
 
-    account: str
+    account_id: str
     name: str
     kind: Kind
-    user: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
+    region: str
+    admin_user: str
+    admin_access_key_id: str
+    admin_secret_access_key: str = field(repr=False)
+    portal_user: str | None = None
+    portal_access_key_id: str | None = None
+    portal_secret_access_key: str | None = field(default=None, repr=False)
     hub_role_arn: str | None = None
-    template_bucket: str | None = None
+    bucket: str | None = None
+
+    @property
+    def admin_keys(self) -> Keys:
+        """For calls in the administrator's name."""
+        return Keys(access_key_id=self.admin_access_key_id, secret_access_key=self.admin_secret_access_key)
 
 
 class AccountsFile(TypedDict):
@@ -69,22 +75,21 @@ class AccountsFile(TypedDict):
     accounts: dict[str, dict[str, str | None]]
 
 
-def _policy(*statements: dict[str, object]) -> str:
+Statement = Mapping[str, object]
+
+
+def _policy(*statements: Statement) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def _make_user(iam: IAMBackend, party: Party) -> tuple[str, str]:
-    iam.create_user(region_name="us-east-1", user_name=party.user, path="/", tags=[])
-    key = iam.create_access_key(party.user)
+def _make_user(iam: IAMBackend, name: str) -> tuple[str, str]:
+    iam.create_user(region_name="us-east-1", user_name=name, path="/", tags=[])
+    key = iam.create_access_key(name)
     return key.access_key_id, key.secret_access_key
 
 
-def _let_administer(iam: IAMBackend, user: str) -> None:
-    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", user)
-
-
-def _make_hub_role(iam: IAMBackend, account: str, bucket: str) -> str:
-    user = f"arn:aws:iam::{account}:user/{PORTAL_USER}"
+def _make_hub_role(iam: IAMBackend, account_id: str) -> str:
+    user = f"arn:aws:iam::{account_id}:user/{PORTAL_USER}"
     trust = _policy({"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"})
     role = iam.create_role(
         role_name=HUB_ROLE,
@@ -95,23 +100,36 @@ def _make_hub_role(iam: IAMBackend, account: str, bucket: str) -> str:
         tags=[],
         max_session_duration="3600",
     )
-    enter = {
+    return str(role.arn)
+
+
+def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str) -> None:
+    """The portal's user may become the hub role and look after the template bucket, the hub role enters clients."""
+    enter: Statement = {
         "Effect": "Allow",
         "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
         "Resource": "arn:aws:iam::*:role/latchkey-*",
     }
-    publish = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    iam.put_role_policy(HUB_ROLE, "hub", _policy(enter, publish))
-    only_the_hub = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role.arn}
-    iam.put_user_policy(PORTAL_USER, "hub", _policy(only_the_hub))
-    return str(role.arn)
+    publish: Statement = {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    look: Statement = {
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetBucketLocation"],
+        "Resource": f"arn:aws:s3:::{bucket}",
+    }
+    become: Statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": hub_role_arn}
+    iam.put_role_policy(HUB_ROLE, "hub", _policy(enter, publish, look))
+    iam.put_user_policy(PORTAL_USER, "hub", _policy(become, publish, look))
 
 
-def _make_template_bucket(account: str) -> str:
-    name, s3 = f"latchkey-templates-{account}", s3_backends[account]["aws"]
+def _make_template_bucket(account_id: str) -> str:
+    name, s3 = f"latchkey-templates-{account_id}", s3_backends[account_id]["aws"]
     s3.create_bucket(name, REGION)
     s3.put_bucket_versioning(name, "Enabled")
-    read = {
+    read: Statement = {
         "Effect": "Allow",
         "Principal": "*",
         "Action": ["s3:GetObject", "s3:GetObjectVersion"],
@@ -122,23 +140,33 @@ def _make_template_bucket(account: str) -> str:
 
 
 def _make(party: Party) -> Account:
-    iam = iam_backends[party.account]["aws"]
-    key_id, secret = _make_user(iam, party)
-    hub = bucket = None
-    if party.kind == "practice":
-        bucket = _make_template_bucket(party.account)
-        hub = _make_hub_role(iam, party.account, bucket)
-    else:
-        _let_administer(iam, party.user)
-    return Account(
-        account=party.account,
+    iam = iam_backends[party.account_id]["aws"]
+    key_id, secret = _make_user(iam, ADMINISTRATOR)
+    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", ADMINISTRATOR)
+    account = Account(
+        account_id=party.account_id,
         name=party.name,
         kind=party.kind,
-        user=party.user,
-        access_key_id=key_id,
-        secret_access_key=secret,
-        hub_role_arn=hub,
-        template_bucket=bucket,
+        region=REGION,
+        admin_user=ADMINISTRATOR,
+        admin_access_key_id=key_id,
+        admin_secret_access_key=secret,
+    )
+    return _with_hub(iam, account) if party.kind == "practice" else account
+
+
+def _with_hub(iam: IAMBackend, account: Account) -> Account:
+    key_id, secret = _make_user(iam, PORTAL_USER)
+    bucket = _make_template_bucket(account.account_id)
+    hub_role_arn = _make_hub_role(iam, account.account_id)
+    _let_hub_work(iam, hub_role_arn, bucket)
+    return replace(
+        account,
+        portal_user=PORTAL_USER,
+        portal_access_key_id=key_id,
+        portal_secret_access_key=secret,
+        hub_role_arn=hub_role_arn,
+        bucket=bucket,
     )
 
 
@@ -146,8 +174,8 @@ def bootstrap(seed: str) -> dict[str, Account]:
     """Make every account in-process, in an empty AWS. The same seed gives the same keys and unique ids."""
     made = {}
     for party in PARTIES:
-        with ids.seeded(f"{seed}:{party.account}"):
-            made[party.account] = _make(party)
+        with ids.seeded(f"{seed}:{party.account_id}"):
+            made[party.account_id] = _make(party)
     return made
 
 
@@ -160,11 +188,9 @@ def read_seed(folder: Path) -> str:
     return kept["seed"]
 
 
-def write_accounts(folder: Path, endpoint: str, seed: str, accounts: dict[str, Account]) -> Path:
+def write_accounts(folder: Path, endpoint: str, seed: str, accounts: Mapping[str, Account]) -> Path:
     """Write accounts.json, readable by its owner only, in one step: a reader sees the old file or the new one."""
-    entries = {
-        number: {k: v for k, v in asdict(a).items() if k != "account"} for number, a in accounts.items()
-    }
+    entries = {number: asdict(account) for number, account in accounts.items()}
     content = AccountsFile(endpoint=endpoint, seed=seed, accounts=entries)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=folder)  # mode 0600 from the start

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
@@ -31,6 +32,16 @@ _DENIALS: Final = frozenset(
 _JSON_SERVICES: Final = frozenset(
     {"dynamodb", "sqs", "logs", "kms", "ssm", "tagging", "organizations", "cloudtrail"}
 )
+
+SWITCHES: Final[Mapping[str, Mapping[str, Any]]] = {  # Any: the arguments of `Faults.add`
+    "throttle": {"service": "*", "code": "Throttling"},
+    "down": {"service": "*", "code": "ServiceUnavailable"},
+    "slow": {"service": "*", "latency": 5.0},
+    "deny": {"service": "*", "code": "AccessDenied"},
+    "cut": {"service": "*", "cut": True},
+    "html": {"service": "*", "html": True},
+}
+"""Faults by name; where they apply can be narrowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ import json
 import secrets
 import threading
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from html import unescape
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -31,7 +32,6 @@ from awsaccess.sandbox.journal import KEPT_HEADERS, Entry, Journal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from awsaccess.sandbox.console.pages import Console
 
 _VERSIONS: Final = {"iam": "2010-05-08", "cloudformation": "2010-05-15", "sts": "2011-06-15"}
 _CUSTOM_ANSWER: Final = "/arn:aws:cloudformation:"
@@ -46,8 +46,15 @@ class AwsRefusal(Exception):
         self.code, self.message = code, message
 
 
+class Own(Protocol):
+    """What answers requests that are not for AWS: the console, the controls."""
+
+    def concerns(self, request: Request) -> bool: ...
+    def answer(self, request: Request) -> Response: ...
+
+
 class Front:
-    """The WSGI application. `console` answers the sandbox's own pages."""
+    """The WSGI application. `own` answers the sandbox's own pages."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -55,10 +62,10 @@ class Front:
         self.faults = Faults()
         self.closing = threading.Event()
         self.base_url = "http://127.0.0.1"
-        self.console: Console | None = None
+        self.own: Sequence[Own] = ()
         self._moto = DomainDispatcherApplication(create_backend_app)
         # Changes go one at a time, so that the journal has them in the order in which they happened.
-        self._changing = threading.RLock()
+        self.changing = threading.RLock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -72,21 +79,28 @@ class Front:
             return Response("not found", 404)
         if request.method == "PUT" and request.path.startswith(_CUSTOM_ANSWER):
             return self._custom_answer(request, body)
-        if self.console and self.console.concerns(request):
-            return self.console.answer(Request(request.environ))
+        for own in self.own:
+            if own.concerns(request):
+                return own.answer(Request(request.environ))
         return self.aws(request, body)
 
     def aws(self, request: Request, body: bytes) -> Response:
         """A call to AWS: counted, hit by its faults, judged, and kept when it changed something."""
         call = read_call(request, body)
+        if faulty := self.meet(call):
+            return faulty
+        if not call.changes:
+            return self._dispatch(request)
+        with self.changing:
+            return self._change(request, body, call)
+
+    def meet(self, call: Call) -> Response | None:
+        """Count a call and let it meet its faults; the answer when they leave none to AWS. Raises ConnectionCut."""
         self.counter.add(call)
         for fault in self.faults.hit(call):
             if answer := suffer(fault, call, self.closing):
                 return answer
-        if not call.changes:
-            return self._dispatch(request)
-        with self._changing:
-            return self._change(request, body, call)
+        return None
 
     def _dispatch(self, request: Request) -> Response:
         return Response.from_app(self._moto, request.environ, buffered=True)
@@ -124,7 +138,7 @@ class Front:
 
     def take_custom_answer(self, token: str, body: bytes) -> Response:
         """The answer to a custom resource's request, from its ResponseURL or because its time ran out."""
-        with self._changing:
+        with self.changing:
             entry = Entry(
                 at=clock.now().isoformat(),
                 account="",
@@ -148,7 +162,7 @@ class Front:
     def replay(self) -> int:
         """Do again what the journal holds; returns how many changes it was."""
         count = 0
-        with self._changing:
+        with self.changing:
             for entry in self.journal.entries():
                 self._relive(entry)
                 count += 1
@@ -260,6 +274,4 @@ def _refusal(answer: Response, content: dict[str, Any]) -> AwsRefusal:  # Any: J
 
 
 def _between(text: str, tag: str) -> str:
-    from html import unescape
-
     return unescape(text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0])

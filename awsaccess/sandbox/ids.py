@@ -34,8 +34,8 @@ def _getrandbits(_: MotoRandom, bits: int) -> int:
 
 def install() -> None:
     """Put the thread's source under moto's generator."""
-    MotoRandom.random = _random  # type: ignore[method-assign]  # the seam this module is for
-    MotoRandom.getrandbits = _getrandbits  # type: ignore[method-assign]  # the same
+    MotoRandom.random = _random  # type: ignore[assignment,method-assign]  # the seam this module is for
+    MotoRandom.getrandbits = _getrandbits  # type: ignore[assignment,method-assign]  # the same
 
 
 @contextmanager

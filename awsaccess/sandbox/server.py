@@ -18,6 +18,7 @@ from awsaccess.sandbox.calls import CallCounter
 from awsaccess.sandbox.cloudformation import custom, stacks
 from awsaccess.sandbox.cloudformation.install import install as install_cloudformation
 from awsaccess.sandbox.console.pages import Console
+from awsaccess.sandbox.controls import Controls
 from awsaccess.sandbox.faults import ConnectionCut, Faults
 from awsaccess.sandbox.federation import SignIn
 from awsaccess.sandbox.front import Front
@@ -55,9 +56,9 @@ class SandboxServer:
     `url` is the endpoint for AWS clients, sign-in and console alike; `accounts` the parties with their keys.
     """
 
-    def __init__(self, port: int, folder: Path | None) -> None:
+    def __init__(self, port: int, folder: Path | None, portal_origin: str = "") -> None:
         install()
-        self._folder = folder
+        self._folder, self._portal_origin = folder, portal_origin
         self._seed = accounts_module.read_seed(folder) if folder else secrets.token_hex(16)
         self._front = Front(Journal(folder))
         self._sign_in = SignIn()
@@ -75,7 +76,8 @@ class SandboxServer:
         self._front.base_url = self.url
         custom.WAITING.report = self._front.take_custom_answer
         self.accounts = accounts_module.bootstrap(self._seed)
-        self._front.console = Console(self._front, self._sign_in, self.accounts)
+        console = Console(self._front, self._sign_in, self.accounts, self._portal_origin)
+        self._front.own = (Controls(self), console)
         self._front.replay()
         if self._folder:
             accounts_module.write_accounts(self._folder, self.url, self._seed, self.accounts)
@@ -92,11 +94,12 @@ class SandboxServer:
 
     def reset(self) -> None:
         """An empty AWS with the same accounts, keys and hub roles; no faults, no counts, the right time."""
-        self._front.journal.clear()
-        self.faults.clear()
-        self.calls.clear()
-        clock.set_offset(0)
-        self._prepare()
+        with self._front.changing:
+            self._front.journal.clear()
+            self.faults.clear()
+            self.calls.clear()
+            clock.set_offset(0)
+            self._prepare()
 
     def serve_forever(self) -> None:
         """Answer until `stop`."""
@@ -119,11 +122,11 @@ def _forget() -> None:
     UNRESOLVED.clear()
 
 
-def serve(port: int = 0, folder: Path | None = None) -> SandboxServer:
+def serve(port: int = 0, folder: Path | None = None, portal_origin: str = "") -> SandboxServer:
     """Start a sandbox in a thread of this process; port 0 takes a free one. Stop it with `stop()`.
 
     With a folder it keeps accounts.json and the journal there, and goes on where the last one stopped.
     """
-    server = SandboxServer(port, folder)
+    server = SandboxServer(port, folder, portal_origin)
     threading.Thread(target=server.serve_forever, name="sandbox", daemon=True).start()
     return server

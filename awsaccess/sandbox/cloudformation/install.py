@@ -1,5 +1,6 @@
 """The calls of CloudFormation that are answered here, and the patches of moto that let the rest of it show the truth."""
 
+# ruff: noqa: SLF001  # moto's own seams; each has a canary
 from __future__ import annotations
 
 import re
@@ -12,6 +13,7 @@ from moto.cloudformation import models as cfm
 from moto.cloudformation import parsing as cfp
 from moto.cloudformation import responses as cfr
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
+from moto.cloudformation.utils import generate_stack_id
 from moto.core.responses import ActionResult, EmptyResult
 from moto.s3.models import s3_backends
 
@@ -133,8 +135,9 @@ def _checked(response: Moto, text: str, previous: dict[str, str]) -> tuple[Templ
 
 def _new_stack(response: Moto, name: str, version: Version) -> Moto:
     backend = response.cloudformation_backend
-    stack = cfm.Stack(
-        stack_id=cfm.generate_stack_id(name, backend.region_name, backend.account_id),
+    make: Moto = cfm.Stack  # mypy takes it for abstract
+    stack = make(
+        stack_id=generate_stack_id(name, backend.region_name, backend.account_id),
         name=name,
         template=version.text,
         parameters=dict(version.parameters),
@@ -202,7 +205,7 @@ def update_stack(self: Moto) -> ActionResult:
     stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
     state = STATES[stack.stack_id]
     _check_settled(state)
-    keeps = self._get_bool_param("UsePreviousTemplate", False)
+    keeps = self._get_bool_param("UsePreviousTemplate")
     text = stack.template if keeps else _given_template(self)
     if not text:
         raise ValidationError(message="Either Template URL or Template Body must be specified.")

@@ -1,5 +1,6 @@
 """The decision about one call, in moto's place: who is it, is the signature right, do all policies allow it."""
 
+# ruff: noqa: SLF001  # moto's own seams; each has a canary
 from __future__ import annotations
 
 import json
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from moto.core.exceptions import HTTPException, ServiceException
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
 from moto.iam.models import iam_backends
 from moto.s3.exceptions import S3ClientError
+from werkzeug.exceptions import HTTPException
 
 from awsaccess.sandbox import clock, signing
 from awsaccess.sandbox.guard import resource_policies, validation
@@ -102,14 +104,12 @@ def _default_document(policy: Moto) -> Document:
 
 
 def _inline_documents(entity: Moto) -> Iterator[Document]:
+    """A role's or a user's inline policies are name -> text, a group's a list of objects."""
     policies = entity.policies.values() if isinstance(entity.policies, dict) else entity.policies
     for policy in policies:
-        text = (
-            policy["policy_document"]
-            if isinstance(policy, dict)
-            else getattr(policy, "policy_document", policy)
-        )
-        yield json.loads(text) if isinstance(text, str) else text
+        text = policy if isinstance(policy, str) else policy["policy_document"]
+        document: Document = json.loads(text)
+        yield document
 
 
 def _group_documents(caller: Caller) -> Iterator[Document]:
@@ -349,9 +349,8 @@ def _signed(response: Moto, iam_request: Any) -> Caller:  # Any: moto's request 
 
 def _service_of(response: Moto) -> str:
     header = response.headers.get("Authorization", "")
-    signing_name = (
-        header.split("Credential=")[1].split("/")[3] if "Credential=" in header else response.service_name
-    )
+    signed_for = header.partition("Credential=")[2].split("/")
+    signing_name = signed_for[3] if len(signed_for) > 3 else str(response.service_name)
     return _IAM_PREFIXES.get(signing_name, signing_name)
 
 

@@ -1,5 +1,6 @@
 """The patches of moto. Each private name has a canary in `tests/awsaccess/sandbox/test_canaries.py`."""
 
+# ruff: noqa: SLF001  # moto's own seams; each has a canary
 from __future__ import annotations
 
 import functools
@@ -45,10 +46,15 @@ def _unique_id(arn: str) -> str | None:
     return str(entity.id)
 
 
+def refuse_malformed(trust: str) -> None:
+    """Raises MalformedPolicyDocument for a trust policy that AWS would not take."""
+    if fault := trust_document_fault(trust):
+        raise MalformedPolicyDocument(fault)
+
+
 def pin_principals(role: Moto) -> None:
     """Remember the unique id of everybody the trust policy names, as AWS does; refuse one that names nobody."""
-    if fault := trust_document_fault(role.assume_role_policy_document):
-        raise MalformedPolicyDocument(fault)
+    refuse_malformed(role.assume_role_policy_document)
     arns = _named_arns(parse_document(role.assume_role_policy_document))
     role.pinned_ids = {arn: unique for arn in arns if (unique := _unique_id(arn))}
 
@@ -71,8 +77,7 @@ def _careful_update(update: Callable[..., None]) -> Callable[..., None]:
         role = self.get_role(role_name)
         old = role.assume_role_policy_document
         try:
-            if fault := trust_document_fault(policy_document):
-                raise MalformedPolicyDocument(fault)
+            refuse_malformed(policy_document)
             update(self, role_name, policy_document)
             pin_principals(role)
         except MalformedPolicyDocument:

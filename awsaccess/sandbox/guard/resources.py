@@ -17,7 +17,7 @@ def _stack(account: str, region: str, params: Params) -> str | None:
     return f"arn:aws:cloudformation:{region}:{account}:stack/{name}/*"
 
 
-def _iam(account: str, region: str, params: Params) -> str | None:
+def _iam(account: str, _: str, params: Params) -> str | None:
     for kind in ("Role", "User", "Group", "InstanceProfile"):
         if name := params.get(f"{kind}Name"):
             word = "instance-profile" if kind == "InstanceProfile" else kind.lower()
@@ -32,8 +32,8 @@ def _parameter(account: str, region: str, params: Params) -> str | None:
 
 def _queue(account: str, region: str, params: Params) -> str | None:
     if url := params.get("QueueUrl"):
-        owner, name = str(url).rsplit("/", 2)[1:]
-        return f"arn:aws:sqs:{region}:{owner}:{name}"
+        owner, queue = str(url).rsplit("/", 2)[1:]
+        return f"arn:aws:sqs:{region}:{owner}:{queue}"
     name = params.get("QueueName")
     return name and f"arn:aws:sqs:{region}:{account}:{name}"
 
