@@ -3,58 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
-import threading
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import urlsplit
+
+from awsaccess.sandbox.run import add_arguments, run
 
 
-def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
-        raise argparse.ArgumentTypeError("an origin is wanted, such as http://127.0.0.1:8000")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options, for the command line and for the management command."""
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument(
-        "--state-dir", type=Path, default=None, help="keeps accounts.json and the journal here"
-    )
-    parser.add_argument(
-        "--portal-origin", type=_origin, default="", help="where the console's way back leads to"
-    )
-
-
-def run(port: int, state_dir: Path | None, portal_origin: str) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    # moto warns at every denial that the code is none of the service's own: AccessDenied never is.
-    warnings.filterwarnings("ignore", message=".*does not match an error shape", category=UserWarning)
-    from awsaccess.sandbox.server import SandboxServer  # moto takes seconds to import: --help shall not wait
-
-    server = SandboxServer(port, state_dir, portal_origin)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    threading.Thread(target=server.serve_forever, name="sandbox", daemon=True).start()
-    sys.stdout.write(f"Simulated AWS ready at {server.url}\n")
-    sys.stdout.flush()
-    stopping.wait()
-    server.stop()
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> None:
     """Read the options and serve."""
     parser = argparse.ArgumentParser(prog="python -m awsaccess.sandbox", description=__doc__)
     add_arguments(parser)
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     run(options.port, options.state_dir, options.portal_origin)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""The accounts of the sandbox: two practices, three clients and a stranger, the same ones every time."""
+"""The accounts are made in-process, the same ones every time, and written down for whoever uses the sandbox."""
 
 from __future__ import annotations
 
@@ -7,73 +7,23 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final, Literal, TypedDict
 
 from moto.iam.models import IAMBackend, iam_backends
 from moto.s3.models import s3_backends
 
 from awsaccess.sandbox import ids
-from awsaccess.sandbox.signing import Keys
-
-Kind = Literal["practice", "client", "stranger"]
-
-REGION: Final = "eu-west-1"
-HUB_ROLE: Final = "latchkey-hub"
-PORTAL_USER: Final = "portal"
-ADMINISTRATOR: Final = "administrator"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
-    """Who an account belongs to."""
-
-    account_id: str
-    name: str
-    kind: Kind
-
-
-PARTIES: Final = (
-    Party(account_id="111111111111", name="Northgate Cloud", kind="practice"),
-    Party(account_id="999999999999", name="Harbour Cloud", kind="practice"),
-    Party(account_id="441709265583", name="Brightwater Dental", kind="client"),
-    Party(account_id="222222222222", name="Hollins Farm", kind="client"),
-    Party(account_id="333333333333", name="Acacia Legal", kind="client"),
-    Party(account_id="444455556666", name="Stranger", kind="stranger"),
+from awsaccess.sandbox.parties import (
+    ADMINISTRATOR,
+    HUB_ROLE,
+    PARTIES,
+    PORTAL_USER,
+    REGION,
+    Account,
+    AccountsFile,
+    Party,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """One simulated account with the keys of its administrator. What is None is a practice's only."""
-
-    account_id: str
-    name: str
-    kind: Kind
-    region: str
-    admin_user: str
-    admin_access_key_id: str
-    admin_secret_access_key: str = field(repr=False)
-    portal_user: str | None = None
-    portal_access_key_id: str | None = None
-    portal_secret_access_key: str | None = field(default=None, repr=False)
-    hub_role_arn: str | None = None
-    bucket: str | None = None
-
-    @property
-    def admin_keys(self) -> Keys:
-        """For calls in the administrator's name."""
-        return Keys(access_key_id=self.admin_access_key_id, secret_access_key=self.admin_secret_access_key)
-
-
-class AccountsFile(TypedDict):
-    """What accounts.json holds."""
-
-    endpoint: str
-    seed: str
-    accounts: dict[str, dict[str, str | None]]
-
 
 Statement = Mapping[str, object]
 

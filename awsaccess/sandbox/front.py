@@ -12,10 +12,12 @@ import json
 import secrets
 import threading
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import create_environ
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 
 _VERSIONS: Final = {"iam": "2010-05-08", "cloudformation": "2010-05-15", "sts": "2011-06-15"}
+_ANSWER_SERVICE: Final = "cfn-response"
 _CUSTOM_ANSWER: Final = "/arn:aws:cloudformation:"
 """Every ResponseURL's path starts so, and no bucket's name can."""
 
@@ -73,6 +76,7 @@ class Front:
 
     def answer(self, request: Request) -> Response:
         """One request in, one answer out."""
+        remember(None, {})  # the thread served somebody else before
         body = request.get_data(cache=False)
         _give_back(request.environ, body)
         if request.path.startswith(("/moto-api", "/latest/")):  # moto's own back doors
@@ -106,55 +110,28 @@ class Front:
         return Response.from_app(self._moto, request.environ, buffered=True)
 
     def _change(self, request: Request, body: bytes, call: Call) -> Response:
-        entry = self._entry(request, body, call)
-        with ids.seeded(entry.seed), clock.at(entry.moment):
+        entry = _request_entry(request, body, call)
+        with _made_at(entry):
             answer = self._dispatch(request)
         if answer.status_code < 300:
-            self.journal.append(entry)
+            self.journal.append(replace(entry, refused=CURRENT.refused))
         return answer
-
-    def _entry(self, request: Request, body: bytes, call: Call) -> Entry:
-        credential = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        return Entry(
-            at=clock.now().isoformat(),
-            account=call.account,
-            service=call.service,
-            region=call.region,
-            access_key_id=credential,
-            seed=secrets.token_hex(16),
-            method=request.method,
-            target=str(request.environ.get("RAW_URI") or request.full_path),
-            headers={name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
-            body=b64encode(body).decode(),
-        )
 
     # ------------------------------------------------------------ custom resources
 
     def _custom_answer(self, request: Request, body: bytes) -> Response:
-        token = request.path.rsplit("|", 1)[-1]
-        call = Call(service="cfn-response", action="PutAnswer", account="anonymous", region="us-east-1")
-        self.counter.add(call)
-        return self.take_custom_answer(token, body)
+        token = unquote(request.path).rsplit("|", 1)[-1]
+        call = Call(service=_ANSWER_SERVICE, action="PutAnswer", account="anonymous", region="us-east-1")
+        return self.meet(call) or self.take_custom_answer(token, body)
 
     def take_custom_answer(self, token: str, body: bytes) -> Response:
         """The answer to a custom resource's request, from its ResponseURL or because its time ran out."""
         with self.changing:
-            entry = Entry(
-                at=clock.now().isoformat(),
-                account="",
-                service="cfn-response",
-                region="",
-                access_key_id="",
-                seed=secrets.token_hex(16),
-                method="PUT",
-                target=token,
-                headers={},
-                body=b64encode(body).decode(),
-            )
-            with ids.seeded(entry.seed), clock.at(entry.moment):
+            entry = _answer_entry(token, body)
+            with _made_at(entry):
                 refusal = custom.take_answer(token, body)
             if refusal is None:
-                self.journal.append(entry)
+                self.journal.append(replace(entry, refused=CURRENT.refused))
         return Response(refusal or "", 403 if refusal else 200)
 
     # ------------------------------------------------------------ after a restart
@@ -173,8 +150,8 @@ class Front:
         CURRENT.replaying = True
         try:
             remember(find_caller(entry.access_key_id), {})
-            with ids.seeded(entry.seed), clock.at(entry.moment):
-                if entry.service == "cfn-response":
+            with _made_at(entry):
+                if entry.service == _ANSWER_SERVICE:
                     custom.take_answer(entry.target, entry.content)
                 else:
                     Response.from_app(self._moto, _relived(entry), buffered=True)
@@ -229,6 +206,47 @@ class Front:
             keys=keys, scope=scope, method=method, url=f"{self.base_url}{path}", body=body, headers=headers
         )
         return self.aws(Request(_environ(method, path, self.base_url, all_headers, body)), body)
+
+
+@contextmanager
+def _made_at(entry: Entry) -> Iterator[None]:
+    """The ids, the moment and the refusals of a change, the first time and at each replay."""
+    CURRENT.refused = list(entry.refused)
+    with ids.seeded(entry.seed), clock.at(entry.moment):
+        yield
+
+
+def _request_entry(request: Request, body: bytes, call: Call) -> Entry:
+    credential = request.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+    return Entry(
+        at=clock.now().isoformat(),
+        account=call.account,
+        service=call.service,
+        region=call.region,
+        access_key_id=credential,
+        seed=secrets.token_hex(16),
+        method=request.method,
+        target=str(request.environ.get("RAW_URI") or request.full_path),
+        headers={name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
+        body=b64encode(body).decode(),
+        refused=[],
+    )
+
+
+def _answer_entry(token: str, body: bytes) -> Entry:
+    return Entry(
+        at=clock.now().isoformat(),
+        account="",
+        service=_ANSWER_SERVICE,
+        region="",
+        access_key_id="",
+        seed=secrets.token_hex(16),
+        method="PUT",
+        target=token,
+        headers={},
+        body=b64encode(body).decode(),
+        refused=[],
+    )
 
 
 def _give_back(environ: WSGIEnvironment, body: bytes) -> None:

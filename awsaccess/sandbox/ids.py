@@ -39,6 +39,16 @@ def install() -> None:
 
 
 @contextmanager
+def apart() -> Iterator[None]:
+    """Draw from the operating system meanwhile: for what a replay leaves out."""
+    before, _LOCAL.source = _LOCAL.source, None
+    try:
+        yield
+    finally:
+        _LOCAL.source = before
+
+
+@contextmanager
 def seeded(seed: str) -> Iterator[None]:
     """Draw this thread's ids from `seed`, so that drawing again gives the same ids."""
     before, _LOCAL.source = _LOCAL.source, random.Random(seed)  # noqa: S311  # ids of a simulation

@@ -50,6 +50,8 @@ class Entry:
     """Path and query, as they were sent."""
     headers: dict[str, str]
     body: str
+    refused: list[str]
+    """Steps of it that were refused while the whole was accepted: a stack that rolled back."""
 
     @property
     def moment(self) -> dt.datetime:

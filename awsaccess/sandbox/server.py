@@ -13,7 +13,6 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from awsaccess.sandbox import accounts as accounts_module
 from awsaccess.sandbox import clock
-from awsaccess.sandbox.accounts import Account
 from awsaccess.sandbox.calls import CallCounter
 from awsaccess.sandbox.cloudformation import custom, stacks
 from awsaccess.sandbox.cloudformation.install import install as install_cloudformation
@@ -26,6 +25,7 @@ from awsaccess.sandbox.guard.caller import SESSIONS
 from awsaccess.sandbox.guard.checks import DECISIONS, UNRESOLVED
 from awsaccess.sandbox.guard.install import install as install_guard
 from awsaccess.sandbox.journal import Journal
+from awsaccess.sandbox.parties import Account
 
 LOOPBACK: Final = "127.0.0.1"
 

@@ -16,8 +16,9 @@ from urllib.parse import quote
 from moto.moto_api._internal import mock_random
 from moto.sns.models import sns_backends
 
+from awsaccess.sandbox import ids
 from awsaccess.sandbox.guard.checks import allowed
-from awsaccess.sandbox.guard.context import CURRENT
+from awsaccess.sandbox.guard.context import CURRENT, judged
 
 Kind = Literal["Create", "Update", "Delete"]
 Properties = dict[str, Any]  # Any: JSON
@@ -143,8 +144,7 @@ def ask(
     """
     token = mock_random.token_urlsafe(24)
     document = _document(kind, resource, token, old)
-    if not CURRENT.replaying:
-        _publish(document)
+    _publish(document)
     seconds = float(resource.properties.get("ServiceTimeout", 3600))
     pending = Pending(document=document, on_answer=on_answer, seconds=seconds)
     WAITING.requests[token] = pending
@@ -156,12 +156,20 @@ def ask(
 def _publish(document: dict[str, Any]) -> None:  # Any: JSON
     topic_arn = str(document["ServiceToken"])
     account, region = topic_arn.split(":")[4], topic_arn.split(":")[3]
-    topic = sns_backends[account][region].topics.get(topic_arn)
-    caller = CURRENT.caller
-    if topic is None or caller is None or not allowed(caller, "SNS:Publish", topic_arn, CURRENT.context):
-        who = caller.arn if caller else "nobody"
+    if not judged(f"SNS:Publish {topic_arn}", lambda: _may_publish(topic_arn)):
+        who = CURRENT.caller.arn if CURRENT.caller else "nobody"
         raise NotSent(f"User: {who} is not authorized to perform: SNS:Publish on resource: {topic_arn}")
-    sns_backends[account][region].publish(json.dumps(document), arn=topic_arn, subject=_SUBJECT)
+    if not CURRENT.replaying:
+        # The message's id is drawn apart: a replay does not publish, and has to draw what comes after it alike.
+        with ids.apart():
+            sns_backends[account][region].publish(json.dumps(document), arn=topic_arn, subject=_SUBJECT)
+
+
+def _may_publish(topic_arn: str) -> bool:
+    account, region = topic_arn.split(":")[4], topic_arn.split(":")[3]
+    exists = topic_arn in sns_backends[account][region].topics
+    caller = CURRENT.caller
+    return exists and caller is not None and allowed(caller, "SNS:Publish", topic_arn, CURRENT.context)
 
 
 def _start_clock(token: str, pending: Pending) -> None:

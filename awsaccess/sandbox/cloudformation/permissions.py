@@ -11,7 +11,7 @@ from moto.cloudformation.exceptions import ValidationError
 from awsaccess.sandbox.cloudformation.template import Template
 from awsaccess.sandbox.guard.caller import Caller, caller_of_role, role_by_arn
 from awsaccess.sandbox.guard.checks import allowed
-from awsaccess.sandbox.guard.context import CURRENT
+from awsaccess.sandbox.guard.context import CURRENT, judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +140,10 @@ def _may(caller: Caller, action: str, arn: str) -> bool:
     return allowed(caller, action, arn, context)
 
 
+def _may_step(caller: Caller | None, action: str, arn: str) -> bool:
+    return judged(f"{action} {arn}", lambda: caller is not None and _may(caller, action, arn))
+
+
 def require(
     resource_type: str,
     verb: str,
@@ -151,7 +155,7 @@ def require(
     role_arn: str | None,
 ) -> None:  # Any: JSON
     """Check the rights for one step (`create`, `update` or `delete`) of a stack. Raises RightMissing."""
-    if CURRENT.replaying or is_custom(resource_type):
+    if is_custom(resource_type):
         return
     rights, caller = RIGHTS[resource_type], acting_for(role_arn)
     path = properties.get("Path", "/")
@@ -163,7 +167,7 @@ def require(
     )
     actions: tuple[str, ...] = getattr(rights, verb)
     for action in (*actions, *_companions(resource_type, verb, properties)):
-        if caller is None or not _may(caller, action, arn):
+        if not _may_step(caller, action, arn):
             who = caller.arn if caller else "nobody"
             raise RightMissing(f"User: {who} is not authorized to perform: {action} on resource: {arn}")
 

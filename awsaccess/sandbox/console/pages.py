@@ -13,13 +13,13 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from werkzeug.wrappers import Request, Response
 
-from awsaccess.sandbox.accounts import Account
 from awsaccess.sandbox.calls import Call
 from awsaccess.sandbox.console import roles, stacks
 from awsaccess.sandbox.console.visit import AwsRefusal, Gone, Page, Redirect, Visit
 from awsaccess.sandbox.console.visitors import Visitor, Visitors, administrator, role_session
 from awsaccess.sandbox.federation import SignIn, SignInRefused, destination_is_allowed
 from awsaccess.sandbox.front import Front
+from awsaccess.sandbox.parties import Account
 
 COOKIE: Final = "sandbox_console"
 _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})

@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass, field
 
 from awsaccess.sandbox import clock
-from awsaccess.sandbox.accounts import Account
 from awsaccess.sandbox.guard.caller import Session
+from awsaccess.sandbox.parties import Account
 from awsaccess.sandbox.signing import Keys
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -94,13 +94,26 @@ def request_context(caller: Caller | None, request: Request) -> Context:
 
 
 class _Current(threading.local):
-    caller: Caller | None = None
-    context: Context = {}
-    replaying = False
-    """What is relived was allowed when it happened: it is not judged again."""
+    def __init__(self) -> None:
+        self.caller: Caller | None = None
+        self.context: Context = {}
+        self.replaying = False
+        """What is relived was judged when it happened: it is not judged again."""
+        self.refused: list[str] = []
+        """Steps inside an accepted change that were refused, so that a replay fails at the same ones."""
 
 
 CURRENT: Final = _Current()
+
+
+def judged(step: str, decide: Callable[[], bool]) -> bool:
+    """May this step of a change be taken? A replay gives the answer that was given the first time."""
+    if CURRENT.replaying:
+        return step not in CURRENT.refused
+    may = decide()
+    if not may:
+        CURRENT.refused.append(step)
+    return may
 
 
 def remember(caller: Caller | None, context: Context) -> None:
