@@ -143,6 +143,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "kernel.outbox_due_sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "due": {"task": "kernel.due_sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
