@@ -71,6 +71,11 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         """How the pages address them."""
         return self.name.split(" ")[0]
 
+    @property
+    def initials(self) -> str:
+        """What stands in the circle beside the name."""
+        return "".join(word[0] for word in self.name.split()[:2]).upper()
+
 
 class Practice(Row):
     """A consultancy; the outer tenant."""
