@@ -117,7 +117,7 @@ def deny_sensitive_data_statement() -> Statement:
 
 
 def deny_passing_on_statement() -> Statement:
-    """Nobody who comes in can let somebody else in."""
+    """Nobody who comes in can let somebody else in, or take these guards away: an administrator could do both."""
     return {
         "Sid": "NoPassingOn",
         "Effect": "Deny",
@@ -125,9 +125,18 @@ def deny_passing_on_statement() -> Statement:
             "iam:Add*",
             "iam:Attach*",
             "iam:Create*",
+            "iam:Delete*",
+            "iam:Detach*",
             "iam:PassRole",
             "iam:Put*",
+            "iam:Remove*",
+            "iam:Set*",
             "iam:Update*",
+            "iam:Upload*",
+            "identitystore:Create*",
+            "sso:Attach*",
+            "sso:Create*",
+            "sso:Put*",
             "sts:AssumeRole*",
         ],
         "Resource": "*",

@@ -20,7 +20,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     assumed_role_parts,
     parse_account_id,
-    session_name,
+    session_name_for,
 )
 from awsaccess.policy import documents
 from awsaccess.provision import links
@@ -92,12 +92,12 @@ def test_a_session_arn_gives_account_and_role_name() -> None:
 @settings(max_examples=3000, deadline=None)
 @given(WILD, WILD)
 def test_a_session_name_is_always_one_that_sts_takes(person: str, code: str) -> None:
-    assert re.fullmatch(r"[\w+=,.@-]{2,64}", session_name(person, code), re.ASCII)
+    assert re.fullmatch(r"[\w+=,.@-]{2,64}", session_name_for(person, code), re.ASCII)
 
 
 def test_a_session_name_names_person_and_visit() -> None:
-    assert session_name("Maya@northgate.example", "7qk2m4") == "Maya@northgate.example-7qk2m4"
-    assert session_name("m" * 90, "7qk2m4").endswith("-7qk2m4")
+    assert session_name_for("Maya@northgate.example", "7qk2m4") == "Maya@northgate.example-7qk2m4"
+    assert session_name_for("m" * 90, "7qk2m4").endswith("-7qk2m4")
 
 
 def test_the_trust_policy_has_exactly_the_two_statements() -> None:
@@ -155,6 +155,7 @@ def test_the_guards_deny() -> None:
     assert all(guard["Effect"] == "Deny" and guard["Resource"] == "*" for guard in guards)
     assert guards[0]["Condition"] == {"DateGreaterThan": {"aws:CurrentTime": "2026-12-18T18:00:00Z"}}
     assert {"s3:GetObject", "secretsmanager:GetSecretValue", "kms:Decrypt"} <= set(guards[1]["Action"])
+    assert {"iam:Delete*", "iam:Detach*", "iam:Put*", "iam:Set*", "iam:PassRole"} <= set(guards[2]["Action"])
     assert len(set(documents.SENSITIVE_ACTIONS)) == len(documents.SENSITIVE_ACTIONS)
 
 

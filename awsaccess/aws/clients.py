@@ -1,0 +1,125 @@
+"""boto3 clients: one shared Session, made under a lock, kept only where they serve many calls (SANDBOX §8)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, overload
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from botocore.config import Config
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+
+CONNECT_SECONDS: Final = 3
+READ_SECONDS: Final = 10
+POOL: Final = 32  # at least the threads of a sweep, or they queue for connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Credentials as boto3 takes them."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)
+
+
+class Clients:
+    """Makes clients. `attempts` counts all requests, the first included, for STS and for the rest."""
+
+    def __init__(self, *, endpoint_url: str | None, attempts: int, sts_attempts: int) -> None:
+        self._endpoint_url = endpoint_url
+        self._attempts = attempts
+        self._sts_attempts = sts_attempts
+        self._session: Session | None = None
+        self._base: dict[str, STSClient] = {}
+        self._lock = threading.Lock()  # boto3 promises threads safe clients, not safe making of clients
+
+    def base_sts(self, region: str) -> STSClient:
+        """The kept client with the portal's own credentials: instance or task role, never from a database."""
+        with self._lock:
+            if region not in self._base:
+                self._base[region] = self._make("sts", region, None)
+            return self._base[region]
+
+    def sts(self, region: str, keys: Keys) -> STSClient:
+        """A client that its caller keeps or closes."""
+        with self._lock:
+            return self._make("sts", region, keys)
+
+    @contextmanager
+    def visiting_sts(self, region: str, keys: Keys) -> Iterator[STSClient]:
+        """A throw-away client: one per client account would cost 120 kB each, for ever."""
+        client = self.sts(region, keys)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def visiting_iam(self, region: str, keys: Keys) -> Iterator[IAMClient]:
+        """A throw-away IAM client."""
+        with self._lock:
+            client = self._make("iam", region, keys)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def hub_s3(self, region: str, keys: Keys) -> Iterator[S3Client]:
+        """A throw-away S3 client: templates are uploaded seldom."""
+        with self._lock:
+            client = self._make("s3", region, keys)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @overload
+    def _make(self, service: Literal["sts"], region: str, keys: Keys | None) -> STSClient: ...
+    @overload
+    def _make(self, service: Literal["iam"], region: str, keys: Keys | None) -> IAMClient: ...
+    @overload
+    def _make(self, service: Literal["s3"], region: str, keys: Keys | None) -> S3Client: ...
+    def _make(
+        self, service: Literal["sts", "iam", "s3"], region: str, keys: Keys | None
+    ) -> STSClient | IAMClient | S3Client:
+        if self._session is None:
+            self._session = _new_session()
+        return self._session.client(
+            service,
+            region_name=region,
+            endpoint_url=self._endpoint_url,
+            config=self._config(service),
+            aws_access_key_id=keys.access_key_id if keys else None,
+            aws_secret_access_key=keys.secret_access_key if keys else None,
+            aws_session_token=keys.session_token if keys else None,
+        )
+
+    def _config(self, service: str) -> Config:
+        from botocore.config import Config
+
+        attempts = self._sts_attempts if service == "sts" else self._attempts
+        return Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},  # max_attempts: 1 would mean two
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            max_pool_connections=POOL,
+        )
+
+
+def _new_session() -> Session:
+    """The default chain of credentials, with regional STS: tokens of the global one fail in opt-in regions."""
+    import boto3
+    import botocore.session
+
+    session = botocore.session.Session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    return boto3.Session(botocore_session=session)

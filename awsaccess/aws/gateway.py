@@ -1,0 +1,366 @@
+"""The one door to AWS: values that cross it, and the Protocol that services, fakes and tests share.
+
+Importing this module loads no boto3 (it costs a second): the door is built by `make_gateway`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from awsaccess.aws import arns
+from awsaccess.aws.clients import Clients, Keys
+from awsaccess.aws.errors import Asked, AwsMisconfigured, AwsTransient, translated
+from awsaccess.aws.federation import request_signin_token
+from awsaccess.aws.kept import Kept
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import RoleTypeDef
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef, AssumeRoleResponseTypeDef
+
+EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+TAG_TEXT: Final = re.compile(r"[\w .:/=+@-]*")
+LONGEST_SESSION_POLICY: Final = 2048
+HUB_SECONDS: Final = 3600
+HUB_MARGIN: Final = dt.timedelta(minutes=5)
+Document = dict[str, Any]  # Any: IAM's JSON nests as it likes
+
+
+class BadAssumeRequest(ValueError):
+    """Raised for values that AWS would not take (AWS_FACTS §6). Names the field, never its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubIdentity:
+    """The practice's own AWS side: the role every visit comes from, and the bucket its templates lie in."""
+
+    practice_code: str
+    account_id: str
+    role_arn: str
+    region: str
+    template_bucket: str
+    partition: str = "aws"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCredentials:
+    """Temporary credentials. They live in the memory of one request and are never stored or logged."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: dt.datetime
+    assumed_role_id: str
+    session_arn: str
+
+    @property
+    def role_id(self) -> str:
+        """The role's own id (`AROA...`): another one under the same ARN means that the role was made anew."""
+        return self.assumed_role_id.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerIdentity:
+    """What GetCallerIdentity says. `arn` of a role session lacks the role's path."""
+
+    account_id: str
+    arn: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumeRequest:
+    """One AssumeRole. Raises BadAssumeRequest for what AWS would refuse, before anything is sent.
+
+    `external_id` None is a negative probe. `tags` are (key, value); `session_policy` is JSON text.
+    """
+
+    role_arn: str
+    external_id: str | None = field(repr=False)
+    role_session_name: str
+    duration_seconds: int
+    source_identity: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    session_policy: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            arns.RoleArn.parse(self.role_arn)
+        except arns.BadArn:
+            raise BadAssumeRequest("role_arn is not the ARN of one role") from None
+        if self.external_id is not None and not EXTERNAL_ID.fullmatch(self.external_id):
+            raise BadAssumeRequest("external_id is not one that AWS takes")
+        if not arns.SESSION_NAME.fullmatch(self.role_session_name):
+            raise BadAssumeRequest("role_session_name is not one that AWS takes")
+        if not 900 <= self.duration_seconds <= 43200:
+            raise BadAssumeRequest("duration_seconds must be 900 to 43,200")
+        self._check_attribution()
+
+    def _check_attribution(self) -> None:
+        if self.source_identity is not None and not arns.SESSION_NAME.fullmatch(self.source_identity):
+            raise BadAssumeRequest("source_identity is not one that AWS takes")
+        if len(self.tags) > 50 or not all(_is_tag(key, value) for key, value in self.tags):
+            raise BadAssumeRequest(
+                "tags are at most 50, with 1 to 128 and at most 256 of the characters AWS takes"
+            )
+        if len(self.session_policy or "") > LONGEST_SESSION_POLICY:
+            raise BadAssumeRequest("session_policy is longer than 2,048 characters")
+
+
+def _is_tag(key: str, value: str) -> bool:
+    sizes = 1 <= len(key) <= 128 and len(value) <= 256
+    return sizes and all(TAG_TEXT.fullmatch(text) for text in (key, value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleFacts:
+    """A role as AWS has it now. Documents are parsed JSON; `inline_documents` by policy name; duration in seconds."""
+
+    role_id: str
+    trust_document: Document
+    inline_documents: dict[str, Document]
+    attached_policy_arns: frozenset[str]
+    permissions_boundary: str | None
+    max_session_duration: int
+    tags: dict[str, str]
+
+
+class AwsGateway(Protocol):
+    """Every method may raise AwsTransient (nothing is known) and AwsMisconfigured (our side); others as noted."""
+
+    def own_identity(self, hub: HubIdentity) -> CallerIdentity:
+        """Who we are once the hub role is assumed. AwsMisconfigured if we cannot, or in an account not the hub's."""
+        ...
+
+    def assume(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        """AssumeRole out of the hub role. AwsDenied if refused, AwsRejected if a value is not accepted."""
+        ...
+
+    def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
+        """Where a new session really is; AWS never denies this call."""
+        ...
+
+    def inspect_role(self, credentials: SessionCredentials, *, role_name: str, region: str) -> RoleFacts:
+        """The role as it looks at itself, every page. AwsDenied if it may not."""
+        ...
+
+    def upload_template(self, hub: HubIdentity, *, key: str, body: bytes) -> str:
+        """Put a template into the hub's bucket; gives the version id. AwsMisconfigured if the bucket keeps none."""
+        ...
+
+    def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
+        """A sign-in token for 15 minutes: a secret. AwsRejected if AWS does not take the session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HubSession:
+    credentials: SessionCredentials
+    sts: STSClient
+
+    @property
+    def expires_at(self) -> dt.datetime:
+        return self.credentials.expires_at
+
+
+class BotoGateway:
+    """The real door. One per process: it keeps the hub sessions and the clients that serve many calls.
+
+    `endpoint_url` and `federation_base_url` stand in for AWS in demo and tests; the latter must be on this machine
+    (BadAddress otherwise). Attempts count all requests, the first included.
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str | None = None,
+        federation_base_url: str | None = None,
+        *,
+        total_max_attempts: int = 3,
+        sts_total_max_attempts: int = 3,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._clients = Clients(
+            endpoint_url=endpoint_url or None,
+            attempts=total_max_attempts,
+            sts_attempts=sts_total_max_attempts,
+        )
+        self._federation = arns.loopback_origin(federation_base_url) if federation_base_url else None
+        self._hubs = Kept(make=self._open_hub, now=now, margin=HUB_MARGIN)
+
+    def own_identity(self, hub: HubIdentity) -> CallerIdentity:
+        with self._inside(hub) as session, translated(Asked.OF_OURSELVES):
+            identity = _identity(session.sts)
+        if identity.account_id != hub.account_id:
+            raise AwsMisconfigured("The portal's hub role lies in another account than it was set up with.")
+        return identity
+
+    def assume(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        hide = (request.external_id,) if request.external_id else ()
+        with self._inside(hub) as session, translated(Asked.OF_CLIENT, hide=hide):
+            return _credentials(session.sts.assume_role(**_parameters(request)))
+
+    def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
+        with translated(Asked.AS_VISITOR), self._clients.visiting_sts(region, _keys(credentials)) as sts:
+            return _identity(sts)
+
+    def inspect_role(self, credentials: SessionCredentials, *, role_name: str, region: str) -> RoleFacts:
+        with translated(Asked.AS_VISITOR), self._clients.visiting_iam(region, _keys(credentials)) as iam:
+            return _role_facts(iam, role_name)
+
+    def upload_template(self, hub: HubIdentity, *, key: str, body: bytes) -> str:
+        with self._inside(hub) as session, translated(Asked.OF_OURSELVES):
+            version = self._put(hub, _keys(session.credentials), key=key, body=body)
+        if not version or version == "null":
+            raise AwsMisconfigured("The portal's template bucket keeps no versions; switch versioning on.")
+        return version
+
+    def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
+        return request_signin_token(
+            _keys(credentials), region=region, partition=partition, federation_base_url=self._federation
+        )
+
+    def _put(self, hub: HubIdentity, keys: Keys, *, key: str, body: bytes) -> str | None:
+        with self._clients.hub_s3(hub.region, keys) as s3:
+            # The owner is named, so that AWS refuses a bucket which somebody else has taken over.
+            put = s3.put_object(
+                Bucket=hub.template_bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/json",
+                ExpectedBucketOwner=hub.account_id,
+            )
+        return put.get("VersionId")
+
+    @contextmanager
+    def _inside(self, hub: HubIdentity) -> Iterator[_HubSession]:
+        """The kept hub session; dropped when it proves broken, so that a hub role made anew works at the next call."""
+        session = self._hubs.get(hub)
+        try:
+            yield session
+        except AwsMisconfigured:
+            self._hubs.forget(hub, session)
+            raise
+
+    def _open_hub(self, hub: HubIdentity) -> _HubSession:
+        """Base credentials into the hub role: one hour, the most that role chaining allows (AWS_FACTS §6)."""
+        with translated(Asked.OF_OURSELVES):
+            answer = self._clients.base_sts(hub.region).assume_role(
+                RoleArn=_hub_role(hub),
+                RoleSessionName=arns.session_name_for("latchkey", hub.practice_code),
+                DurationSeconds=HUB_SECONDS,
+            )
+            credentials = _credentials(answer)
+            return _HubSession(credentials=credentials, sts=self._clients.sts(hub.region, _keys(credentials)))
+
+
+def make_gateway(
+    *,
+    endpoint_url: str | None = None,
+    federation_base_url: str | None = None,
+    total_max_attempts: int = 3,
+    sts_total_max_attempts: int = 3,
+) -> AwsGateway:
+    """The real gateway. Empty addresses mean AWS itself. Raises BadAddress for a sign-in address elsewhere."""
+    return BotoGateway(
+        endpoint_url or None,
+        federation_base_url or None,
+        total_max_attempts=total_max_attempts,
+        sts_total_max_attempts=sts_total_max_attempts,
+    )
+
+
+def _hub_role(hub: HubIdentity) -> str:
+    try:
+        arn = arns.RoleArn.parse(hub.role_arn)
+    except arns.BadArn:
+        raise AwsMisconfigured("The portal's hub role is not set up: its ARN is not one of a role.") from None
+    if (arn.account_id, arn.partition) != (hub.account_id, hub.partition):
+        raise AwsMisconfigured("The portal's hub role lies in another account than it was set up with.")
+    return str(arn)
+
+
+def _keys(credentials: SessionCredentials) -> Keys:
+    return Keys(
+        access_key_id=credentials.access_key_id,
+        secret_access_key=credentials.secret_access_key,
+        session_token=credentials.session_token,
+    )
+
+
+def _parameters(request: AssumeRequest) -> AssumeRoleRequestTypeDef:
+    """Only what is set: AWS refuses empty values, and a negative probe must not send the field at all."""
+    parameters: AssumeRoleRequestTypeDef = {
+        "RoleArn": request.role_arn,
+        "RoleSessionName": request.role_session_name,
+        "DurationSeconds": request.duration_seconds,
+    }
+    if request.external_id is not None:
+        parameters["ExternalId"] = request.external_id
+    if request.source_identity is not None:
+        parameters["SourceIdentity"] = request.source_identity
+    if request.tags:
+        parameters["Tags"] = [{"Key": key, "Value": value} for key, value in request.tags]
+    if request.session_policy is not None:
+        parameters["Policy"] = request.session_policy
+    return parameters
+
+
+def _credentials(answer: AssumeRoleResponseTypeDef) -> SessionCredentials:
+    given, user = answer["Credentials"], answer["AssumedRoleUser"]
+    return SessionCredentials(
+        access_key_id=given["AccessKeyId"],
+        secret_access_key=given["SecretAccessKey"],
+        session_token=given["SessionToken"],
+        expires_at=given["Expiration"].astimezone(dt.UTC),
+        assumed_role_id=user["AssumedRoleId"],
+        session_arn=user["Arn"],
+    )
+
+
+def _identity(sts: STSClient) -> CallerIdentity:
+    answer = sts.get_caller_identity()
+    return CallerIdentity(account_id=answer["Account"], arn=answer["Arn"], user_id=answer["UserId"])
+
+
+def _role_facts(iam: IAMClient, role_name: str) -> RoleFacts:
+    role = iam.get_role(RoleName=role_name)["Role"]
+    return RoleFacts(
+        role_id=role["RoleId"],
+        trust_document=_parsed(role.get("AssumeRolePolicyDocument")),
+        inline_documents=_inline_documents(iam, role_name),
+        attached_policy_arns=_attached(iam, role_name),
+        permissions_boundary=_boundary(role),
+        max_session_duration=role.get("MaxSessionDuration", 3600),
+        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+    )
+
+
+def _inline_documents(iam: IAMClient, role_name: str) -> dict[str, Document]:
+    pages = iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
+    names = [name for page in pages for name in page["PolicyNames"]]
+    return {
+        name: _parsed(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"])
+        for name in names
+    }
+
+
+def _attached(iam: IAMClient, role_name: str) -> frozenset[str]:
+    pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
+    return frozenset(policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"])
+
+
+def _boundary(role: RoleTypeDef) -> str | None:
+    return role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+
+
+def _parsed(document: object) -> Document:
+    """boto3 decodes IAM's URL-encoded JSON, and hands on the text if it cannot: then nothing is known."""
+    if not isinstance(document, dict):
+        raise AwsTransient("AWS gave a policy that could not be read.")
+    return document
