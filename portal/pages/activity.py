@@ -9,16 +9,16 @@ from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from awsaccess.selectors import CardState, LiveCard
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
 from awsaccess.lifecycle import VisitKind, VisitStatus
 from awsaccess.models import Visit
-from awsaccess.selectors import LiveCard
 from engagements.models import Consent, Engagement
 from portal.pages import words
 from portal.pages.frames import Desk
-from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening
+from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
 
 VISITS_SHOWN: Final = 50
 DOORS: Final = {
@@ -66,22 +66,19 @@ def last_visit(visits: Iterable[Visit], zone: ZoneInfo, *, now: dt.datetime) -> 
 
 def open_visits(visits: Iterable[Visit], zone: ZoneInfo, *, now: dt.datetime) -> tuple[str, ...]:
     """Who may still be inside, with the time at which AWS ends it at the latest."""
-    inside = [visit for visit in visits if visit.issued_at and visit.ends_at and visit.ends_at > now]
     return tuple(
-        gettext("%(name)s is inside. AWS ends it at %(time)s at the latest.")
-        % {"name": visit.consultant_name, "time": words.clock_time(visit.ends_at, zone)}
-        for visit in inside
-        if visit.ends_at
+        gettext("%(name)s may still be inside. AWS ends it at %(time)s at the latest.")
+        % {"name": visit.consultant_name, "time": words.clock_time(visit.latest_end, zone)}
+        for visit in visits
+        if visit.latest_end > now and visit.status != VisitStatus.REFUSED
     )
 
 
-def on_banner(live: LiveCard, facts: Facts) -> Banner:
+def on_banner(live: LiveCard, facts: Facts, problem: Problem | None) -> Banner:
     """The state of an active engagement: on, being checked again, or a problem in its own words."""
-    if live.problem is not None:
-        return Banner(
-            tone="stop", icon="triangle-alert", title=live.problem.title, text=live.problem.text
-        )
-    if live.state != "on":
+    if problem is not None:
+        return Banner(tone="stop", icon="triangle-alert", title=problem.title, text=problem.text)
+    if live.state is not CardState.ON:
         return Banner(
             tone="wait",
             icon="loader-circle",
@@ -116,7 +113,9 @@ def paused_banner(engagement: Engagement) -> Banner:
 
 
 def _visits(visits: Iterable[Visit], zone: ZoneInfo) -> list[_Moment]:
-    return [_Moment(at=visit.issued_at or visit.intended_at, happening=_visit(visit, zone)) for visit in visits]
+    return [
+        _Moment(at=visit.issued_at or visit.intended_at, happening=_visit(visit, zone)) for visit in visits
+    ]
 
 
 def _visit(visit: Visit, zone: ZoneInfo) -> Happening:
@@ -146,9 +145,7 @@ def _span(begun: dt.datetime, ends: dt.datetime | None, zone: ZoneInfo) -> str:
     return f"{start}–{words.clock_time(ends, zone)}" if ends else start
 
 
-def _milestones(
-    desk: Desk, consent: Consent | None, live: LiveCard | None, facts: Facts
-) -> list[_Moment]:
+def _milestones(desk: Desk, consent: Consent | None, live: LiveCard | None, facts: Facts) -> list[_Moment]:
     engagement, zone = desk.engagement, desk.zone
     found = [_agreed(desk, consent, facts)] if consent else []
     plain: list[tuple[dt.datetime | None, str, str, str, str]] = [
@@ -160,7 +157,7 @@ def _milestones(
             "ok",
         ),
         (
-            live.checked_at if live and live.state == "on" else None,
+            live.checked_at if live and live.state is CardState.ON else None,
             gettext("Automatic check passed"),
             gettext("The access is exactly what you agreed to."),
             "shield-check",
@@ -177,9 +174,7 @@ def _milestones(
     ]
 
 
-def _milestone(
-    at: dt.datetime, zone: ZoneInfo, title: str, text: str, icon: str, tone: str
-) -> Happening:
+def _milestone(at: dt.datetime, zone: ZoneInfo, title: str, text: str, icon: str, tone: str) -> Happening:
     return Happening(
         title=title,
         text=text,
@@ -198,11 +193,11 @@ def _agreed(desk: Desk, consent: Consent, facts: Facts) -> _Moment:
         iso=consent.given_at.isoformat(timespec="minutes"),
         icon="file-text",
         link_url=reverse("client:receipt", args=[desk.engagement.code]),
-        link_label=gettext("Receipt %(reference)s") % {"reference": reference_of(consent)},
+        link_label=gettext("Receipt %(reference)s") % {"reference": reference_of(desk.engagement, consent)},
     )
     return _Moment(at=consent.given_at, happening=happening)
 
 
-def reference_of(consent: Consent) -> str:
+def reference_of(engagement: Engagement, consent: Consent) -> str:
     """What people quote: the project's code in capitals and the number of the offer agreed to."""
-    return f"{consent.engagement.code.upper()}-{consent.offer.number}"
+    return f"{engagement.code.upper()}-{consent.offer.number}"

@@ -12,7 +12,7 @@ from django.core import signing
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
-from accounts.models import Contact, User
+from accounts.models import User
 from engagements.models import Engagement, Offer
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
@@ -38,7 +38,7 @@ def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
         abilities=tuple(
             Ability(icon=line["icon"], title=line["title"], why=line["why"]) for line in offer.lines
         ),
-        cannot=tuple(limit["title"] for limit in documents["cannot"]),
+        cannot=tuple(limit["title"] for limit in documents["limits"]),
         aws_names=aws_names(offer),
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
@@ -93,15 +93,15 @@ def digest(html: str) -> str:
     return hashlib.sha256(html.encode()).hexdigest()
 
 
-def seal(*, engagement: Engagement, contact: Contact, sha256: str, displayed_at: dt.datetime) -> str:
+def seal(desk: Desk, shown: Shown) -> str:
     """The hidden value that a page carries: whom it showed which bytes, and when. Nobody else can write it."""
-    shown = {
-        "engagement": engagement.code,
-        "contact": str(contact.pk),
-        "sha256": sha256,
-        "at": displayed_at.isoformat(),
+    told = {
+        "engagement": desk.engagement.code,
+        "contact": str(desk.contact.pk),
+        "sha256": shown.sha256,
+        "at": shown.displayed_at.isoformat(),
     }
-    return signing.dumps(shown, salt=SALT)
+    return signing.dumps(told, salt=SALT)
 
 
 def unseal(value: str, *, html: str, desk: Desk) -> Shown:

@@ -101,6 +101,17 @@ class CheckRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong. `technical` stands behind a disclosure; `mend_label` is the button that leads into AWS."""
+
+    title: str
+    text: str
+    technical: str
+    mend_label: str
+    first_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come."""
 
@@ -116,16 +127,18 @@ class Card:
     digest: str
     poll_seconds: int
     started: int
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One line of the closing list. `state` is done, now or later."""
+    """One line of the closing list. `state` is done, now or later; `asks` says that a person has to do it."""
 
     title: str
     text: str
     state: str
     tag: str
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +187,41 @@ class Receipt:
     shown_sha256: str
     offer_sha256: str
     withdrawn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One line of the client's list."""
+
+    code: str
+    title: str
+    text: str
+    tag: str
+    tone: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The closing list and how soon to ask again."""
+
+    card: Card
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The end of an engagement in words. `checks` are the lines of the final proof."""
+
+    reference: str
+    title: str
+    people: str
+    firm: str
+    client: str
+    account: str
+    kind: str
+    period: str
+    visits: str
+    proved: str
+    checks: tuple[tuple[str, str], ...]
+    sha256: str

@@ -10,13 +10,14 @@ from django.utils.translation import gettext
 from engagements.models import Consent
 from portal.pages import words
 from portal.pages.activity import reference_of
-from portal.pages.frames import human
+from portal.pages.frames import Desk, human
 from portal.pages.pagemodels import Receipt
 
 
-def receipt_of(consent: Consent, zone: ZoneInfo) -> Receipt:
+def receipt_of(desk: Desk, consent: Consent) -> Receipt:
     """Every fact that was kept, in words; the bytes themselves are shown beside it."""
     evidence: dict[str, str] = consent.evidence
+    zone = desk.zone
     signer = consent.contact
     displayed = dt.datetime.fromisoformat(evidence["displayed_at"])
     rows = (
@@ -26,7 +27,7 @@ def receipt_of(consent: Consent, zone: ZoneInfo) -> Receipt:
         (gettext("Browser"), evidence.get("user_agent") or gettext("not recorded")),
     )
     return Receipt(
-        reference=reference_of(consent),
+        reference=reference_of(desk.engagement, consent),
         signer=human(signer.user, title=signer.title),
         given_local=f"{words.long_moment(consent.given_at, zone)}, {words.zone_words(zone, consent.given_at)}",
         given_utc=consent.given_at.astimezone(dt.UTC).isoformat(timespec="seconds"),

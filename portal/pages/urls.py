@@ -18,6 +18,7 @@ urlpatterns = [
     path("<slug:code>/pause/", views.pause, name="pause"),
     path("<slug:code>/resume/", views.resume, name="resume"),
     path("<slug:code>/end/", views.end, name="end"),
+    path("<slug:code>/deleted/", views.deleted, name="deleted"),
     path("<slug:code>/template/", views.template, name="template"),
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
     path("<slug:code>/certificate/", views.certificate, name="certificate"),

@@ -17,7 +17,7 @@ def initials(name: str) -> str:
 
 
 def joined(names: Sequence[str]) -> str:
-    """"Maya", "Maya and Tomasz", "Maya, Tomasz and Ines"."""
+    """ "Maya", "Maya and Tomasz", "Maya, Tomasz and Ines"."""
     if len(names) < 2:
         return "".join(names)
     return gettext("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
@@ -60,7 +60,11 @@ def day_heading(date: dt.date, *, today: dt.date) -> str:
 def days_left(moment: dt.datetime, zone: ZoneInfo, *, now: dt.datetime) -> str:
     """in 28 days; today."""
     days = (moment.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days} if days > 0 else gettext("today")
+    return (
+        ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days}
+        if days > 0
+        else gettext("today")
+    )
 
 
 def zone_words(zone: ZoneInfo, moment: dt.datetime) -> str:
