@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import ClassVar
 
 from django.db import models
@@ -133,7 +134,7 @@ class Visit(Row):
         return f"{self.consultant_name}, {self.status}"
 
     @property
-    def latest_end(self) -> object:
+    def latest_end(self) -> dt.datetime:
         """When AWS ends it at the latest: known once issued, else the worst case."""
         return self.ends_at or self.worst_case_until
 

@@ -46,7 +46,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         fp: IO[bytes],
         code: int,
         msg: str,
-        headers: Message,  # type: ignore[override]  # typeshed names HTTPMessage, its subclass
+        headers: Message,
         newurl: str,
     ) -> None:
         return None

@@ -1,4 +1,4 @@
-"""The kernel's own tables: the audit chain, the outbox and what is due. They hold ids of other apps' rows, never keys to them."""
+"""The kernel's own tables: the audit chain, the outbox, what is due, sealed letters. They hold ids, never keys, of other apps' rows."""
 
 from __future__ import annotations
 
@@ -129,3 +129,15 @@ class Due(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.next_at}"
+
+
+class SealedLetter(models.Model):
+    """A letter with a secret in it, such as a sign-in code, encrypted until it is sent; then the row is deleted."""
+
+    id = models.UUIDField(primary_key=True)
+    practice_id = models.UUIDField()
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sealed letter {self.pk}"
