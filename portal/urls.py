@@ -14,5 +14,6 @@ handler500 = "portal.kernel.web.server_error"
 urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
+    path("e/", include("portal.pages.urls")),
     path("", include("accounts.urls")),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from engagements.account_number import BadAccountNumber, parse_account_number
+from awsaccess.aws.arns import BadAccountId, parse_account_id
 
 
 class AgreeForm(forms.Form):
@@ -33,8 +33,8 @@ class AgreeForm(forms.Form):
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""
         try:
-            return parse_account_number(self.cleaned_data["account_id"])
-        except BadAccountNumber as error:
+            return parse_account_id(self.cleaned_data["account_id"])
+        except BadAccountId as error:
             raise forms.ValidationError(str(error)) from None
 
 
