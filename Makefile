@@ -3,27 +3,66 @@ PY := .venv/bin/python
 ARGS ?=
 export UV_CUSTOM_COMPILE_COMMAND := make lock
 LOCK := requirements-dev.txt
-STAMP := .venv/$(shell (python3 --version; cat $(LOCK)) | sha256sum | cut -c1-16).stamp
+stamp = .venv/$(shell (python3 --version; cat $(1)) | sha256sum | cut -c1-16).stamp
+STAMP := $(call stamp,$(LOCK))
+# The demo needs less than the tests; the tests' environment holds all of it, so it does for both.
+DEMO_LOCK := requirements-demo.txt
+DEMO_ENV := $(or $(wildcard $(STAMP)),$(call stamp,$(DEMO_LOCK)))
+MINISTACK_LOCK := tests/awsaccess/sandbox/requirements-ministack.txt
+UV := uv==0.13.8
+PORT ?= 8000
 # Deploy checks look at production-like settings: https, a long key, no demo.
 DEPLOY := SITE_URL=https://portal.example.com SECRET_KEY=$$(python3 -c 'import secrets; print(secrets.token_hex(40))') \
   REDIS_URL=redis://localhost/0 EMAIL_URL=smtp://localhost:25 MAIL_FROM=portal@example.com \
   DATABASE_URL=postgresql://portal_web:x@127.0.0.1:1/portal PYTHONWARNINGS="ignore::RuntimeWarning"
 
-.PHONY: help test check fix lint types arch migrations deploy cov lock env
+.PHONY: help demo demo-reset bench browser ministack test check fix lint types arch migrations deploy cov lock env
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
+demo: $(DEMO_ENV) ## Run everything on this machine, with sample data and a simulated AWS (PORT=8000)
+	@PORT=$(PORT) exec $(PY) -m portal.demo
+
+demo-reset: $(DEMO_ENV) ## Forget the demo's data; the next `make demo` starts over
+	@exec $(PY) -m portal.demo reset
+
 env: $(STAMP) ## Make or renew .venv from the locked requirements
 
+# $(1) environment, $(2) lock. One clear sentence for each thing that a fresh machine may lack.
+define install
+@command -v python3 >/dev/null || { echo "Latchkey needs Python 3.11 or newer: there is no python3."; exit 1; }
+@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latchkey needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")'
+@python3 -c 'import ensurepip, ssl, venv' 2>/dev/null || { echo "This Python cannot make environments: install its venv package (Debian: apt-get install python3-venv)."; exit 1; }
+@echo "Installing $(2) into $(1)."
+python3 -m venv $(1)
+$(1)/bin/python -m pip install -q --disable-pip-version-check $(UV) \
+  && VIRTUAL_ENV=$(CURDIR)/$(1) $(1)/bin/uv pip sync -q --require-hashes $(2) \
+  || $(1)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
+@rm -f $(1)/*.stamp && touch $@
+endef
+
 $(STAMP):
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latchkey needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")'
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make environments: install its venv package (Debian: apt-get install python3-venv)."; exit 1; }
-	python3 -m venv .venv
-	$(PY) -m pip install -q --disable-pip-version-check uv==0.13.8 \
-	  && VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip sync -q --require-hashes $(LOCK) \
-	  || $(PY) -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
-	@rm -f .venv/*.stamp && touch $@
+	$(call install,.venv,$(LOCK))
+
+ifneq ($(DEMO_ENV),$(STAMP))
+$(DEMO_ENV):
+	$(call install,.venv,$(DEMO_LOCK))
+endif
+
+browser: ## Install Chromium for the browser tests, where this user may
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    || { echo "The browser tests need Chromium: install it (Debian: apt-get install chromium)."; exit 1; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A second simulated AWS in its own environment, which judges ours
+
+var/ministack/made.stamp: $(MINISTACK_LOCK)
+	$(call install,var/ministack,$(MINISTACK_LOCK))
+
+bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one)
+	@set -e; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script; done
 
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)

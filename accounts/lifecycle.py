@@ -23,11 +23,21 @@ class ContactRole(TextChoices):
     AWS_ADMIN = "aws_admin"
 
 
+class SignInKind(StrEnum):
+    """How somebody came in; the session keeps it, as evidence and for what asks more than a link."""
+
+    INVITATION = "invitation"
+    CODE = "code"
+
+
 class AccountEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     PRACTICE_OPENED = "practice:practice:opened"
     CLIENT_ADDED = "practice:client:added"
+    MEMBERSHIP_ADDED = "practice:membership:added"
     CONTACT_ADDED = "practice:contact:added"
     INVITATION_MADE = "practice:invitation:made"
+    INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
+    SIGNED_IN = "person:session:opened"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import uuid
 from typing import Any, ClassVar
@@ -70,6 +71,11 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     def first_name(self) -> str:
         """How the pages address them."""
         return self.name.split(" ")[0]
+
+    @property
+    def initials(self) -> str:
+        """What stands in the circle beside the name."""
+        return "".join(word[0] for word in self.name.split()[:2]).upper()
 
 
 class Practice(Row):
@@ -149,9 +155,16 @@ class Invitation(Row):
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     token_sha256 = models.CharField(max_length=64, unique=True)
     landing_path = models.CharField(max_length=200)
+    letter_kind = models.CharField(
+        max_length=80, default="accounts.invitation"
+    )  # the outbox kind that mails it
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
     replaced_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"invitation of {self.contact_id}"
+
+    def is_live_at(self, moment: dt.datetime) -> bool:
+        """Not used, not replaced, not expired."""
+        return self.used_at is None and self.replaced_at is None and moment < self.expires_at

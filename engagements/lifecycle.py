@@ -36,6 +36,7 @@ MOVES: Final[dict[EngagementStatus, frozenset[EngagementStatus]]] = {
 }
 TERMINAL: Final = frozenset(status for status, onward in MOVES.items() if not onward)
 # The end of the window, and a withdrawn consent, close these by themselves.
+WAITING_FOR_AN_ANSWER: Final = frozenset({_S.DRAFT, _S.INVITED})
 CLOSED_BY_ITSELF: Final = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
 
 
@@ -51,4 +52,9 @@ class EngagementEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     DRAFTED = "engagement:engagement:drafted"
+    ASSIGNED = "engagement:assignment:made"
     MOVED = "engagement:engagement:moved"
+    OFFER_FROZEN = "engagement:offer:frozen"
+    OFFER_PUBLISHED = "engagement:offer:published"
+    CONSENT_GIVEN = "client:consent:given"
+    CONSENT_WITHDRAWN = "client:consent:withdrawn"

@@ -21,6 +21,7 @@ class Engagement(Row):
     contract_reference = models.CharField(max_length=60, blank=True, default="")
     account_id = models.CharField(max_length=12, blank=True, default="")
     account_name = models.CharField(max_length=120, blank=True, default="")
+    profile = models.CharField(max_length=40, default="cost_review")
     ends_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=EngagementStatus.choices, default=EngagementStatus.DRAFT)
     invited_at = models.DateTimeField(null=True)
@@ -29,6 +30,9 @@ class Engagement(Row):
     paused_at = models.DateTimeField(null=True)
     closing_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    # Who made the latest move, and the words they gave for it; empty when the portal moved it by itself.
+    moved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    moved_note = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -62,22 +62,31 @@ INSTALLED_APPS = [
     "portal.kernel",
     "accounts",
     "engagements",
+    "awsaccess",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
 ]
+if DEMO_MODE:
+    INSTALLED_APPS.append("portal.demo")
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.kernel.middleware.PrivateResponse",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
+    "portal.kernel.middleware.ErrorPages",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -91,6 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.kernel.web.frame",
             ],
         },
     }
@@ -143,6 +153,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "kernel.outbox_due_sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "due": {"task": "kernel.due_sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
@@ -150,9 +161,44 @@ OUTBOX_LEASE_SECONDS: int = env.int("OUTBOX_LEASE_SECONDS", default=150)
 
 # People
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PLACE_FINDER = "accounts.selectors.place_of"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+CSRF_FAILURE_VIEW = "portal.kernel.web.csrf_failed"
+
+# Sign-in by e-mailed code, for people who are known; nobody signs up and nobody has a password.
+SIGN_IN_CODE_SECONDS = 15 * 60
+ACCOUNT_ADAPTER = "accounts.adapters.InvitationOnlyAdapter"
+ACCOUNT_FORMS = {
+    "request_login_code": "accounts.forms.AddressForm",
+    "confirm_login_code": "accounts.forms.CodeForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_SIGNUP_FIELDS = ["email*"]
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = SIGN_IN_CODE_SECONDS
+ACCOUNT_LOGIN_TIMEOUT = (
+    4 * SIGN_IN_CODE_SECONDS
+)  # longer than the code, so that a late code can be told it is late
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = 3
+ACCOUNT_LOGIN_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
+# A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
+ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_SERIALIZER = "portal.kernel.secrets.SealedSerializer"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -205,9 +251,17 @@ DEFAULT_FROM_EMAIL = MAIL_FROM
 
 # AWS. Credentials come from boto3's own chain (instance or task role), never from here or the database.
 # The three addresses are set only when a simulated AWS stands in for the real one.
+# How long a closed access must be refused without a break before it counts as gone (SECURITY §5), in seconds.
+EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
+# A visit needs a check that was good within this many seconds.
+GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
 FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
 CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
+
+# Demo only: where the simulated accounts are written down, and where the mail catcher keeps what it caught.
+DEMO_WORLD_FILE: str = env.str("DEMO_WORLD_FILE", default="")
+DEMO_MAIL_DIR: str = env.str("DEMO_MAIL_DIR", default="")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
@@ -228,7 +282,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
+    # A link's token is in its address, and addresses are logged.
+    "filters": {"no_tokens": {"()": "portal.kernel.redaction.HideTokens"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "line",
+            "filters": ["no_tokens"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         # Their DEBUG lines hold credentials and sign-in tokens (SECURITY C1).

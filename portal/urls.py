@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from portal.health import live, ready
 
-urlpatterns = [path("healthz", live, name="healthz"), path("readyz", ready, name="readyz")]
+handler400 = "portal.kernel.web.bad_request"
+handler403 = "portal.kernel.web.forbidden"
+handler404 = "portal.kernel.web.not_found"
+handler500 = "portal.kernel.web.server_error"
+
+urlpatterns = [
+    path("healthz", live, name="healthz"),
+    path("readyz", ready, name="readyz"),
+    path("", include("accounts.urls")),
+]

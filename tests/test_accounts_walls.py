@@ -15,6 +15,8 @@ from tests.factories import Firm, make_firm
 
 # Tables that are read before a tenant is known, or that hold no tenant's data. A new one is a decision.
 GLOBAL_TABLES = {
+    "account_emailaddress",  # allauth's own; read before anybody is signed in, and kept empty
+    "account_emailconfirmation",  # as above
     "accounts_user",
     "accounts_user_groups",
     "accounts_user_user_permissions",

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 # The only tables that the worker may read across practices: they hold ids and moments, no tenant's words.
-OPEN_TO_SWEEPS = {"kernel_outboxmessage"}
+OPEN_TO_SWEEPS = {"kernel_outboxmessage", "kernel_due"}
 
 
 @pytest.mark.django_db

@@ -3,8 +3,6 @@
 `SessionDuration` is never sent: AWS refuses it for chained credentials, and ours always are.
 """
 
-# ruff: noqa: TID251  # urllib.request: botocore has no client for this endpoint, and this is the one place for it
-
 from __future__ import annotations
 
 import json

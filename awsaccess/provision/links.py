@@ -53,6 +53,14 @@ def quick_create_link(
     return f"{origin}/cloudformation/home?region={region}#/stacks/create/review?{query}"
 
 
+def stacks_link(*, region: str, stack_name: str, partition: str = "aws", console_base_url: str = "") -> str:
+    """CloudFormation's list of stacks, filtered to one name: where a client deletes the access."""
+    _require(STACK_NAME.fullmatch(stack_name) is not None, "a stack's name has letters, digits and hyphens")
+    origin = console_base_url.rstrip("/") or console_origin(region=region, partition=partition)
+    filtered = f"filteringText={quote(stack_name, safe='')}&filteringStatus=active"
+    return f"{origin}/cloudformation/home?region={region}#/stacks?{filtered}"
+
+
 def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001  # a guard reads best so
     if not holds:
         raise BadLink(otherwise)

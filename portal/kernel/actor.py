@@ -13,11 +13,12 @@ class Actor:
     reference: str
     name: str
     email: str = ""
+    user_id: UUID | None = None
 
 
 def person(user_id: UUID, *, name: str, email: str) -> Actor:
     """A signed-in user."""
-    return Actor(reference=f"user:{user_id}", name=name, email=email)
+    return Actor(reference=f"user:{user_id}", name=name, email=email, user_id=user_id)
 
 
 def machine(part: str) -> Actor:

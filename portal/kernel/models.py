@@ -1,4 +1,4 @@
-"""The kernel's own tables: the audit chain and the outbox. They hold ids of other apps' rows, never keys to them."""
+"""The kernel's own tables: the audit chain, the outbox, what is due, sealed letters. They hold ids, never keys, of other apps' rows."""
 
 from __future__ import annotations
 
@@ -106,3 +106,38 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
+
+
+class Due(models.Model):
+    """When one thing is looked at next. Ids and moments only: sweeps read it across practices."""
+
+    id = models.BigAutoField(primary_key=True)
+    practice_id = models.UUIDField()
+    client_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=80)
+    object_id = models.UUIDField()
+    next_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    lease_id = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "object_id"], name="due_one_row_per_thing"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["next_at"], name="due_by_moment")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.next_at}"
+
+
+class SealedLetter(models.Model):
+    """A letter with a secret in it, such as a sign-in code, encrypted until it is sent; then the row is deleted."""
+
+    id = models.UUIDField(primary_key=True)
+    practice_id = models.UUIDField()
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sealed letter {self.pk}"

@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from portal.kernel import outbox, tenancy
+from portal.kernel import due, outbox, tenancy
 
 
 @shared_task(name="kernel.outbox_due_sweep")
@@ -23,6 +23,30 @@ def outbox_deliver_task(message_id: int, lease_id: str, practice_id: str) -> boo
     """Deliver one claimed message. A forged, replayed or late call finds no such lease and does nothing."""
     held = outbox.find_claim(message_id=message_id, lease_id=UUID(lease_id), practice_id=UUID(practice_id))
     return held is not None and outbox.deliver(held)
+
+
+@shared_task(name="kernel.due_sweep")
+def due_sweep_task() -> int:
+    """Claim what is ripe and hand each look to a worker; how many."""
+    with tenancy.use(tenancy.SYSTEM):
+        turns = due.claim()
+    return sum(_hand_turn_on(turn) for turn in turns)
+
+
+@shared_task(name="kernel.due_take")
+def due_take_task(due_id: int, lease_id: str, practice_id: str) -> bool:
+    """Take one claimed look. A forged, replayed or late call finds no such lease and does nothing."""
+    turn = due.find_turn(due_id=due_id, lease_id=UUID(lease_id), practice_id=UUID(practice_id))
+    return turn is not None and due.take(turn)
+
+
+def _hand_turn_on(turn: due.Turn) -> bool:
+    try:
+        due_take_task.delay(turn.due_id, str(turn.lease_id), str(turn.practice_id))
+    except OperationalError:
+        due.release(turn)
+        return False
+    return True
 
 
 def _hand_on(held: outbox.Claim) -> bool:

@@ -1,0 +1,71 @@
+"""Where allauth meets this app: nobody signs up, nothing is mailed from the web process, each sign-in is told."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth import login
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import emails
+from accounts.lifecycle import SignInKind
+from accounts.models import Contact, User
+from accounts.services.letters import letter_promise
+from accounts.services.sign_in import sign_in_record
+from portal.kernel import clock
+
+BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
+CODE_MAIL: Final = "account/email/login_code"
+
+
+class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """People are added by their consultant; here they only prove who they are."""
+
+    error_messages: Final = {
+        **DefaultAccountAdapter.error_messages,
+        "incorrect_code": _("That code doesn't match. Look for the newest email, or ask for a new code."),
+        "too_many_login_attempts": _(
+            "That was tried too often. Nothing is at risk. Wait a minute, then try again."
+        ),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  # allauth's signature
+        """Never."""
+        return False
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:  # Any: allauth's own
+        """Promise the mail with a sign-in code. Raises ValueError for any other: none is expected."""
+        if template_prefix != CODE_MAIL:
+            raise ValueError(f"allauth wants to send {template_prefix}")
+        letter_promise(emails.code_letter(to=email, code=context["code"]))
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Somebody gave the right code."""
+        sign_in_record(user=user, by=SignInKind.CODE)
+        open_session(request, user, by=SignInKind.CODE)
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *rest: Any,  # Any: allauth's own
+        **named: Any,  # Any: allauth's own
+    ) -> None:
+        """Only what has words of ours: the pages say themselves that a code is on its way."""
+        if message_template is None:
+            super().add_message(request, level, None, *rest, **named)
+
+
+def open_session(request: HttpRequest, user: User, *, by: SignInKind, contact: Contact | None = None) -> None:
+    """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known."""
+    login(request, user, backend=BACKEND)
+    request.session["signed_in_by"] = by.value
+    request.session["signed_in_at"] = clock.now().isoformat()
+    request.session.pop("seat", None)
+    if contact is not None:
+        request.session["seat"] = str(contact.pk)

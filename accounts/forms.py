@@ -1,0 +1,32 @@
+"""The two fields of signing in."""
+
+from __future__ import annotations
+
+from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
+    """Who are you? The same answer for every address."""
+
+    email = forms.EmailField(
+        label=_("Email address"),
+        max_length=254,
+        help_text=_("The one your invitation was sent to."),
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+
+class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no types
+    """Six digits; spaces and dashes that come along when pasting do no harm."""
+
+    code = forms.CharField(
+        label=_("6-digit code"),
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
+        ),
+    )

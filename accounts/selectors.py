@@ -1,0 +1,142 @@
+"""Who sits where, and what a link opens. Reads only; each function opens the scope it needs and no wider one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import Contact, Invitation, Membership
+from portal.kernel import clock, secrets, tenancy, web
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One place of one person, without any name: what can be told before a practice is chosen."""
+
+    seat_id: UUID
+    practice_id: UUID
+    client_id: UUID | None  # None: on the practice's side
+
+    def scope(self, *, user_id: UUID | None = None, read_only: bool = False) -> tenancy.Scope:
+        """The view from this seat."""
+        if self.client_id is None:
+            return tenancy.practice_scope(self.practice_id, user_id=user_id, read_only=read_only)
+        return tenancy.client_scope(self.practice_id, self.client_id, user_id=user_id, read_only=read_only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSeat:
+    """A seat as the chooser shows it; `client_name` is empty on the practice's side."""
+
+    seat_id: UUID
+    practice_name: str
+    client_name: str
+
+
+@contextmanager
+def apart(scope: tenancy.Scope) -> Iterator[None]:
+    """Look from somewhere else than the request does, by way of nobody: never from one tenant into another."""
+    with tenancy.use(tenancy.NOBODY), tenancy.use(scope):
+        yield
+
+
+def seats_of(user_id: UUID) -> list[Seat]:
+    """Every live seat of a person, the practices' first."""
+    with apart(tenancy.user_scope(user_id, read_only=tenancy.current().read_only)):
+        return [*_memberships(user_id), *_contacts(user_id)]
+
+
+def named_seats_of(user_id: UUID) -> list[NamedSeat]:
+    """Every live seat with its names, each read from that seat: nobody sees across practices."""
+    return [_named(seat) for seat in seats_of(user_id)]
+
+
+def place_of(*, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> web.Place:
+    """Where this request happens: the seat chosen last, or the only one; else the person's own view of seats.
+
+    Two queries: the seats of one side, then the row with its practice (and client).
+    """
+    with tenancy.use(tenancy.user_scope(user_id, read_only=read_only)):
+        seats = _memberships(user_id) if in_console else _contacts(user_id)
+    only = seats[0] if len(seats) == 1 else None
+    chosen = next((one for one in seats if str(one.seat_id) == seat), only)
+    if chosen is None:
+        return web.Place(scope=tenancy.user_scope(user_id, read_only=read_only))
+    scope = chosen.scope(user_id=user_id, read_only=read_only)
+    with tenancy.use(scope):
+        if in_console:
+            return web.Place(scope=scope, membership=_with_names(Membership, chosen))
+        return web.Place(scope=scope, contact=_with_names(Contact, chosen))
+
+
+def invitation_find(*, token: str) -> Invitation | None:
+    """The row that this token opens, live or dead; no other row of anybody is visible meanwhile."""
+    with apart(tenancy.bearer_scope(secrets.fingerprint(token), read_only=tenancy.current().read_only)):
+        return Invitation.objects.first()
+
+
+def invitation_scope(invitation: Invitation, *, read_only: bool = False) -> tenancy.Scope:
+    """The view of the client that was invited."""
+    return tenancy.client_scope(invitation.practice_id, invitation.client_id, read_only=read_only)
+
+
+def invitation_welcome(*, token: str) -> Invitation | None:
+    """What the landing page shows of a live invitation: the person, the inviter, the practice. None if dead."""
+    found = invitation_find(token=token)
+    if found is None or not found.is_live_at(clock.now()):
+        return None
+    with apart(invitation_scope(found, read_only=tenancy.current().read_only)):
+        return _complete(Invitation.objects.filter(pk=found.pk)).first()
+
+
+def invitation_is_own(*, token: str, user_id: UUID) -> Invitation | None:
+    """The invitation behind a dead link, if it was this very person's: they may simply go on."""
+    found = invitation_find(token=token)
+    if found is None:
+        return None
+    with apart(invitation_scope(found, read_only=tenancy.current().read_only)):
+        return _complete(Invitation.objects.filter(pk=found.pk)).filter(contact__user_id=user_id).first()
+
+
+def invitation_to_send(invitation_id: UUID) -> Invitation | None:
+    """A live invitation with everything its mail names, in the scope in force; None when it need not be sent."""
+    found = _complete(Invitation.objects.filter(pk=invitation_id)).first()
+    return found if found is not None and found.is_live_at(clock.now()) else None
+
+
+def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+    """Only for people who may still come in."""
+    live = rows.filter(contact__ended_at__isnull=True, contact__user__is_active=True)
+    return live.select_related("contact__user", "invited_by", "practice", "client")
+
+
+def _memberships(user_id: UUID) -> list[Seat]:
+    rows = Membership.objects.filter(user_id=user_id, ended_at__isnull=True).order_by("pk")
+    return [
+        Seat(seat_id=pk, practice_id=practice_id, client_id=None)
+        for pk, practice_id in rows.values_list("pk", "practice_id")
+    ]
+
+
+def _contacts(user_id: UUID) -> list[Seat]:
+    rows = Contact.objects.filter(user_id=user_id, ended_at__isnull=True).order_by("pk")
+    return [
+        Seat(seat_id=pk, practice_id=practice_id, client_id=client_id)
+        for pk, practice_id, client_id in rows.values_list("pk", "practice_id", "client_id")
+    ]
+
+
+def _with_names(model: type[Membership | Contact], seat: Seat) -> Membership | Contact:
+    names = ["practice"] if seat.client_id is None else ["practice", "client"]
+    return model.objects.select_related(*names).get(pk=seat.seat_id)
+
+
+def _named(seat: Seat) -> NamedSeat:
+    with apart(seat.scope(read_only=tenancy.current().read_only)):
+        row = _with_names(Membership if seat.client_id is None else Contact, seat)
+    client_name = row.client.name if isinstance(row, Contact) else ""
+    return NamedSeat(seat_id=seat.seat_id, practice_name=row.practice.name, client_name=client_name)

@@ -1,0 +1,23 @@
+"""Addresses of people. Of allauth only what is used: no sign-up, no password, no address book."""
+
+from __future__ import annotations
+
+from allauth.account.views import account_inactive, logout
+from django.urls import path
+
+from accounts.views import CodeView, SignInView, choose, home, invitation, invitation_again, welcome
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("choose/", choose, name="choose"),
+    path("welcome/", welcome, name="welcome"),
+    path("i/<str:token>/", invitation, name="invitation"),
+    path("i/<str:token>/again/", invitation_again, name="invitation_again"),
+    path("account/login/", SignInView.as_view(), name="account_login"),
+    path(
+        "account/login/", SignInView.as_view(), name="account_request_login_code"
+    ),  # allauth asks for both names
+    path("account/login/code/", CodeView.as_view(), name="account_confirm_login_code"),
+    path("account/logout/", logout, name="account_logout"),
+    path("account/inactive/", account_inactive, name="account_inactive"),
+]

@@ -1,0 +1,124 @@
+"""The life of a grant and of a visit as data, and how often AWS is asked. Pure: no queries, no clock, no AWS."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import TextChoices
+
+
+class GrantStatus(TextChoices):
+    """Where one cross-account role stands."""
+
+    EXPECTED = "expected"
+    CHECKING = "checking"
+    VERIFIED = "verified"
+    DRIFTED = "drifted"
+    UNSAFE = "unsafe"
+    UNREACHABLE = "unreachable"
+    ENDING = "ending"
+    GONE = "gone"
+
+
+class Verdict(TextChoices):
+    """What one check proved. `unknown` proves nothing: our outage is never the client's change."""
+
+    OK = "ok"
+    UNSAFE = "unsafe"
+    DRIFTED = "drifted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+_S = GrantStatus
+_V = Verdict
+WATCHED: Final = frozenset({_S.EXPECTED, _S.CHECKING, _S.VERIFIED, _S.DRIFTED, _S.UNSAFE, _S.UNREACHABLE})
+NOT_SEEN_YET: Final = frozenset({_S.EXPECTED, _S.CHECKING})
+BROKEN: Final = frozenset({_S.DRIFTED, _S.UNSAFE, _S.UNREACHABLE})
+
+_PROVED: Final = {_V.OK: _S.VERIFIED, _V.UNSAFE: _S.UNSAFE, _V.DRIFTED: _S.DRIFTED}
+MOVES: Final[dict[GrantStatus, dict[Verdict, GrantStatus]]] = {
+    # A role that was never seen is waited for; one that was seen and is refused is told at once.
+    _S.EXPECTED: {**_PROVED, _V.DENIED: _S.EXPECTED, _V.UNKNOWN: _S.EXPECTED},
+    _S.CHECKING: {**_PROVED, _V.DENIED: _S.EXPECTED, _V.UNKNOWN: _S.CHECKING},
+    **{
+        status: {**_PROVED, _V.DENIED: _S.UNREACHABLE, _V.UNKNOWN: status}
+        for status in (_S.VERIFIED, *sorted(BROKEN))
+    },
+}
+
+
+def status_after(status: GrantStatus, verdict: Verdict) -> GrantStatus:
+    """Where a verdict moves a watched grant. Raises KeyError for one that is ending or gone."""
+    return MOVES[status][verdict]
+
+
+# How long after the consent the role is looked for how often (UX §9); then seven days are over.
+SEARCH: Final = (
+    (dt.timedelta(minutes=10), dt.timedelta(seconds=5)),
+    (dt.timedelta(hours=1), dt.timedelta(minutes=1)),
+    (dt.timedelta(days=7), dt.timedelta(minutes=15)),
+)
+AFTER_THE_SEARCH: Final = dt.timedelta(hours=6)
+WHILE_WELL: Final = dt.timedelta(hours=1)
+WHILE_BROKEN: Final = dt.timedelta(minutes=5)
+# IAM needs minutes to spread a change: a role is looked at closely for a while after it first opened.
+AFTER_A_DOUBT: Final = dt.timedelta(seconds=15)
+
+
+def check_wait(status: GrantStatus, verdict: Verdict, *, searching_for: dt.timedelta) -> dt.timedelta:
+    """How long until the next check. `searching_for` is the time since the consent."""
+    if status in NOT_SEEN_YET:
+        fitting = (wait for until, wait in SEARCH if searching_for < until)
+        return next(fitting, AFTER_THE_SEARCH)
+    if verdict is Verdict.UNKNOWN:
+        return AFTER_A_DOUBT
+    return WHILE_WELL if status is GrantStatus.VERIFIED else WHILE_BROKEN
+
+
+def closing_wait(closing_for: dt.timedelta) -> dt.timedelta:
+    """How long until it is tried again whether a role that should be gone still opens."""
+    if closing_for < dt.timedelta(minutes=15):
+        return dt.timedelta(seconds=5)
+    return dt.timedelta(minutes=1) if closing_for < dt.timedelta(hours=2) else dt.timedelta(minutes=15)
+
+
+class VisitStatus(TextChoices):
+    """One issue of temporary credentials. `intended` without an end becomes `orphaned`, and is shown."""
+
+    INTENDED = "intended"
+    ISSUED = "issued"
+    REFUSED = "refused"
+    ORPHANED = "orphaned"
+
+
+VISIT_MOVES: Final[dict[VisitStatus, frozenset[VisitStatus]]] = {
+    VisitStatus.INTENDED: frozenset({VisitStatus.ISSUED, VisitStatus.REFUSED, VisitStatus.ORPHANED}),
+    VisitStatus.ISSUED: frozenset(),
+    VisitStatus.REFUSED: frozenset(),
+    VisitStatus.ORPHANED: frozenset(),
+}
+
+
+class VisitKind(TextChoices):
+    """By which door."""
+
+    CONSOLE = "console"
+    CLI = "cli"
+
+
+class AccessEvent(StrEnum):
+    """What the audit record calls it: source, subject, action."""
+
+    HUB_SET_UP = "practice:hub:set-up"
+    GRANT_EXPECTED = "aws:grant:expected"
+    GRANT_MOVED = "aws:grant:moved"
+    ROLE_MADE_ANEW = "aws:grant:role-made-anew"
+    DELETION_CONFIRMED = "client:grant:deletion-confirmed"
+    EXIT_PROVED = "aws:grant:exit-proved"
+    VISIT_INTENDED = "aws:visit:intended"
+    VISIT_ISSUED = "aws:visit:issued"
+    VISIT_REFUSED = "aws:visit:refused"
+    VISIT_ORPHANED = "aws:visit:orphaned"

@@ -1,0 +1,162 @@
+"""The AWS side's rows. No credential, sign-in token or sign-in address is ever in one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.models import Client, Practice, Row, User
+from awsaccess.aws.arns import RoleArn
+from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
+from engagements.models import Engagement, Offer
+
+
+class Hub(Row):
+    """A practice's own AWS side: the role that every visit comes from, and the bucket its templates lie in."""
+
+    practice = models.OneToOneField(Practice, on_delete=models.PROTECT, related_name="hub")
+    partition = models.CharField(max_length=12, default="aws")
+    account_id = models.CharField(max_length=12)
+    role_arn = models.CharField(max_length=2048)
+    region = models.CharField(max_length=25)
+    template_bucket = models.CharField(max_length=63)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^[0-9]{12}$"), name="hub_account_is_12_digits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"hub in {self.account_id}"
+
+
+class Grant(Row):
+    """One cross-account role in one AWS account. `account_id` is empty until the client has named it.
+
+    `checks` holds what the newest check that proved something found, by name: "ok" or "fail".
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="grants")
+    offer = models.OneToOneField(Offer, on_delete=models.PROTECT, related_name="grant")
+    partition = models.CharField(max_length=12)
+    account_id = models.CharField(max_length=12, blank=True, default="")
+    role_name = models.CharField(max_length=64)
+    external_id = models.CharField(max_length=64, unique=True)
+    status = models.CharField(max_length=12, choices=GrantStatus.choices, default=GrantStatus.EXPECTED)
+    role_id = models.CharField(max_length=128, blank=True, default="")
+    checks = models.JSONField(default=dict)
+    problem = models.CharField(max_length=300, blank=True, default="")
+    verified_at = models.DateTimeField(null=True)
+    last_ok_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    last_verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True, default="")
+    denials = models.PositiveIntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=GrantStatus.values), name="grant_known_status"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^([0-9]{12})?$"), name="grant_account_is_12_digits"
+            ),
+            # A role that was proved to be ours belongs to one grant, across all practices (SECURITY T6, I7).
+            models.UniqueConstraint(
+                fields=["partition", "account_id", "role_name"],
+                condition=models.Q(status=GrantStatus.VERIFIED),
+                name="grant_one_per_verified_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role_name} in {self.account_id or 'an account not named yet'}"
+
+    @property
+    def role_arn(self) -> str:
+        """Rebuilt from its parts, never a text that somebody sent (SECURITY A4)."""
+        return str(RoleArn(partition=self.partition, account_id=self.account_id, name=self.role_name))
+
+
+class Verification(Row):
+    """One check of a grant, with its verdict and what each probe found. Never edited."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="verifications")
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    reason = models.CharField(max_length=300, blank=True, default="")
+    findings = models.JSONField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["grant", "-at"], name="verification_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} at {self.at}"
+
+
+class Visit(Row):
+    """One issue of temporary credentials to one consultant, with a reason. The credentials are not here."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="visits")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="visits")
+    consultant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="visits")
+    consultant_name = models.CharField(max_length=120)
+    reason = models.CharField(max_length=300)
+    kind = models.CharField(max_length=8, choices=VisitKind.choices)
+    status = models.CharField(max_length=10, choices=VisitStatus.choices, default=VisitStatus.INTENDED)
+    session_name = models.CharField(max_length=64)
+    intended_at = models.DateTimeField()
+    worst_case_until = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    access_key_id = models.CharField(max_length=128, blank=True, default="")
+    refusal = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=VisitStatus.values), name="visit_known_status"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["engagement", "-intended_at"], name="visit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.consultant_name}, {self.status}"
+
+    @property
+    def latest_end(self) -> dt.datetime:
+        """When AWS ends it at the latest: known once issued, else the worst case."""
+        return self.ends_at or self.worst_case_until
+
+
+class ExitProof(Row):
+    """The evidence that an access is gone: refusals over time, our own identity healthy in each, sessions over."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="exit_proofs")
+    grant = models.OneToOneField(Grant, on_delete=models.PROTECT, related_name="exit_proof")
+    begun_at = models.DateTimeField()
+    refused_since = models.DateTimeField(null=True)
+    last_refused_at = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(default=0)
+    last_opened_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    sessions_over_at = models.DateTimeField(null=True)
+    proved_at = models.DateTimeField(null=True)
+    evidence = models.JSONField(default=dict)
+    evidence_sha256 = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"exit proof of {self.grant_id}"

@@ -1,0 +1,223 @@
+"""What is tried against AWS to learn how a role really stands. Network only: no database, no clock.
+
+Every conclusion rests on AssumeRole itself. Refusals count only after our own identity was proved healthy in the
+same run; what could not be asked is `unknown` and proves nothing (SECURITY §5, A2, A5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from uuid import uuid4
+
+from awsaccess.aws.arns import BadArn, assumed_role_parts
+from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
+from awsaccess.aws.gateway import (
+    AssumeRequest,
+    AwsGateway,
+    HubIdentity,
+    RoleFacts,
+    SessionCredentials,
+)
+from awsaccess.lifecycle import Verdict
+from awsaccess.policy.compare import differences
+from awsaccess.provision.access_stack import ExpectedRole
+
+SHORTEST_SESSION: Final = 900
+OK, FAIL, PENDING = "ok", "fail", "pending"
+CHECKS: Final = ("found", "lock", "scope", "ends")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One role as it should be."""
+
+    hub: HubIdentity
+    account_id: str
+    role_name: str
+    role_arn: str
+    external_id: str = field(repr=False)
+    expected: ExpectedRole
+    session_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence."""
+
+    verdict: Verdict
+    reason: str = ""
+    checks: dict[str, str] = field(default_factory=dict)
+    role_id: str = ""
+    findings: dict[str, Any] = field(default_factory=dict)  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """The role opened with the right external ID and is the role it should be."""
+
+    credentials: SessionCredentials = field(repr=False)
+    findings: dict[str, Any]  # Any: JSON
+
+
+def enter(door: AwsGateway, target: Target) -> Entered | Result:
+    """Our own identity, then the right external ID, then who we are inside."""
+    findings: dict[str, Any] = {}  # Any: JSON
+    try:
+        findings["own_account"] = door.own_identity(target.hub).account_id
+        credentials = door.assume(target.hub, _request(target, target.external_id))
+        findings["with_our_id"] = "opened"
+        return _identified(door, target, credentials, findings)
+    except AwsDenied as error:
+        findings["with_our_id"] = "refused"
+        return Result(verdict=Verdict.DENIED, reason=error.user_message, findings=findings)
+    except AwsRejected as error:
+        return Result(verdict=Verdict.DENIED, reason=error.user_message, findings=findings)
+    except (AwsTransient, AwsMisconfigured) as error:
+        return _unknown(error, findings)
+
+
+def examine(door: AwsGateway, target: Target, entered: Entered) -> Result:
+    """With the role open: does it open for others too, and is it what was agreed?"""
+    findings = dict(entered.findings)
+    role_id = entered.credentials.role_id
+    try:
+        if wrong := _opens_for_others(door, target, findings):
+            checks = {"found": OK, "lock": FAIL}
+            return Result(
+                verdict=Verdict.UNSAFE, reason=wrong, checks=checks, role_id=role_id, findings=findings
+            )
+        return replace(_compared(door, target, entered, findings), role_id=role_id)
+    except (AwsTransient, AwsMisconfigured) as error:
+        return _unknown(error, findings)
+
+
+def is_refused(door: AwsGateway, target: Target) -> bool | None:
+    """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown."""
+    try:
+        door.own_identity(target.hub)
+        return not any(_opens(door, target, tried) for tried in (target.external_id, str(uuid4())))
+    except (AwsTransient, AwsMisconfigured):
+        return None
+
+
+def _identified(
+    door: AwsGateway, target: Target, credentials: SessionCredentials, findings: dict[str, Any]
+) -> Entered | Result:
+    """STS answers for whichever role it was asked: only GetCallerIdentity says where we really are (A5)."""
+    inside = door.caller_identity(credentials, target.hub.region)
+    try:
+        account, role_name = assumed_role_parts(inside.arn)
+    except BadArn:
+        account, role_name = inside.account_id, ""
+    findings["inside_account"] = account
+    if (account, role_name) != (target.account_id, target.role_name):
+        return Result(
+            verdict=Verdict.UNSAFE,
+            reason="The role that opened is not the one in the agreed account.",
+            checks={"found": FAIL},
+            findings=findings,
+        )
+    return Entered(credentials=credentials, findings=findings)
+
+
+def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]) -> str:
+    """Words for the first way in that should be shut, or nothing."""
+    tries = (
+        ("without_id", None, "The role opens without its external ID."),
+        ("with_wrong_id", str(uuid4()), "The role opens with any external ID."),
+    )
+    for name, external_id, words in tries:
+        opened = _opens(door, target, external_id)
+        findings[name] = "opened" if opened else "refused"
+        if opened:
+            return words
+    return ""
+
+
+def _opens(door: AwsGateway, target: Target, external_id: str | None) -> bool:
+    try:
+        door.assume(target.hub, _request(target, external_id))
+    except (AwsDenied, AwsRejected):
+        return False
+    return True
+
+
+def _compared(door: AwsGateway, target: Target, entered: Entered, findings: dict[str, Any]) -> Result:
+    try:
+        facts = door.inspect_role(entered.credentials, role_name=target.role_name, region=target.hub.region)
+    except (AwsDenied, AwsRejected) as error:
+        checks = {"found": OK, "lock": PENDING, "scope": FAIL}
+        findings["inspection"] = "refused"
+        reason = "The role no longer lets us read its own settings, so they cannot be compared."
+        return Result(
+            verdict=Verdict.DRIFTED, reason=reason, checks=checks, findings={**findings, "code": error.code}
+        )
+    found = differences(target.expected, facts)
+    findings["differences"] = [difference.what for difference in found]
+    checks = _checks(target.expected, facts, {difference.what for difference in found})
+    if not found:
+        return Result(verdict=Verdict.OK, checks=checks, findings=findings)
+    # A lock that is wider than agreed is unsafe even where today's probes were refused.
+    unsafe = any(difference.what == "trust" and difference.wider is not False for difference in found)
+    return Result(
+        verdict=Verdict.UNSAFE if unsafe else Verdict.DRIFTED,
+        reason=_words(findings["differences"]),
+        checks=checks,
+        findings=findings,
+    )
+
+
+def _checks(expected: ExpectedRole, facts: RoleFacts, differing: set[str]) -> dict[str, str]:
+    """The four checks that both sides read. The first holds: we are inside."""
+    lock = FAIL if "trust" in differing else OK
+    scope = FAIL if differing - {"trust"} else OK
+    return {"found": OK, "lock": lock, "scope": scope, "ends": OK if _ends(expected, facts) else FAIL}
+
+
+def _ends(expected: ExpectedRole, facts: RoleFacts) -> bool:
+    """The agreed end stands in the role: the statement that denies everything after it."""
+    wanted = [
+        statement
+        for document in expected.inline_documents.values()
+        for statement in document["Statement"]
+        if statement.get("Sid") == "SelfExpiry"
+    ]
+    there = [statement for document in facts.inline_documents.values() for statement in _statements(document)]
+    return bool(wanted) and all(statement in there for statement in wanted)
+
+
+def _statements(document: dict[str, Any]) -> list[object]:
+    found = document.get("Statement", [])
+    return found if isinstance(found, list) else [found]
+
+
+NAMES: Final = {
+    "trust": "who can use the role",
+    "attached": "the attached permissions",
+    "max_session_duration": "the longest visit",
+    "permissions_boundary": "the permissions boundary",
+}
+
+
+def _words(differing: list[str]) -> str:
+    named = sorted({NAMES.get(what, "the permissions") for what in differing})
+    return f"Somebody changed {' and '.join(named)} in AWS."
+
+
+def _request(target: Target, external_id: str | None) -> AssumeRequest:
+    return AssumeRequest(
+        role_arn=target.role_arn,
+        external_id=external_id,
+        role_session_name=target.session_name,
+        duration_seconds=SHORTEST_SESSION,
+    )
+
+
+def _unknown(error: AwsError, findings: dict[str, Any]) -> Result:
+    kind = "ours" if isinstance(error, AwsMisconfigured) else "unanswered"
+    return Result(
+        verdict=Verdict.UNKNOWN,
+        reason=error.user_message,
+        findings={**findings, "unknown": kind, "code": error.code},
+    )

@@ -1,0 +1,56 @@
+"""The sandbox's own time: the machine's clock, plus an offset a test may set, or the moment a replay relives."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Clock(threading.local):
+    """One clock for the process; `at` holds for the calling thread only."""
+
+    offset = dt.timedelta()
+    relived: dt.datetime | None = None
+
+
+CLOCK = Clock()
+
+
+def now() -> dt.datetime:
+    """Aware UTC. Inside `at` every look is a millisecond later than the one before, so that events keep their order."""
+    if CLOCK.relived is None:
+        return dt.datetime.now(dt.UTC) + Clock.offset
+    CLOCK.relived += dt.timedelta(milliseconds=1)
+    return CLOCK.relived
+
+
+def naive_now() -> dt.datetime:
+    """Naive UTC, as moto keeps its moments."""
+    return now().replace(tzinfo=None)
+
+
+def aware(moment: dt.datetime) -> dt.datetime:
+    """A moment of moto's as aware UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def set_offset(seconds: float) -> None:
+    """Move the sandbox's time away from the machine's, for expiry and self-expiry dates. 0 puts it back."""
+    Clock.offset = dt.timedelta(seconds=seconds)
+
+
+def offset_seconds() -> float:
+    """How far the sandbox is ahead of the machine, in seconds."""
+    return Clock.offset.total_seconds()
+
+
+@contextmanager
+def at(moment: dt.datetime) -> Iterator[None]:
+    """Let this thread believe that it is `moment` (aware UTC)."""
+    CLOCK.relived = moment
+    try:
+        yield
+    finally:
+        CLOCK.relived = None

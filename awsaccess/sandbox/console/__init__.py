@@ -1,0 +1,3 @@
+"""The fake AWS console: pages that a person or a browser test can click through."""
+
+from __future__ import annotations

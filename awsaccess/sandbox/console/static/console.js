@@ -1,0 +1,10 @@
+// What follows "#" in a link never reaches a server: carry it over to where the server can read it.
+"use strict";
+const hash = location.hash; // "#/stacks/create/review?templateURL=..."
+const cut = hash.indexOf("?");
+const page = cut < 0 ? hash : hash.slice(0, cut);
+if (["#/stacks/create/review", "#/stacks/quickcreate"].includes(page)) {
+  const asked = new URLSearchParams(hash.slice(cut + 1)); // "+" becomes a space, as in AWS's console
+  asked.set("region", new URLSearchParams(location.search).get("region") ?? "us-east-1");
+  location.replace(`/cloudformation/review?${asked}`);
+}

@@ -1,0 +1,162 @@
+"""Reads of the AWS side for pages. No AWS call is ever made here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.conf import settings
+
+from awsaccess.lifecycle import BROKEN, GrantStatus, VisitStatus
+from awsaccess.models import ExitProof, Grant, Visit
+from awsaccess.probes import CHECKS, PENDING
+from awsaccess.provision import links
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement, Offer
+from portal.kernel import audit
+
+
+class CardState(StrEnum):
+    """What the live card says."""
+
+    WAITING = "waiting"
+    CHECKING = "checking"
+    ON = "on"
+    PROBLEM = "problem"
+    PAUSED = "paused"
+    ENDING = "ending"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One of the four named checks: `found`, `lock`, `scope`, `ends`; state `ok`, `fail` or `pending`."""
+
+    key: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCard:
+    """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them."""
+
+    state: CardState
+    status: str
+    checks: tuple[Check, ...]
+    problem: str
+    is_unanswered: bool
+    checked_at: dt.datetime | None
+    verified_at: dt.datetime | None
+    has_template: bool
+    digest: str
+
+
+def grant_of(engagement: Engagement) -> Grant | None:
+    """The newest grant, with its offer."""
+    rows = Grant.objects.select_related("offer").filter(engagement=engagement)
+    return rows.order_by("-offer__number").first()
+
+
+def live_card(engagement: Engagement) -> LiveCard:
+    """The card of the connect and status pages."""
+    grant = grant_of(engagement)
+    state = _state(engagement, grant)
+    shown = {} if grant is None else dict(grant.checks)
+    checks = tuple(Check(key=key, state=shown.get(key, PENDING)) for key in CHECKS)
+    facts = {
+        "state": state.value,
+        "status": grant.status if grant else "",
+        "checks": [check.state for check in checks],
+        "problem": grant.problem if grant else "",
+        "unanswered": bool(grant and grant.last_verdict == "unknown"),
+        "template": bool(grant and grant.offer.template_version_id),
+    }
+    return LiveCard(
+        state=state,
+        status=grant.status if grant else "",
+        checks=checks,
+        problem=grant.problem if grant else "",
+        is_unanswered=bool(grant and grant.last_verdict == "unknown"),
+        checked_at=grant.checked_at if grant else None,
+        verified_at=grant.verified_at if grant else None,
+        has_template=bool(grant and grant.offer.template_version_id),
+        digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
+    )
+
+
+def _state(engagement: Engagement, grant: Grant | None) -> CardState:
+    if engagement.status == EngagementStatus.CLOSED or (grant and grant.status == GrantStatus.GONE):
+        return CardState.GONE
+    if engagement.status == EngagementStatus.CLOSING or (grant and grant.status == GrantStatus.ENDING):
+        return CardState.ENDING
+    if grant is None or grant.status == GrantStatus.EXPECTED:
+        return CardState.WAITING
+    if grant.status in BROKEN:
+        return CardState.PROBLEM
+    if grant.status == GrantStatus.CHECKING:
+        return CardState.CHECKING
+    return CardState.PAUSED if engagement.status == EngagementStatus.PAUSED else CardState.ON
+
+
+def stack_name(engagement: Engagement) -> str:
+    """The stack's name in the client's account, known before it exists."""
+    return f"latchkey-{engagement.code}"
+
+
+def quick_create_url(engagement: Engagement) -> str | None:
+    """CloudFormation's review page with everything filled in; None while the template is on its way."""
+    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
+    if offer is None or not offer.template_version_id:
+        return None
+    documents = offer.documents
+    return links.quick_create_link(
+        region=documents["region"],
+        template=template_address(offer),
+        stack_name=stack_name(engagement),
+        partition=documents["partition"],
+        console_base_url=settings.CONSOLE_BASE_URL,
+    )
+
+
+def template_address(offer: Offer) -> str:
+    """The pinned version in the hub's bucket."""
+    documents = offer.documents
+    return links.template_url(
+        bucket=documents["bucket"],
+        region=documents["region"],
+        key=documents["template_key"],
+        version_id=offer.template_version_id,
+        partition=documents["partition"],
+    )
+
+
+def stack_url(engagement: Engagement) -> str:
+    """CloudFormation's list of stacks in the console, filtered to ours."""
+    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
+    region = offer.documents["region"] if offer else "us-east-1"
+    partition = offer.documents["partition"] if offer else "aws"
+    return links.stacks_link(
+        region=region,
+        stack_name=stack_name(engagement),
+        partition=partition,
+        console_base_url=settings.CONSOLE_BASE_URL,
+    )
+
+
+def visits_of(engagement: Engagement, *, limit: int = 50) -> list[Visit]:
+    """Every visit, newest first, also the refused and orphaned ones."""
+    return list(Visit.objects.filter(engagement=engagement).order_by("-intended_at")[:limit])
+
+
+def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:
+    """Visits whose session AWS may not have ended yet."""
+    held = (VisitStatus.INTENDED, VisitStatus.ISSUED, VisitStatus.ORPHANED)
+    rows = Visit.objects.filter(engagement=engagement, status__in=held, worst_case_until__gt=now)
+    return [visit for visit in rows.order_by("-intended_at") if visit.latest_end > now]
+
+
+def exit_proof(engagement: Engagement) -> ExitProof | None:
+    """The evidence that the access is gone, proved or under way."""
+    return ExitProof.objects.select_related("grant", "confirmed_by").filter(engagement=engagement).first()

@@ -1,0 +1,132 @@
+"""Asking: the offer is frozen, the grant expected, the mail promised, the template published."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID, uuid4
+
+from accounts.services.invitations import invitation_make_within
+from django.db import transaction
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact
+from awsaccess.asking import documents_for, spec_from
+from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
+from awsaccess.door import gateway, hub_identity
+from awsaccess.lifecycle import AccessEvent
+from awsaccess.models import Grant, Hub
+from awsaccess.provision.access_stack import BadGrant, render_template
+from engagements.models import Engagement, Offer
+from engagements.profiles import profile_named
+from engagements.selectors import lead_of
+from engagements.services.drafts import offer_freeze_within, offer_published
+from engagements.services.moves import engagement_invite_within, engagement_locked
+from portal.kernel import audit, outbox
+from portal.kernel.actor import Actor, machine
+from portal.kernel.errors import PortalError
+
+INVITATION_LETTER: Final = "engagements.invitation"
+
+
+class NotReady(PortalError):
+    """Raised when an engagement cannot be sent yet, with what is missing."""
+
+    code = "not-ready"
+    http_status = 409
+    title = "This can't be sent yet"
+
+
+@transaction.atomic(durable=True)
+def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
+    """draft -> invited: everything the client will read and AWS will get is fixed now; approvers are invited.
+
+    Raises NotReady without a hub, an approver or a valid template, InvalidMove if it was sent meanwhile.
+    """
+    current = engagement_locked(engagement.pk)
+    hub, approvers = _hub(), _approvers(current)
+    external_id = str(uuid4())  # ours, for this grant alone, never changed (SECURITY A1)
+    documents = documents_for(current, hub)
+    offer = offer_freeze_within(
+        engagement=current,
+        lines=profile_named(current.profile).lines_as_data(),
+        documents=documents,
+        template=_rendered(documents, external_id),
+        actor=actor,
+    )
+    _expect(current, offer, hub, external_id, actor)
+    engagement_invite_within(engagement=current, actor=actor)
+    outbox.put("awsaccess.publish", offer.pk, dedupe_key=f"publish:{offer.pk}", client_id=current.client_id)
+    for contact in approvers:
+        invitation_make_within(
+            contact=contact,
+            landing_path=f"/e/{current.code}/",
+            invited_by=lead_of(current),
+            letter_kind=INVITATION_LETTER,
+            actor=actor,
+        )
+    return offer
+
+
+def offer_publish(*, offer_id: UUID) -> None:
+    """Put the frozen template into the hub's bucket and write down its version. Twice does no harm.
+
+    Raises outbox.Later while AWS does not answer or our set-up is broken, outbox.Hopeless if AWS will not take it.
+    """
+    offer = Offer.objects.select_related("engagement").get(pk=offer_id)
+    if offer.template_version_id:
+        return
+    hub = hub_identity(_hub())
+    try:
+        version = gateway().upload_template(
+            hub, key=offer.documents["template_key"], body=offer.template.encode()
+        )
+    except (AwsTransient, AwsMisconfigured) as error:
+        raise outbox.Later(error.user_message) from None
+    except AwsRejected as error:
+        raise outbox.Hopeless(error.user_message) from None
+    offer_published(offer=offer, version_id=version, actor=machine("publish"))
+
+
+def _hub() -> Hub:
+    hub = Hub.objects.select_related("practice").first()
+    if hub is None:
+        raise NotReady("Your practice has no AWS set-up yet. An owner can add it under Hub.")
+    return hub
+
+
+def _approvers(engagement: Engagement) -> list[Contact]:
+    rows = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
+    if not (approvers := list(rows)):
+        raise NotReady(
+            "Nobody at this client may agree yet. Add a contact who is an approver, then send again."
+        )
+    return approvers
+
+
+def _rendered(documents: dict[str, object], external_id: str) -> str:
+    try:
+        return render_template(spec_from(documents, external_id=external_id))
+    except BadGrant as error:
+        raise NotReady(f"AWS would not take this: {error}.") from None
+
+
+def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, actor: Actor) -> None:
+    spec = spec_from(offer.documents, external_id=external_id)
+    grant = Grant.objects.create(
+        practice_id=engagement.practice_id,
+        client_id=engagement.client_id,
+        engagement=engagement,
+        offer=offer,
+        partition=hub.partition,
+        account_id=engagement.account_id,
+        role_name=spec.role_name,
+        external_id=external_id,
+    )
+    audit.record(
+        AccessEvent.GRANT_EXPECTED,
+        subject=grant,
+        actor=actor,
+        about_id=engagement.pk,
+        client_id=engagement.client_id,
+        details={"role": spec.role_name, "account": engagement.account_id},
+    )

@@ -1,0 +1,282 @@
+"""Entering: two durable transactions with the network between them (SECURITY §5). A web request, never a task."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from awsaccess.aws import arns
+from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
+from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
+from awsaccess.door import gateway
+from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
+from awsaccess.models import Grant, Visit
+from awsaccess.services.checks import CHECK, target_of
+from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.models import Assignment, Consent, Engagement
+from engagements.services.moves import engagement_locked
+from portal.kernel import audit, clock, due
+from portal.kernel.actor import Actor, machine
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
+
+ORPHAN: Final = "visit.orphan"
+ORPHANED_AFTER: Final = dt.timedelta(minutes=2)
+# Role chaining: credentials of a role that was itself entered by a role live one hour at most (AWS_FACTS §6).
+LONGEST: Final = dt.timedelta(hours=1)
+SHORTEST: Final = dt.timedelta(seconds=900)
+MAY_ENTER: Final = (AssignmentRole.LEAD, AssignmentRole.MEMBER)
+
+
+class VisitRefused(PortalError):
+    """Raised when nobody may enter now, with the reason. AWS was not asked, or its answer was thrown away."""
+
+    code = "visit-refused"
+    http_status = 409
+    title = "You can't enter this account now"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigninForm:
+    """A form for AWS's sign-in host. `fields` hold a secret that is good for 15 minutes: shown once, never kept."""
+
+    action: str
+    fields: dict[str, str] = field(repr=False)
+    ends_at: dt.datetime
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A visit that is written down before AWS is asked."""
+
+    visit_id: UUID
+    engagement_id: UUID
+    hub: HubIdentity
+    account_id: str
+    role_name: str
+    request: AssumeRequest
+
+
+def visit_open(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    service: arns.ConsoleService,
+    actor: Actor,
+) -> SigninForm:
+    """Enter the client's console: intent, AssumeRole, sign-in token, outcome; each visit named and reasoned.
+
+    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away.
+    """
+    intent = visit_intend(engagement=engagement, consultant=consultant, reason=reason, actor=actor)
+    try:
+        credentials, token = _asked(intent)
+    except AwsError as error:
+        _refuse(intent, error.user_message, actor)
+        raise _as_refusal(error) from None
+    if not visit_issue(intent=intent, credentials=credentials, actor=actor):
+        raise VisitRefused("The access was paused or ended in this very moment. Nothing was opened.")
+    return _signin_form(intent, token, service, credentials.expires_at)
+
+
+@transaction.atomic(durable=True)
+def visit_intend(*, engagement: Engagement, consultant: User, reason: str, actor: Actor) -> Intent:
+    """Transaction 1: everything that must hold, then the visit as `intended` with its worst case."""
+    if not reason.strip():
+        raise VisitRefused("Say in a few words what you are going to do. The client reads it.")
+    current = engagement_locked(engagement.pk)
+    grant = _usable_grant(current, consultant)
+    now = clock.now()
+    duration = min(LONGEST, current.ends_at - now)
+    if duration < SHORTEST:
+        raise VisitRefused("The agreed time is over in less than 15 minutes, and AWS gives no shorter visit.")
+    visit = _write_intent(current, grant, consultant, reason.strip()[:300], now, now + duration)
+    due.schedule(ORPHAN, visit.pk, at=now + ORPHANED_AFTER, client_id=visit.client_id)
+    _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason})
+    return _intent(visit, grant, consultant, int(duration.total_seconds()))
+
+
+@transaction.atomic(durable=True)
+def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor) -> bool:
+    """Transaction 2: intended -> issued if access still holds; else refused, and the caller drops what AWS gave.
+
+    The end of an unused credential stays on record. Raises InvalidMove if the visit was given up meanwhile.
+    """
+    current = engagement_locked(intent.engagement_id)
+    holds = _has_consent(current) and current.status == EngagementStatus.ACTIVE
+    status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
+    changes: dict[str, object] = {
+        "status": status,
+        "ends_at": credentials.expires_at,
+        "access_key_id": credentials.access_key_id,
+        "issued_at": clock.now() if holds else None,
+        "refusal": "" if holds else "The access was paused or ended while AWS was asked.",
+    }
+    visit = _swap(intent, changes)
+    kind = AccessEvent.VISIT_ISSUED if holds else AccessEvent.VISIT_REFUSED
+    _record(kind, visit, actor, {"until": credentials.expires_at.isoformat()})
+    return holds
+
+
+@transaction.atomic(durable=True)
+def visit_orphan(*, visit_id: UUID) -> None:
+    """An intent that never came to an end: a credential may exist, nobody holds it, and both sides see that."""
+    rows = Visit.objects.filter(pk=visit_id, status=VisitStatus.INTENDED)
+    if rows.update(status=VisitStatus.ORPHANED) != 1:
+        return
+    visit = Visit.objects.get(pk=visit_id)
+    _record(AccessEvent.VISIT_ORPHANED, visit, machine("visits"), {})
+
+
+def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
+    if not _is_assigned(engagement, consultant):
+        raise NotAllowed("Only people who work on this engagement may enter.")
+    if engagement.status != EngagementStatus.ACTIVE or not _has_consent(engagement):
+        raise VisitRefused("Access is not on: it is waiting, paused or ended.")
+    grant = (
+        Grant.objects.select_for_update(of=("self",))
+        .select_related("offer", "engagement", "practice")
+        .filter(engagement=engagement, status=GrantStatus.VERIFIED)
+        .first()
+    )
+    if grant is None:
+        raise VisitRefused("The last check of the role did not pass, so nobody gets in until it does.")
+    _require_fresh(grant)
+    return grant
+
+
+def _require_fresh(grant: Grant) -> None:
+    fresh = dt.timedelta(seconds=settings.GRANT_FRESH_SECONDS)
+    if grant.last_ok_at is None or clock.now() - grant.last_ok_at > fresh:
+        raise VisitRefused("The last good check of the role is too old. Check it again, then enter.")
+
+
+def _is_assigned(engagement: Engagement, consultant: User) -> bool:
+    now = clock.now()
+    rows = Assignment.objects.filter(engagement=engagement, consultant=consultant, role__in=MAY_ENTER)
+    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in rows)
+
+
+def _has_consent(engagement: Engagement) -> bool:
+    return Consent.objects.filter(engagement=engagement, withdrawn_at=None).exists()
+
+
+def _write_intent(
+    engagement: Engagement,
+    grant: Grant,
+    consultant: User,
+    reason: str,
+    now: dt.datetime,
+    worst_case: dt.datetime,
+) -> Visit:
+    key = uuid4()
+    return Visit.objects.create(
+        pk=key,
+        practice_id=engagement.practice_id,
+        client_id=engagement.client_id,
+        engagement=engagement,
+        grant=grant,
+        consultant=consultant,
+        consultant_name=consultant.name,
+        reason=reason,
+        kind=VisitKind.CONSOLE,
+        session_name=arns.session_name_for(consultant.email, key.hex[:12]),
+        intended_at=now,
+        # AWS counts the duration from its own answer, which may come half a minute after this commit.
+        worst_case_until=worst_case + dt.timedelta(minutes=1),
+    )
+
+
+def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int) -> Intent:
+    target = target_of(grant)
+    person = arns.NOT_IN_A_SESSION_NAME.sub("-", consultant.email)[:64]
+    return Intent(
+        visit_id=visit.pk,
+        engagement_id=visit.engagement_id,
+        hub=target.hub,
+        account_id=target.account_id,
+        role_name=target.role_name,
+        request=AssumeRequest(
+            role_arn=target.role_arn,
+            external_id=target.external_id,
+            role_session_name=visit.session_name,
+            duration_seconds=seconds,
+            source_identity=person,
+            tags=(("latchkey:visit", str(visit.pk)),),
+        ),
+    )
+
+
+def _asked(intent: Intent) -> tuple[SessionCredentials, str]:
+    """AssumeRole, who we are inside, the sign-in token. Outside any transaction."""
+    door = gateway()
+    credentials = door.assume(intent.hub, intent.request)
+    inside = door.caller_identity(credentials, intent.hub.region)
+    if arns.assumed_role_parts(inside.arn) != (intent.account_id, intent.role_name):
+        raise AwsRejected("the role that opened is not the one that was agreed")
+    token = door.signin_token(credentials, region=intent.hub.region, partition=intent.hub.partition)
+    return credentials, token
+
+
+@transaction.atomic(durable=True)
+def _refuse(intent: Intent, words: str, actor: Actor) -> None:
+    visit = _swap(intent, {"status": VisitStatus.REFUSED, "refusal": words[:300]})
+    # The role may have been changed in this minute: look at it now instead of in an hour.
+    due.schedule(CHECK, visit.grant_id, at=clock.now(), client_id=visit.client_id)
+    _record(AccessEvent.VISIT_REFUSED, visit, actor, {"reason": words})
+
+
+def _swap(intent: Intent, changes: dict[str, object]) -> Visit:
+    """intended -> its end, once. Raises InvalidMove if it ended otherwise meanwhile."""
+    rows = Visit.objects.filter(pk=intent.visit_id, status=VisitStatus.INTENDED)
+    if rows.update(**changes) != 1:
+        raise InvalidMove
+    due.drop(ORPHAN, intent.visit_id)
+    return Visit.objects.get(pk=intent.visit_id)
+
+
+def _as_refusal(error: AwsError) -> PortalError:
+    if isinstance(error, AwsTransient | AwsMisconfigured):
+        return Unavailable(error.user_message)
+    if isinstance(error, AwsDenied):
+        return VisitRefused(
+            "AWS refused us, without saying why. The role is being checked now; the client sees it too."
+        )
+    return VisitRefused(error.user_message)
+
+
+def _signin_form(
+    intent: Intent, token: str, service: arns.ConsoleService, ends_at: dt.datetime
+) -> SigninForm:
+    hub = intent.hub
+    destination = arns.console_destination(
+        hub.partition, hub.region, service, console_base_url=settings.CONSOLE_BASE_URL or None
+    )
+    action = arns.signin_endpoint(
+        hub.partition, hub.region, federation_base_url=settings.FEDERATION_BASE_URL or None
+    )
+    fields = {
+        "Action": "login",
+        "Issuer": settings.SITE_URL,
+        "Destination": destination,
+        "SigninToken": token,
+    }
+    return SigninForm(action=action, fields=fields, ends_at=ends_at, account_id=intent.account_id)
+
+
+def _record(kind: AccessEvent, visit: Visit, actor: Actor, details: dict[str, str]) -> None:
+    audit.record(
+        kind,
+        subject=visit,
+        actor=actor,
+        about_id=visit.engagement_id,
+        client_id=visit.client_id,
+        details=details,
+    )

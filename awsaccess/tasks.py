@@ -1,0 +1,47 @@
+"""What the AWS side does when a promise or a moment comes. Registered at start, in web and worker alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from awsaccess.services.checks import CHECK, grant_verify, grant_watch
+from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
+from awsaccess.services.sending import offer_publish
+from awsaccess.services.visits import ORPHAN, visit_orphan
+from portal.kernel import due, outbox
+
+
+@outbox.handles("awsaccess.publish")
+def publish(held: outbox.Claim) -> None:
+    """An offer was frozen: its template goes into the hub's bucket."""
+    offer_publish(offer_id=held.object_id)
+
+
+@outbox.handles("engagement.agreed")
+def agreed(held: outbox.Claim) -> None:
+    """A client agreed: the role is looked for."""
+    grant_watch(engagement_id=held.object_id)
+
+
+@outbox.handles("engagement.closing")
+def closing(held: outbox.Claim) -> None:
+    """An engagement is being closed: its grants end."""
+    closing_begin(engagement_id=held.object_id)
+
+
+@due.handles(CHECK)
+def check(turn: due.Turn) -> dt.datetime | None:
+    """A grant is looked at."""
+    return grant_verify(grant_id=turn.object_id)
+
+
+@due.handles(CLOSING)
+def closing_look(turn: due.Turn) -> dt.datetime | None:
+    """It is tried whether a role that should be gone still opens."""
+    return closing_probe(grant_id=turn.object_id)
+
+
+@due.handles(ORPHAN)
+def orphan(turn: due.Turn) -> None:
+    """A visit that was intended has no outcome."""
+    visit_orphan(visit_id=turn.object_id)

@@ -1,0 +1,58 @@
+"""Reads of the paper side. What is not in scope does not exist."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.models import Assignment, Consent, Engagement, Offer
+from portal.kernel.errors import NotVisible
+
+
+def engagement_for_client(code: str) -> Engagement:
+    """One engagement by its public code, with practice and client. Drafts and cancelled ones are not shown.
+
+    Raises NotVisible.
+    """
+    hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
+    rows = Engagement.objects.select_related("practice", "client", "moved_by").exclude(status__in=hidden)
+    if (found := rows.filter(code=code).first()) is None:
+        raise NotVisible
+    return found
+
+
+def engagements_of_client() -> list[Engagement]:
+    """Everything that was ever sent to the client in scope, newest first."""
+    hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
+    return list(Engagement.objects.exclude(status__in=hidden).order_by("-invited_at"))
+
+
+def offer_current(engagement: Engagement) -> Offer:
+    """The newest offer. Raises NotVisible while there is none."""
+    if (found := engagement.offers.order_by("-number").first()) is None:
+        raise NotVisible
+    return found
+
+
+def consent_latest(engagement: Engagement) -> Consent | None:
+    """The newest consent, withdrawn or not, with contact, person and offer."""
+    rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
+    return rows.order_by("-given_at").first()
+
+
+def consent_live(engagement: Engagement) -> Consent | None:
+    """The consent that holds now, or None."""
+    return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+
+
+def assignments_of(engagement: Engagement) -> list[Assignment]:
+    """Who works on it, the lead first."""
+    rows = list(engagement.assignments.select_related("consultant").filter(ends_at=None))
+    return sorted(rows, key=lambda row: (row.role != AssignmentRole.LEAD, row.starts_at))
+
+
+def lead_of(engagement: Engagement) -> User:
+    """The lead consultant: the human on every page. Raises NotVisible if nobody leads."""
+    for assignment in assignments_of(engagement):
+        if assignment.role == AssignmentRole.LEAD:
+            return assignment.consultant
+    raise NotVisible

@@ -1,0 +1,53 @@
+"""Pausing is easy for both sides; resuming is for the side that paused."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import Contact
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Consent, Engagement
+from engagements.services.moves import engagement_locked, engagement_move_within
+from portal.kernel import clock, outbox, tenancy
+from portal.kernel.actor import Actor
+from portal.kernel.errors import InvalidMove, NotAllowed
+
+
+@transaction.atomic(durable=True)
+def engagement_pause(*, engagement: Engagement, actor: Actor, reason: str = "") -> None:
+    """active -> paused: no new visit from the next second on. The reason is optional."""
+    current = engagement_locked(engagement.pk)
+    engagement_move_within(engagement=current, to=EngagementStatus.PAUSED, actor=actor, note=reason)
+    _tell(current, "engagements.paused")
+
+
+@transaction.atomic(durable=True)
+def engagement_resume(*, engagement: Engagement, actor: Actor) -> None:
+    """paused -> active: same permissions, same end.
+
+    Raises NotAllowed if the client paused and a consultant resumes, InvalidMove after the end or a withdrawal.
+    """
+    current = engagement_locked(engagement.pk)
+    if current.status != EngagementStatus.PAUSED or current.ends_at <= clock.now():
+        raise InvalidMove
+    if not Consent.objects.filter(engagement=current, withdrawn_at=None).exists():
+        raise InvalidMove
+    _require_own_pause(current)
+    engagement_move_within(engagement=current, to=EngagementStatus.ACTIVE, actor=actor)
+    _tell(current, "engagements.resumed")
+
+
+def _require_own_pause(engagement: Engagement) -> None:
+    paused_by = engagement.moved_by_id
+    if paused_by is None or tenancy.current().side is tenancy.Side.CLIENT:
+        return
+    if Contact.objects.filter(client_id=engagement.client_id, user_id=paused_by).exists():
+        raise NotAllowed("The client paused this access, so only the client can switch it back on.")
+
+
+def _tell(engagement: Engagement, kind: str) -> None:
+    """One mail for each pause and each resumption: its key holds the move's moment."""
+    moment = clock.now().isoformat()
+    outbox.put(
+        kind, engagement.pk, dedupe_key=f"{kind}:{engagement.pk}:{moment}", client_id=engagement.client_id
+    )

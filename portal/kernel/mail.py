@@ -1,0 +1,152 @@
+"""Letters: rendered from templates, sealed when they hold a secret, sent by the worker through SMTP.
+
+The web process never sends. Whoever sends gives a key that stays the same over retries, and the Message-ID with it,
+so that a mailbox shows a letter that was handed over twice only once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import smtplib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.utils import formataddr, parseaddr
+from typing import Any, Final
+from uuid import UUID
+
+import css_inline
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.validators import validate_email
+from django.template import Context, engines
+from django.template.backends.django import DjangoTemplates
+
+from portal.kernel import clock, outbox, secrets, tenancy
+from portal.kernel.models import SealedLetter
+
+LINE_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One mail to one address. `message_key` names it over all retries; `from_name` stands before our own address.
+
+    Raises ValidationError for an address that is none; line breaks in what becomes a header are made spaces.
+    """
+
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+    message_key: str = ""
+    reply_to: str = ""
+    from_name: str = ""
+
+    def __post_init__(self) -> None:
+        for address in (self.to, *([self.reply_to] if self.reply_to else [])):
+            validate_email(address)
+        object.__setattr__(self, "subject", one_line(self.subject))
+        object.__setattr__(self, "from_name", one_line(self.from_name))
+
+
+def one_line(words: str) -> str:
+    """Words for a header: no line break, no control character, no more than 200 characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:LINE_LENGTH]
+
+
+def compose(name: str, context: Mapping[str, object], *, to: str, **fields: str) -> Letter:
+    """The letter of `templates/mail/<name>/` (subject.txt, body.txt, body.html); `fields` are those of Letter."""
+    everything = {**context, "site_url": settings.SITE_URL, "to": to}
+    return Letter(
+        to=to,
+        subject=_render(f"mail/{name}/subject.txt", everything, html=False),
+        text=_render(f"mail/{name}/body.txt", everything, html=False).strip() + "\n",
+        html=css_inline.inline(
+            _render(f"mail/{name}/body.html", everything, html=True),
+            keep_at_rules=True,  # the dark theme lives in an @media rule
+            load_remote_stylesheets=False,
+        ),
+        **fields,
+    )
+
+
+def send(letter: Letter) -> None:
+    """Hand the letter to the mail server. Raises outbox.Later, or outbox.Hopeless when it is refused for good.
+
+    Raises ValueError without a message key: a second try could not be told from a second letter.
+    """
+    if not letter.message_key:
+        raise ValueError("a letter is sent under the key of its outbox message")
+    try:
+        _message(letter).send()
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _words in error.recipients.values()]
+        raise _verdict(min(codes, default=0)) from error
+    except smtplib.SMTPDataError as error:
+        raise _verdict(error.smtp_code) from error
+    except (smtplib.SMTPException, OSError) as error:
+        # A refused sender or sign-in is for the operator to mend; the letter can wait for that.
+        raise outbox.Later(f"mail server: {type(error).__name__}") from error
+
+
+def seal_within(letter: Letter) -> SealedLetter:
+    """Keep a letter with a secret in it until the worker sends it, in the caller's transaction and platform scope."""
+    tenancy.require_transaction("a sealed letter")
+    row = SealedLetter(id=uuid.uuid4(), practice_id=tenancy.practice_id(), created_at=clock.now())
+    clear = json.dumps(dataclasses.asdict(letter)).encode()
+    row.sealed = secrets.seal("letter", clear, bound_to=str(row.id))
+    row.save(force_insert=True)
+    return row
+
+
+def unseal(row: SealedLetter, *, message_key: str) -> Letter:
+    """The letter of a row, under the key of the message that carries it. Raises secrets.Unreadable."""
+    clear = secrets.unseal("letter", bytes(row.sealed), bound_to=str(row.id))
+    return dataclasses.replace(Letter(**json.loads(clear)), message_key=message_key)
+
+
+def key_of(held: outbox.Claim) -> str:
+    """The message key of whatever this outbox message sends."""
+    return f"outbox-{held.message_id}"
+
+
+def message_id(message_key: str) -> str:
+    """The Message-ID header of a key: the same on each try, without telling how many letters there were."""
+    number: UUID = uuid.uuid5(uuid.NAMESPACE_URL, f"{settings.SITE_URL}/{message_key}")
+    return f"<{number}@{Address(addr_spec=_own_address()).domain}>"
+
+
+def _own_address() -> str:
+    return parseaddr(settings.MAIL_FROM)[1]
+
+
+def _message(letter: Letter) -> EmailMultiAlternatives:
+    message = EmailMultiAlternatives(
+        subject=letter.subject,
+        body=letter.text,
+        from_email=formataddr((letter.from_name, _own_address())) if letter.from_name else settings.MAIL_FROM,
+        to=[letter.to],
+        reply_to=[letter.reply_to] if letter.reply_to else None,
+        headers={
+            "Message-ID": message_id(letter.message_key),
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    if letter.html:
+        message.attach_alternative(letter.html, "text/html")
+    return message
+
+
+def _verdict(code: int) -> Exception:
+    words = f"mail server answered {code}"
+    return outbox.Hopeless(words) if code >= 500 else outbox.Later(words)
+
+
+def _render(name: str, context: Mapping[str, Any], *, html: bool) -> str:  # Any: whatever templates show
+    """Text is no HTML: escaping there would put &amp; into names and links."""
+    backend = engines["django"]
+    assert isinstance(backend, DjangoTemplates)  # noqa: S101  # the one engine of the settings
+    return backend.engine.get_template(name).render(Context(dict(context), autoescape=html))

@@ -1,0 +1,93 @@
+"""What each request passes: its scope, pages for refusals, and headers of pages that are nobody else's business."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from portal.kernel import tenancy, web
+from portal.kernel.errors import NotVisible, PortalError
+
+CONSOLE: Final = "/console/"
+LINKS: Final = "/i/"  # the token stands in the address
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class ScopeMiddleware:
+    """Puts the person's scope in force round the view and the rendering of its page.
+
+    Safe methods are read-only inside: a GET cannot write tenant data, whatever its code does. What the sign-in
+    machinery writes on a GET is outside: the user is read before the scope begins (which may renew the key of an
+    old session), and the session is saved after it ends, by SessionMiddleware.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.find: web.PlaceFinder = import_string(settings.PLACE_FINDER)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer, made in the scope of whoever asks."""
+        place = self._place(request)
+        told = cast("web.PortalRequest", request)
+        told.membership, told.contact = place.membership, place.contact
+        with tenancy.use(place.scope):
+            if self._is_shut(request):
+                return web.refusal(request, NotVisible(next_url="/", next_label="Go to the start page"))
+            return self.get_response(request)
+
+    def _place(self, request: HttpRequest) -> web.Place:
+        read_only = request.method in web.SAFE_METHODS
+        if not request.user.is_authenticated:
+            return web.Place(scope=replace(tenancy.NOBODY, read_only=read_only))
+        return self.find(
+            user_id=request.user.pk,
+            seat=str(request.session.get("seat", "")),
+            in_console=request.path.startswith(CONSOLE),
+            read_only=read_only,
+        )
+
+    def _is_shut(self, request: HttpRequest) -> bool:
+        """The console does not exist for people who belong to no practice."""
+        told = cast("web.PortalRequest", request)
+        is_console = request.path.startswith(CONSOLE)
+        return is_console and request.user.is_authenticated and told.membership is None
+
+
+class ErrorPages:
+    """Makes pages of what services refuse. Everything else goes on to Django, and so to the pages of `web`."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing on the way in or out."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A page for a PortalError."""
+        return web.refusal(request, exception) if isinstance(exception, PortalError) else None
+
+
+class PrivateResponse:
+    """Keeps pages of people, and pages whose address is a secret, out of caches, search engines and Referer headers."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer with its headers."""
+        response = self.get_response(request)
+        response["X-Robots-Tag"] = "noindex"
+        is_link = request.path.startswith(LINKS)
+        if is_link:
+            response["Referrer-Policy"] = "no-referrer"
+        # `user` is absent when something further out refused the request.
+        user = getattr(request, "user", None)
+        if is_link or (user is not None and user.is_authenticated):
+            response["Cache-Control"] = "no-store"
+        return response

@@ -1,0 +1,199 @@
+"""What every page leans on: who is where, the frame round the page, and the pages for what went wrong."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Final, Protocol, cast
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from portal.kernel import actor
+from portal.kernel.errors import PortalError
+from portal.kernel.tenancy import Scope
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+log: Final = logging.getLogger("portal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a signed-in person is for one request: the scope, and the row that puts them there."""
+
+    scope: Scope
+    membership: Any = None  # Any: a model of accounts, which the kernel does not know
+    contact: Any = None  # Any: as above
+
+
+class PlaceFinder(Protocol):
+    """The function that `settings.PLACE_FINDER` names; read on each request, never from what the browser claims."""
+
+    def __call__(self, *, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> Place:
+        """The place of this person; `seat` is the row they chose last, or ""."""
+
+
+class PortalRequest(HttpRequest):
+    """A request that ScopeMiddleware has seen. `membership` in the console, `contact` elsewhere, or neither."""
+
+    membership: Any  # Any: a model of accounts, which the kernel does not know
+    contact: Any  # Any: as above
+
+
+View = Callable[..., HttpResponse]
+
+
+def contact_required(view: View) -> View:
+    """Let in people who sit at a client; send the others to sign in, or to choose where to sit."""
+    return _place_required(view, "contact")
+
+
+def membership_required(view: View) -> View:
+    """Let in people of a practice; send the others to sign in, or to choose where to sit."""
+    return _place_required(view, "membership")
+
+
+def sign_in_required(view: View) -> View:
+    """Let in whoever is signed in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # Any: the view's own
+        return view(request, *args, **kwargs) if request.user.is_authenticated else go_sign_in(request)
+
+    return guarded
+
+
+def _place_required(view: View, name: str) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # Any: the view's own
+        if not request.user.is_authenticated:
+            return go_sign_in(request)
+        if getattr(request, name, None) is None:
+            return _go(request, reverse("choose"))
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def go_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page and back here; a live fragment cannot follow, so it tells the page to go."""
+    return _go(request, resolve_url(settings.LOGIN_URL))
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else ""
+    if is_fragment(request):
+        away = HttpResponse(status=HTTPStatus.UNAUTHORIZED)
+        away["HX-Redirect"] = url
+        return away
+    return HttpResponseRedirect(f"{url}?{urlencode({'next': back})}" if back else url)
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """True when htmx asks for a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def actor_of(request: HttpRequest) -> actor.Actor:
+    """The signed-in person, as services want to be told."""
+    user = cast("Any", request.user)  # Any: the user model belongs to accounts
+    return actor.person(user.pk, name=user.name, email=user.email)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:  # Any: what templates show
+    """Context processor: what the frame of each page shows. A view's own values win."""
+    seat = getattr(request, "contact", None) or getattr(request, "membership", None)
+    user = getattr(request, "user", None)
+    return {
+        "practice": getattr(seat, "practice", None),
+        "client": getattr(seat, "client", None),
+        "person": user if user is not None and user.is_authenticated else None,
+        "host": urlsplit(settings.SITE_URL).netloc,
+    }
+
+
+def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
+    """The page, or for htmx the fragment, of a refusal: what happened, whether anything is at risk, one way on."""
+    context = {
+        "title": error.title,
+        "user_message": error.user_message,
+        "next_url": error.next_url or _back(request),
+        "next_label": error.next_label,
+        "code": error.code,
+        "status": error.http_status,
+    }
+    name = "errors/_refusal.html" if is_fragment(request) else "errors/refusal.html"
+    return render(request, name, context, status=error.http_status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
+    """404: the same page for what does not exist and for what is not yours."""
+    return _simple(
+        request,
+        status=HTTPStatus.NOT_FOUND,
+        title=_("Page not found"),
+        words=_("There is nothing here. Check the address, or use the link in your latest email."),
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
+    """403."""
+    return _simple(
+        request,
+        status=HTTPStatus.FORBIDDEN,
+        title=_("You can't do this"),
+        words=_("Your sign-in doesn't allow this. Nothing was changed."),
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
+    """400, without any query: the request itself may be broken."""
+    return HttpResponse(_plain(_("That didn't work"), _("Nothing was changed."), ""), status=400)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django calls it so
+    """403 for a form that was open too long, or that came from somewhere else."""
+    return _simple(
+        request,
+        status=HTTPStatus.FORBIDDEN,
+        title=_("This page was open too long"),
+        words=_("Nothing was saved. Open the page again and repeat what you wanted to do."),
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: says so, with a reference that stands in the log. Asks the database nothing: it may be the cause."""
+    reference = secrets.token_hex(4)
+    log.error("reference %s: an error on %s %s", reference, request.method, request.path)
+    title, words = _("The problem is on our side"), _("Nothing was lost. Please try again in a minute.")
+    return HttpResponse(_plain(title, words, reference), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _simple(request: HttpRequest, *, status: HTTPStatus, title: str, words: str) -> HttpResponse:
+    error = PortalError(words, title=title, next_url="/", next_label=_("Go to the start page"))
+    error.http_status, error.code = status, status.name.lower().replace("_", "-")
+    return refusal(request, error)
+
+
+def _plain(title: str, words: str, reference: str) -> str:
+    context = {"title": title, "user_message": words, "reference": reference, "next_url": "/"}
+    return render_to_string("errors/refusal.html", {**context, "next_label": _("Go to the start page")})
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the person was, if that was here; the start page otherwise."""
+    came_from = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure()):
+        return urlsplit(came_from)._replace(scheme="", netloc="").geturl() or "/"
+    return "/"
