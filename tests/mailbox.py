@@ -49,10 +49,10 @@ class Mailbox:
         """The plain part of a letter."""
         part = self.letters[number].get_body(("plain",))
         assert part is not None
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
 
     def html(self, number: int = -1) -> str:
         """The HTML part of a letter."""
         part = self.letters[number].get_body(("html",))
         assert part is not None
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
