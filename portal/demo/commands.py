@@ -83,7 +83,6 @@ def portal_environment(
             "DEMO_MODE": "true",
             "DEMO_MAIL_DIR": str(place.mail),
             "DEMO_WORLD_FILE": str(place.world),
-            "DEMO_PEOPLE_FILE": str(place.people),
             "SITE_URL": addresses.site_url,
             "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
             "SECRET_KEY": secrets["SECRET_KEY"],

@@ -62,6 +62,11 @@ class AwsAccount:
         return " ".join(self.account_id[start : start + 4] for start in (0, 4, 8))
 
 
+def people_file() -> Path:
+    """Where `demo_seed` writes a JSON list of objects with Person's fields (all strings, no `code_mail`)."""
+    return _mail_folder().parent / "people.json"
+
+
 def demo_only(view: View) -> View:
     """Outside the demo the desk does not exist."""
 
@@ -79,7 +84,7 @@ def demo_only(view: View) -> View:
 @demo_only
 def index(request: HttpRequest) -> HttpResponse:
     """Everything on one page."""
-    found = mailbox.mails(_path("DEMO_MAIL_DIR"))
+    found = mailbox.mails(_mail_folder())
     known = _people(found, mailbox.codes(found, dt.datetime.now(tz=dt.UTC)))
     context = {"people": known, "mails": found, "accounts": _accounts()}
     return _page(request, "demo/desk.html", context | {"console_url": CONSOLE_URL, "home_url": HOME_URL})
@@ -114,14 +119,14 @@ def _page(request: HttpRequest, template: str, context: dict[str, object]) -> Ht
 
 
 def _mail(name: str) -> Mail:
-    found = mailbox.find(_path("DEMO_MAIL_DIR"), name)
+    found = mailbox.find(_mail_folder(), name)
     if found is None:
         raise Http404
     return found
 
 
 def _people(found: list[Mail], codes: dict[str, Mail]) -> list[Person]:
-    rows: list[dict[str, str]] = _json(_path("DEMO_PEOPLE_FILE")) or _addressees(found)
+    rows: list[dict[str, str]] = _json(people_file()) or _addressees(found)
     told = {one.name for one in fields(Person)} - {"code_mail"}
     return [
         Person(
@@ -139,13 +144,13 @@ def _addressees(found: list[Mail]) -> list[dict[str, str]]:
 
 
 def _accounts() -> list[AwsAccount]:
-    world = _json(_path("DEMO_WORLD_FILE")) or {"endpoint": "", "accounts": {}}
+    world = _json(Path(settings.DEMO_WORLD_FILE or "/nonexistent")) or {"endpoint": "", "accounts": {}}
     return [
         AwsAccount(
             account_id=number,
             name=account["name"],
             kind=account["kind"],
-            console_url=f"{world['endpoint']}/console/?account={number}",
+            console_url=f"{world['endpoint']}/console/sign-in?account={number}",
         )
         for number, account in world["accounts"].items()
     ]
@@ -155,6 +160,6 @@ def _json(path: Path) -> Any:  # Any: each file's own shape, read by its one cal
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _path(name: str) -> Path:
-    """A folder or file that the launcher named; a place that does not exist when it named none."""
-    return Path(getattr(settings, name, "") or "/nonexistent")
+def _mail_folder() -> Path:
+    # Django would take an empty setting for the working directory.
+    return Path(settings.DEMO_MAIL_DIR or "/nonexistent")

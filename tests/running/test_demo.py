@@ -106,9 +106,9 @@ def demo() -> Iterator[Demo]:
 
 
 def test_it_starts_stops_goes_on_where_it_was_and_names_a_dead_child(demo: Demo) -> None:
-    said = demo.start()
-    assert sum("http://" in line for line in said) == 1
-    assert f"http://localhost:{demo.port}/demo/" in said[-1]
+    lines = demo.start()
+    assert sum("http://" in line for line in lines) == 1
+    assert f"http://localhost:{demo.port}/demo/" in lines[-1]
     for private in ("secrets.json", "state.json"):
         assert stat.S_IMODE((demo.folder / private).stat().st_mode) == 0o600
     secrets = (demo.folder / "secrets.json").read_text()

@@ -43,7 +43,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         ROOT_URLCONF=__name__,
         DEMO_MODE=True,
         DEMO_MAIL_DIR=str(tmp_path / "mail"),
-        DEMO_PEOPLE_FILE=str(tmp_path / "people.json"),
         DEMO_WORLD_FILE=str(tmp_path / "accounts.json"),
     ):
         yield tmp_path
