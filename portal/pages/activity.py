@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from awsaccess.selectors import CardState, LiveCard
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
 from awsaccess.lifecycle import VisitKind, VisitStatus
 from awsaccess.models import Visit
+from awsaccess.selectors import CardState, LiveCard
 from engagements.models import Consent, Engagement
 from portal.pages import words
 from portal.pages.frames import Desk

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
 from awsaccess.selectors import (
     CardState,
     exit_proof,
@@ -14,11 +19,6 @@ from awsaccess.selectors import (
     stack_url,
     visits_of,
 )
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
-
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
 from engagements.selectors import consent_latest, offer_current
@@ -102,14 +102,14 @@ def live_context(desk: Desk, *, started: int) -> Context:
         return {"frame": desk.frame, "card": context.card, "tasks": context.tasks, "stack_url": address}
     found = live_card(desk.engagement)
     opening = desk.engagement.status in SWITCHING_ON
-    address = quick_create_url(desk.engagement) if opening and found.has_template else None
+    open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
     facts = facts_of(desk, offer_current(desk.engagement))
     return {
         "stack_url": stack_url(desk.engagement),
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
-        "open_url": address,
-        "colleague_mail": connecting.colleague_mail(desk, address) if address else "",
+        "open_url": open_url,
+        "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
 
 

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Final
 from urllib.parse import quote
 
-from awsaccess.selectors import CardState, Check, LiveCard
 from django.utils.translation import gettext, gettext_lazy
 
+from awsaccess.selectors import CardState, Check, LiveCard
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from engagements.account_number import BadAccountNumber, parse_account_number
+from awsaccess.aws.arns import BadAccountId, parse_account_id
+
+NOT_A_DIGIT: Final = re.compile(
+    r"[\s\u2010-\u2015.]"
+)  # what comes along when a number is pasted from a page or a mail
 
 
 class AgreeForm(forms.Form):
@@ -33,8 +38,8 @@ class AgreeForm(forms.Form):
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""
         try:
-            return parse_account_number(self.cleaned_data["account_id"])
-        except BadAccountNumber as error:
+            return parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
+        except BadAccountId as error:
             raise forms.ValidationError(str(error)) from None
 
 

@@ -5,10 +5,10 @@ AWS answers many causes with the same refusal, so a cause is named only where a 
 
 from __future__ import annotations
 
-from awsaccess.selectors import CardState, LiveCard
 from django.utils.translation import gettext
 
 from awsaccess.lifecycle import GrantStatus
+from awsaccess.selectors import CardState, LiveCard
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Problem

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from awsaccess.services.checks import check_soon
-from awsaccess.services.leaving import deletion_confirm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from awsaccess.services.checks import check_soon
+from awsaccess.services.leaving import deletion_confirm
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import engagements_of_client, offer_current
