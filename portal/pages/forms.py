@@ -10,9 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from awsaccess.aws.arns import BadAccountId, parse_account_id
 
-NOT_A_DIGIT: Final = re.compile(
-    r"[\s\u2010-\u2015.]"
-)  # what comes along when a number is pasted from a page or a mail
+# What comes along when a number is pasted from a page or a mail.
+NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
 
 
 class AgreeForm(forms.Form):
@@ -31,7 +30,7 @@ class AgreeForm(forms.Form):
     )
 
     def __init__(self, *args: Any, account_known: bool, **kwargs: Any) -> None:  # Any: Django's own
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         if account_known:
             del self.fields["account_id"]
 
@@ -52,3 +51,6 @@ class ReasonForm(forms.Form):
         label=gettext_lazy("Reason (optional)"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, label_suffix="", **kwargs)
