@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from portal.health import live, ready
+from portal.pages.views import home as client_home
 
 handler400 = "portal.kernel.web.bad_request"
 handler403 = "portal.kernel.web.forbidden"
@@ -14,6 +15,7 @@ handler500 = "portal.kernel.web.server_error"
 urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
+    path("e/", client_home, name="client_home"),
     path("e/", include("portal.pages.urls")),
     path("", include("accounts.urls")),
 ]

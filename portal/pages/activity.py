@@ -21,6 +21,7 @@ from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
 
 VISITS_SHOWN: Final = 50
+CHECKED_AGAIN: Final = dt.timedelta(minutes=1)
 DOORS: Final = {
     VisitKind.CONSOLE: gettext_lazy("%(name)s opened the AWS console"),
     VisitKind.CLI: gettext_lazy("%(name)s used the command line"),
@@ -90,7 +91,7 @@ def on_banner(live: LiveCard, facts: Facts, problem: Problem | None) -> Banner:
         if facts.kind.code is AccessKind.LOOK
         else gettext("%(names)s can look, and change what you agreed to.")
     )
-    until = gettext("It ends on %(day)s.") % {"day": facts.until_day}
+    until = gettext("It ends on %(day)s.") % {"day": facts.until_day.replace(" ", "\N{NO-BREAK SPACE}")}
     return Banner(
         tone="ok",
         icon="check",
@@ -157,7 +158,7 @@ def _milestones(desk: Desk, consent: Consent | None, live: LiveCard | None, fact
             "ok",
         ),
         (
-            live.checked_at if live and live.state is CardState.ON else None,
+            _checked_later(engagement, live),
             gettext("Automatic check passed"),
             gettext("The access is exactly what you agreed to."),
             "shield-check",
@@ -172,6 +173,14 @@ def _milestones(desk: Desk, consent: Consent | None, live: LiveCard | None, fact
         for at, title, text, icon, tone in plain
         if at is not None
     ]
+
+
+def _checked_later(engagement: Engagement, live: LiveCard | None) -> dt.datetime | None:
+    """The newest check that passed, once it is another one than that which switched the access on."""
+    if live is None or live.state is not CardState.ON or live.checked_at is None:
+        return None
+    on_at = engagement.activated_at
+    return live.checked_at if on_at is None or live.checked_at - on_at > CHECKED_AGAIN else None
 
 
 def _milestone(at: dt.datetime, zone: ZoneInfo, title: str, text: str, icon: str, tone: str) -> Happening:

@@ -88,6 +88,7 @@ def _deletion(*, deleted: bool) -> Task:
         else gettext("Open it in AWS, press “Delete”, and confirm. It takes about a minute."),
         state=DONE if deleted else NOW,
         tag=gettext("Done") if deleted else gettext("To do"),
+        asks=not deleted,
     )
 
 

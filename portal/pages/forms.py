@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
 from awsaccess.aws.arns import BadAccountId, parse_account_id
+
+# What comes along when a number is pasted from a page or a mail.
+NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
 
 
 class AgreeForm(forms.Form):
@@ -26,14 +30,14 @@ class AgreeForm(forms.Form):
     )
 
     def __init__(self, *args: Any, account_known: bool, **kwargs: Any) -> None:  # Any: Django's own
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         if account_known:
             del self.fields["account_id"]
 
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""
         try:
-            return parse_account_id(self.cleaned_data["account_id"])
+            return parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
         except BadAccountId as error:
             raise forms.ValidationError(str(error)) from None
 
@@ -47,3 +51,6 @@ class ReasonForm(forms.Form):
         label=gettext_lazy("Reason (optional)"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, label_suffix="", **kwargs)

@@ -22,7 +22,7 @@ def receipt_of(desk: Desk, consent: Consent) -> Receipt:
     displayed = dt.datetime.fromisoformat(evidence["displayed_at"])
     rows = (
         (gettext("Shown to them at"), _both(displayed, zone)),
-        (gettext("Signed in by"), evidence.get("sign_in") or gettext("not recorded")),
+        (gettext("Signed in by"), _sign_in(evidence.get("sign_in", ""), zone)),
         (gettext("Internet address"), evidence.get("ip") or gettext("not recorded")),
         (gettext("Browser"), evidence.get("user_agent") or gettext("not recorded")),
     )
@@ -37,6 +37,15 @@ def receipt_of(desk: Desk, consent: Consent) -> Receipt:
         offer_sha256=consent.offer_sha256,
         withdrawn=_both(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
     )
+
+
+def _sign_in(told: str, zone: ZoneInfo) -> str:
+    """How they proved who they are, from the words that `circumstances.sign_in_of` keeps."""
+    by, _, at = told.partition(" at ")
+    words_for = {"invitation": gettext("The link in the invitation"), "code": gettext("A code sent by email")}
+    if by not in words_for:
+        return told or gettext("not recorded")
+    return f"{words_for[by]}, {_both(dt.datetime.fromisoformat(at), zone)}" if at else words_for[by]
 
 
 def _both(moment: dt.datetime, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""The client's addresses, all under `/e/`."""
+"""The client's addresses, under `/e/<code>/`. The list of projects, `/e/`, stands in `portal.urls` as `client_home`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from portal.pages import views
 
 app_name = "client"
 urlpatterns = [
-    path("", views.home, name="home"),
     path("<slug:code>/", views.front, name="front"),
     path("<slug:code>/agree/", views.agree, name="agree"),
     path("<slug:code>/decline/", views.decline, name="decline"),
