@@ -16,7 +16,17 @@ from kit.script import Options, run, say
 
 TARGET: Final = 1.9
 # What only a worker or a demo may load (ADR: imported where it is used): AWS, its simulation, every PDF engine.
-TOO_HEAVY: Final = ("boto3", "botocore", "moto", "reportlab", "weasyprint", "typst", "fpdf", "pyhanko", "playwright")
+TOO_HEAVY: Final = (
+    "boto3",
+    "botocore",
+    "moto",
+    "reportlab",
+    "weasyprint",
+    "typst",
+    "fpdf",
+    "pyhanko",
+    "playwright",
+)
 LOADED: Final = """
 import json, sys
 from portal.wsgi import application

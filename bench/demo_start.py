@@ -22,6 +22,7 @@ from kit.errors import BenchError
 from kit.load import LOOPBACK
 from kit.ratios import Ratio, interleave, middle, ratio_of
 from kit.script import Options, run, say
+
 from portal.demo.commands import free_port
 
 COLD_SECONDS: Final = 180

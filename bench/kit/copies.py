@@ -83,9 +83,7 @@ def _copy_people(admin: psycopg.Connection[tuple[object, ...]], clients: int) ->
     _insert(admin, "accounts_user", values, f"id IN ({approver})", "g * 10", clients)
 
 
-def _copy(
-    admin: psycopg.Connection[tuple[object, ...]], table: Table, number: str, count: int
-) -> None:
+def _copy(admin: psycopg.Connection[tuple[object, ...]], table: Table, number: str, count: int) -> None:
     own = GROUP if table in PER_CLIENT_TABLES else N
     changed = {name: _renewed(name, own) for name in table.renewed}
     changed |= {name: _unlike(name, own) for name in table.unlike}

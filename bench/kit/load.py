@@ -74,7 +74,9 @@ def _body(connection: http.client.HTTPConnection, page: Page) -> str:
         raise BenchError(f"GET {page.path} got no answer: {error!r}.") from error
     if answer.status != 200:
         target = answer.headers.get("Location", "")
-        raise BenchError(f"GET {page.path} answered {answer.status} {target}: there is no such page to measure.")
+        raise BenchError(
+            f"GET {page.path} answered {answer.status} {target}: there is no such page to measure."
+        )
     if missing := [mark for mark in page.marks if mark not in text]:
         raise BenchError(f"GET {page.path} is not the page that was to be measured: it lacks {missing[0]!r}.")
     return text

@@ -113,8 +113,9 @@ def _sent(client: Client) -> Engagement:
 
 def _agree(contact: Contact, engagement: Engagement) -> None:
     user = contact.user
-    with tenancy.use(tenancy.NOBODY), tenancy.use(
-        tenancy.client_scope(contact.practice_id, contact.client_id, user_id=user.pk)
+    with (
+        tenancy.use(tenancy.NOBODY),
+        tenancy.use(tenancy.client_scope(contact.practice_id, contact.client_id, user_id=user.pk)),
     ):
         consent_give(
             engagement=engagement,

@@ -120,9 +120,7 @@ def set_stage(*, account_id: str = "441709265583") -> Stage:
             role=AssignmentRole.MEMBER,
             starts_at=clock.now(),
         )
-    return Stage(
-        practice=practice, client=client, maya=maya, sam=sam, contact=contact, engagement=engagement
-    )
+    return Stage(practice=practice, client=client, maya=maya, sam=sam, contact=contact, engagement=engagement)
 
 
 def invited(**over: str) -> Stage:
