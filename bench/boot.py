@@ -39,7 +39,7 @@ print(json.dumps(sorted(set(sys.argv[1:]) & set(sys.modules))))
 
 def measure(options: Options) -> Sequence[Ratio]:
     """CPU of `manage.py check` divided by CPU of the same check on core contrib; then what the web process loads."""
-    rounds = interleave(rounds=options.rounds, sides=(_portal, bare_check))
+    rounds = interleave(rounds=options.rounds, sides=(_portal, bare_check), warm_up=options.warm_up)
     say(f"portal {middle(rounds, 0) * 1000:.0f} ms CPU, core contrib {middle(rounds, 1) * 1000:.0f} ms CPU")
     checked = ratio_of(
         rounds,

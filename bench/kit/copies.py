@@ -95,7 +95,7 @@ def _copy(admin: psycopg.Connection[tuple[object, ...]], table: Table, number: s
 def _lengthen_record(admin: psycopg.Connection[tuple[object, ...]], size: Size) -> None:
     """Events of all engagements in turn. Their hashes are copies too: this record is read, never verified."""
     columns = [name for name in _columns(admin, "kernel_auditevent") if name != "id"]
-    engagement = f"g % {size.engagements}"
+    engagement = f"mod(g, {size.engagements})"
     changed = {
         "seq": sql.SQL("(SELECT max(seq) FROM kernel_auditevent) + g"),
         "about_id": _renewed("about_id", N),
@@ -160,4 +160,4 @@ def _email() -> sql.Composable:
 
 def _plain(words: str) -> sql.SQL:
     """Our own constant words as SQL."""
-    return sql.SQL(words)  # type: ignore[arg-type]  # psycopg wants literals; these are constants of this module
+    return sql.SQL(words)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -39,10 +40,13 @@ class Ground:
     addresses: Addresses
     environment: Mapping[str, str] = field(repr=False)
 
-    @property
-    def admin_url(self) -> str:
-        """The superuser's way into the portal's database."""
-        return self.postgres.url(database=commands.DATABASE)
+    def admin_url(self, database: str = commands.DATABASE) -> str:
+        """The superuser's way into the portal's database, or into a copy of it."""
+        return self.postgres.url(database=database)
+
+    def web_url(self, database: str) -> str:
+        """The web role's way into a copy of the portal's database."""
+        return urlsplit(self.environment["DATABASE_URL"])._replace(path=f"/{database}").geturl()
 
     @property
     def postgres_pid(self) -> int:
@@ -93,11 +97,18 @@ def web_server(ground: Ground, *, database_url: str = "") -> Iterator[WebServer]
 def make_bypassing_role(ground: Ground) -> str:
     """A login with the web role's rights that no policy stops, for comparison alone. Gives its address."""
     role, password = sql.Identifier(BYPASSING), sql.Literal(ground.postgres.password)
-    with psycopg.connect(ground.admin_url, autocommit=True) as admin:
+    with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
         admin.execute(
             sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS PASSWORD {} IN ROLE portal_web").format(role, password)
         )
     return ground.postgres.url(BYPASSING, database=commands.DATABASE)
+
+
+def copy_database(ground: Ground, name: str) -> None:
+    """A copy of the portal's database as it is now, beside it in the same server. Nobody may be connected to it."""
+    target, origin = sql.Identifier(name), sql.Identifier(commands.DATABASE)
+    with psycopg.connect(ground.postgres.url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner").format(target, origin))
 
 
 def run_command(ground: Ground, *words: str, owner: bool = False) -> None:
@@ -108,9 +119,11 @@ def run_command(ground: Ground, *words: str, owner: bool = False) -> None:
     finished(commands.manage(*words, "-v0"), environment)
 
 
-def run_module(ground: Ground, module: str, *words: str) -> str:
+def run_module(ground: Ground, module: str, *words: str, database_url: str = "") -> str:
     """`python -m module` as the web role, to its end; gives what it printed."""
-    environment = {**ground.environment, "PORTAL_PROCESS": "web", "ADMIN_DATABASE_URL": ground.admin_url}
+    environment = {**ground.environment, "PORTAL_PROCESS": "web"}
+    if database_url:
+        environment["DATABASE_URL"] = database_url
     return finished([sys.executable, "-m", module, *words], environment)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 Sense = Literal["<=", ">="]
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,8 @@ class Ratio:
 
 
 def interleave(
-    *, rounds: int, sides: Sequence[Callable[[], float]], warm_up: int = 1
-) -> list[tuple[float, ...]]:
+    *, rounds: int, sides: Sequence[Callable[[], Side]], warm_up: int = 1
+) -> list[tuple[Side, ...]]:
     """Measure every side once per round, A B A B, so that a noisy minute disturbs all of them alike.
 
     The first `warm_up` rounds are thrown away.
