@@ -8,3 +8,6 @@ if (["#/stacks/create/review", "#/stacks/quickcreate"].includes(page)) {
   asked.set("region", new URLSearchParams(location.search).get("region") ?? "us-east-1");
   location.replace(`/cloudformation/review?${asked}`);
 }
+
+// A redirect to the sign-in keeps the fragment in the address; the form has to take it on.
+for (const next of document.querySelectorAll("input[name=next]")) next.value += hash;
