@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
@@ -14,5 +15,6 @@ handler500 = "portal.kernel.web.server_error"
 urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
+    path("console/", admin.site.urls),
     path("", include("accounts.urls")),
 ]

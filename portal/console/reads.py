@@ -1,0 +1,89 @@
+"""What the console's pages read, narrowed to what this person may see. PostgreSQL keeps the practices apart below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from accounts.lifecycle import MemberRole
+from accounts.models import Contact, Invitation
+from awsaccess.lifecycle import BROKEN
+from awsaccess.models import Grant, Visit
+from awsaccess.services.visits import MAY_ENTER
+from engagements.models import Assignment, Engagement
+from portal.kernel.admin import role_of
+from portal.kernel.models import AuditEvent
+
+HISTORY_SHOWN = 100
+
+
+def live_assignments(user_id: Any) -> QuerySet[Assignment]:  # Any: the user model's key
+    """Where somebody works now."""
+    rows = Assignment.objects.filter(consultant_id=user_id, starts_at__lte=Now())
+    return rows.filter(Q(ends_at=None) | Q(ends_at__gt=Now()))
+
+
+def engagements_seen(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[Engagement]:
+    """Owners and auditors see all of the practice, a consultant what they are assigned to."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    return rows.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
+
+
+def of_engagements_seen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # Any: grants or visits
+    """The same for rows that belong to an engagement."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    return rows.filter(engagement_id__in=live_assignments(request.user.pk).values("engagement_id"))
+
+
+def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[Engagement]:
+    """With all that lists say of an engagement, in the same query."""
+    mine = live_assignments(request.user.pk).filter(engagement_id=OuterRef("pk"))
+    visits = Visit.objects.filter(engagement_id=OuterRef("pk")).order_by("-intended_at")
+    paused_by = Contact.objects.filter(client_id=OuterRef("client_id"), user_id=OuterRef("moved_by_id"))
+    return rows.select_related("client", "practice", "moved_by").annotate(
+        has_problem=Exists(Grant.objects.filter(engagement_id=OuterRef("pk"), status__in=BROKEN)),
+        is_mine=Exists(mine),
+        may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
+        moved_by_client=Exists(paused_by),
+        last_visit_at=Subquery(visits.values("intended_at")[:1]),
+    )
+
+
+def noted(row: Engagement, name: str) -> Any:  # Any: whatever `with_standing` wrote
+    """What `with_standing` wrote on the row."""
+    return vars(row)[name]
+
+
+def history_of(about_id: Any) -> list[AuditEvent]:  # Any: a key
+    """What the record says about one thing, newest first."""
+    rows = AuditEvent.objects.select_related("body").filter(about_id=about_id)
+    return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def body_of(event: AuditEvent) -> str:
+    """The erasable part; empty when it was erased."""
+    body = getattr(event, "body", None)
+    return body.text if body else ""
+
+
+def contacts_of(client_id: Any) -> list[Contact]:  # Any: a key
+    """The people at a client who have not left."""
+    rows = Contact.objects.select_related("user").filter(client_id=client_id, ended_at=None)
+    return list(rows.order_by("user__name"))
+
+
+def invitations_to(landing_path: str) -> dict[Any, Invitation]:  # Any: contacts' keys
+    """The newest invitation of each contact to one page."""
+    rows = Invitation.objects.filter(landing_path=landing_path, replaced_at=None).order_by("expires_at")
+    return {invitation.contact_id: invitation for invitation in rows}
+
+
+def last_reason(request: HttpRequest, engagement: Engagement) -> str:
+    """What this person wrote the last time they entered."""
+    rows = Visit.objects.filter(engagement=engagement, consultant_id=request.user.pk)
+    return rows.order_by("-intended_at").values_list("reason", flat=True).first() or ""
