@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("latchkey")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["portal.kernel"])
+app.autodiscover_tasks()  # of every installed app: without its handlers a promise has nobody to keep it
 
 
 @worker_ready.connect

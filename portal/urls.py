@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
+from portal.pages.views import home as client_home
 
 handler400 = "portal.kernel.web.bad_request"
 handler403 = "portal.kernel.web.forbidden"
@@ -16,5 +17,7 @@ urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
     path("console/", admin.site.urls),
+    path("e/", client_home, name="client_home"),
+    path("e/", include("portal.pages.urls")),
     path("", include("accounts.urls")),
 ]

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.mailbox import Mailbox
 from tests.plugins.servers import TEMPLATE
 
 SqlAs = Callable[[str], "psycopg.Connection[tuple[Any, ...]]"]
@@ -90,3 +91,28 @@ def as_worker(real_db: None) -> Callable[[], AbstractContextManager[None]]:
             connection.settings_dict["USER"] = "portal_web"
 
     return worker
+
+
+@pytest.fixture
+def mailbox(settings: Any) -> Iterator[Mailbox]:  # Any: pytest-django's private type
+    """Where mails really arrive, by SMTP."""
+    box = Mailbox()
+    box.controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+    yield box
+    box.controller.stop()
+
+
+@pytest.fixture
+def deliver(as_worker: Callable[[], AbstractContextManager[None]]) -> Callable[[], int]:
+    """Does once what sweep and worker do for everything that is due, as the worker's role; how many there were."""
+    from portal.kernel import outbox, tenancy
+
+    def run() -> int:
+        with as_worker():
+            with tenancy.use(tenancy.SYSTEM):
+                claims = outbox.claim()
+            return sum(outbox.deliver(held) for held in claims)
+
+    return run

@@ -331,3 +331,22 @@ def test_manage_check_refuses_an_open_table(real_db: None, sql_as: SqlAs) -> Non
     sql_as("portal_owner").execute("create table leak (practice_id uuid)")
     with pytest.raises(SystemCheckError, match=r"portal\.E001.*not forced on leak"):
         call_command("check", databases=["default"])
+
+
+def test_the_first_thing_after_a_page_that_only_read_may_be_a_write(real_db: None) -> None:
+    with tenancy.use(tenancy.practice_scope(A, read_only=True)), connection.cursor() as cursor:
+        cursor.execute("select 1")
+    with (
+        tenancy.use(tenancy.practice_scope(A)),
+        transaction.atomic(durable=True),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("show transaction_read_only")
+        assert cursor.fetchone() == ("off",)
+    with (
+        tenancy.use(tenancy.practice_scope(A, read_only=True)),
+        transaction.atomic(durable=True),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("show transaction_read_only")
+        assert cursor.fetchone() == ("on",)

@@ -9,11 +9,10 @@ import json
 import re
 import ssl
 import urllib.error
-import urllib.request  # the one place that may: botocore has no client for this endpoint
+import urllib.request
 from dataclasses import dataclass, field
-from email.message import Message
 from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from awsaccess.aws.arns import ConsoleService, console_destination, signin_endpoint
@@ -35,21 +34,6 @@ class LoginForm:
 
     action_url: str
     fields: dict[str, str] = field(repr=False)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the credentials to an address that nobody chose."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,
-        newurl: str,
-    ) -> None:
-        return None
 
 
 def login_form(
@@ -105,17 +89,26 @@ def _body(keys: Keys) -> bytes:
 
 
 def _post(endpoint: str, body: bytes) -> bytes:
-    handlers: list[urllib.request.BaseHandler] = [
-        _NoRedirects(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-    ]
-    if urlsplit(endpoint).scheme == "http":
-        handlers.append(urllib.request.ProxyHandler({}))  # a stand-in on this machine is never behind a proxy
     # Only an https host of the partition table or a loopback address gets here: signin_endpoint saw to it.
     request = urllib.request.Request(endpoint, data=body, method="POST")  # noqa: S310
-    with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_SECONDS) as answer:
+    with _opener(endpoint).open(request, timeout=TIMEOUT_SECONDS) as answer:
         read: Any = answer.read(LONGEST_ANSWER + 1)  # Any: typeshed leaves the opener's answer open
         return bytes(read)
+
+
+def _opener(endpoint: str) -> urllib.request.OpenerDirector:
+    """Without a handler for redirects: one would carry the credentials to an address that nobody chose."""
+    on_this_machine = urlsplit(endpoint).scheme == "http"  # a stand-in is never behind a proxy
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler({} if on_this_machine else None),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _refused(status: int) -> AwsError:

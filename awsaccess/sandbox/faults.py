@@ -151,7 +151,7 @@ def _status_of(fault: Fault) -> int:
     return fault.status or _SERVER_ERRORS.get(code, 403 if code in _DENIALS else 400)
 
 
-def _error_body(call: Call, code: str, message: str) -> tuple[str, str]:
+def error_body(call: Call, code: str, message: str) -> tuple[str, str]:
     """Body and content type of an error in the service's own protocol."""
     if call.service in _JSON_SERVICES:
         return json.dumps({"__type": code, "message": message}), "application/x-amz-json-1.1"
@@ -184,5 +184,5 @@ def suffer(fault: Fault, call: Call, closing: threading.Event) -> Response | Non
         return None
     code = fault.code or ("ServiceUnavailable" if _status_of(fault) >= 500 else "BadRequest")
     message = "Rate exceeded" if code.startswith("Thrott") else "Fault set in the sandbox"
-    body, kind = _error_body(call, code, message)
+    body, kind = error_body(call, code, message)
     return Response(body, _status_of(fault), content_type=kind)

@@ -26,7 +26,7 @@ from werkzeug.wrappers import Request, Response
 from awsaccess.sandbox import clock, ids, signing
 from awsaccess.sandbox.calls import Call, CallCounter, read_call
 from awsaccess.sandbox.cloudformation import custom
-from awsaccess.sandbox.faults import Faults, suffer
+from awsaccess.sandbox.faults import Faults, error_body, suffer
 from awsaccess.sandbox.guard.caller import find_caller
 from awsaccess.sandbox.guard.context import CURRENT, remember
 from awsaccess.sandbox.journal import KEPT_HEADERS, Entry, Journal
@@ -94,7 +94,7 @@ class Front:
         if faulty := self.meet(call):
             return faulty
         if not call.changes:
-            return self._dispatch(request)
+            return self._dispatch(request, call)
         with self.changing:
             return self._change(request, body, call)
 
@@ -106,13 +106,19 @@ class Front:
                 return answer
         return None
 
-    def _dispatch(self, request: Request) -> Response:
-        return Response.from_app(self._moto, request.environ, buffered=True)
+    def _dispatch(self, request: Request, call: Call) -> Response:
+        try:
+            answer = Response.from_app(self._moto, request.environ, buffered=True)
+        except NotImplementedError:
+            return _not_simulated(call)
+        # A service that moto lacks is a page of HTML, which AWS clients cannot read.
+        lacking = answer.status_code == 404 and answer.mimetype == "text/html"
+        return _not_simulated(call) if lacking else answer
 
     def _change(self, request: Request, body: bytes, call: Call) -> Response:
         entry = _request_entry(request, body, call)
         with _made_at(entry):
-            answer = self._dispatch(request)
+            answer = self._dispatch(request, call)
         if answer.status_code < 300:
             self.journal.append(replace(entry, refused=CURRENT.refused))
         return answer
@@ -206,6 +212,12 @@ class Front:
             keys=keys, scope=scope, method=method, url=f"{self.base_url}{path}", body=body, headers=headers
         )
         return self.aws(Request(_environ(method, path, self.base_url, all_headers, body)), body)
+
+
+def _not_simulated(call: Call) -> Response:
+    words = f"The sandbox does not simulate {call.service}:{call.action}"
+    body, kind = error_body(call, "NotImplemented", words)
+    return Response(body, 501, content_type=kind)
 
 
 @contextmanager

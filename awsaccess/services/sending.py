@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID, uuid4
 
-from accounts.services.invitations import invitation_make_within
 from django.db import transaction
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
+from accounts.services.invitations import invitation_make_within
 from awsaccess.asking import documents_for, spec_from
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.door import gateway, hub_identity

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from portal.demo.place import ROOT, DemoError, Place, write_private
+from portal.demo.place import DemoError, Place, write_private
 
 LOOPBACK: Final = "127.0.0.1"
 PRACTICE: Final = "111111111111"
@@ -83,7 +83,6 @@ def portal_environment(
             "DEMO_MODE": "true",
             "DEMO_MAIL_DIR": str(place.mail),
             "DEMO_WORLD_FILE": str(place.world),
-            "DEMO_PEOPLE_FILE": str(place.people),
             "SITE_URL": addresses.site_url,
             "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
             "SECRET_KEY": secrets["SECRET_KEY"],
@@ -213,17 +212,3 @@ def _answers_on_ipv6(port: int) -> bool:
 def admin_url(url: str) -> dict[str, str]:
     """For `database_prepare` alone: the embedded server's superuser."""
     return {"ADMIN_DATABASE_URL": url, "PORTAL_PROCESS": "owner"}
-
-
-def seed_command() -> list[str] | None:
-    """The command that loads the sample data, if this installation has one."""
-    found = [
-        *ROOT.glob("*/management/commands/demo_seed.py"),
-        *ROOT.glob("portal/*/management/commands/demo_seed.py"),
-    ]
-    return manage("demo_seed") if found else None
-
-
-def has_sandbox() -> bool:
-    """Whether this installation brings the simulated AWS."""
-    return (ROOT / "awsaccess" / "sandbox" / "__main__.py").exists()

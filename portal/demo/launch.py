@@ -62,10 +62,8 @@ class Launch:
             else "Going on where the demo was."
         )
         addresses = self._start_servers()
-        sandbox = self._start_sandbox(addresses)
         self._prepare_database(addresses)
-        if sandbox:
-            self._crew.wait_for("simulated AWS", lambda: _healthy(addresses), seconds=60)
+        self._crew.wait_for("simulated AWS", lambda: _healthy(addresses), seconds=60)
         self._start_portal(addresses)
         self._write_state(addresses)
         say(f"\nLatchkey is ready: {addresses.site_url}/demo/\n")
@@ -76,27 +74,22 @@ class Launch:
         base = commands.base_environment(self._place)
         command = commands.valkey(self._place, valkey, self._secrets["VALKEY_PASSWORD"])
         self._crew.start("valkey", command, base, is_server=True)
-        self._postgres.start()
-        self._adopt_postgres()
+        try:
+            self._postgres.start()
+        finally:  # also one that came up too late is there to be stopped
+            self._adopt_postgres()
         postgres = f"{LOOPBACK}:{self._postgres.port}"
         addresses = Addresses(web=web, postgres=postgres, valkey=valkey, mail=mail, sandbox=sandbox)
+        self._crew.start("simulated AWS", commands.sandbox(self._place, addresses), base)
         self._crew.start("mail catcher", commands.mail_catcher(self._place, addresses), base)
         return addresses
 
     def _adopt_postgres(self) -> None:
         process, log = self._postgres.process, self._place.folder / "postgres" / "log"
-        if process is None:
-            raise DemoError("PostgreSQL did not start.")
-        # SIGINT is its fast shutdown: connections are cut, commits kept.
-        self._crew.adopt(
-            Child(name="PostgreSQL", process=process, log=log, gentle=signal.SIGINT, is_server=True)
-        )
-
-    def _start_sandbox(self, addresses: Addresses) -> Child | None:
-        if not commands.has_sandbox():
-            return None
-        environment = commands.base_environment(self._place)
-        return self._crew.start("simulated AWS", commands.sandbox(self._place, addresses), environment)
+        if process is not None:
+            # SIGINT is its fast shutdown: connections are cut, commits kept.
+            child = Child(name="PostgreSQL", process=process, log=log, gentle=signal.SIGINT, is_server=True)
+            self._crew.adopt(child)
 
     def _prepare_database(self, addresses: Addresses) -> None:
         """Roles and tables by the command that production uses; the static files are collected meanwhile."""
@@ -109,7 +102,7 @@ class Launch:
         self._crew.finish_all((prepare, collect), seconds=120)
 
     def _start_portal(self, addresses: Addresses) -> None:
-        environment = self._environment(addresses, with_aws=commands.has_sandbox())
+        environment = self._environment(addresses, with_aws=True)
         worker = environment | {"PORTAL_PROCESS": "worker"}
         self._crew.start("web", commands.web(addresses), environment | {"PORTAL_PROCESS": "web"})
         self._crew.start("worker", commands.worker(), worker)
@@ -119,10 +112,10 @@ class Launch:
         self._crew.wait_for("web", lambda: _get(addresses.web, "/readyz") == 200, seconds=60)
 
     def _seed(self, environment: dict[str, str]) -> None:
-        command = commands.seed_command()
-        if command is None or self._place.seeded.exists():
+        if self._place.seeded.exists():
             return
-        self._crew.finish_all((self._crew.start("sample data", command, environment),), seconds=120)
+        seed = self._crew.start("sample data", commands.manage("demo_seed"), environment)
+        self._crew.finish_all((seed,), seconds=120)
         self._place.seeded.touch()
 
     def _environment(self, addresses: Addresses, *, with_aws: bool) -> dict[str, str]:

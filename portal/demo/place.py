@@ -59,11 +59,6 @@ class Place:
         return self.sandbox / "accounts.json"
 
     @property
-    def people(self) -> Path:
-        """The sample people, written by `demo_seed`."""
-        return self.folder / "people.json"
-
-    @property
     def seeded(self) -> Path:
         """Exists once the sample data is complete."""
         return self.folder / "seeded"

@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Final
 
-from accounts.services.people import Firm, Person, client_add, contact_add, membership_add, practice_open
-
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Practice, User
+from accounts.services.people import Firm, Person, client_add, contact_add, membership_add, practice_open
 from awsaccess.services.hubs import hub_set_up
 from awsaccess.services.sending import engagement_send
 from engagements.services.drafts import engagement_draft

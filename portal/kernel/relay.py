@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
+from django.db import Error as DjangoDatabaseError
 from django.db import connection
-from django.db.utils import DatabaseError
 from psycopg import sql
 
 from portal.kernel import outbox
@@ -33,7 +33,7 @@ class Relay(threading.Thread):
         while not self._over.is_set():
             try:
                 self._listen()
-            except (psycopg.Error, DatabaseError) as error:
+            except (psycopg.Error, DjangoDatabaseError) as error:
                 log.warning("relay lost the database (%s); it listens again soon", type(error).__name__)
                 self._over.wait(WAIT_AFTER_LOSS_SECONDS)
             finally:

@@ -136,10 +136,8 @@ class SandboxProcess:
 
     # ------------------------------------------------------------ AWS
 
-    def client(
-        self, service: str, keys: Keys, region: str = "eu-west-1"
-    ) -> Any:  # Any: one client per service
-        """A boto3 client that tries once."""
+    def client(self, service: str, keys: Keys, region: str = "eu-west-1", **config: Any) -> Any:
+        """A boto3 client that tries once. Any: one client per service; botocore's settings."""
         import boto3
         from botocore.config import Config
 
@@ -151,7 +149,7 @@ class SandboxProcess:
             aws_access_key_id=keys.access_key_id,
             aws_secret_access_key=keys.secret_access_key,
             aws_session_token=keys.session_token,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
     def sts(self, keys: Keys) -> STSClient:

@@ -243,6 +243,13 @@ def delete_stack(self: Moto) -> EmptyResult:
     return EmptyResult()
 
 
+def update_termination_protection(self: Moto) -> ActionResult:
+    """UpdateTerminationProtection, which moto does not have."""
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection") or False
+    return ActionResult({"StackId": stack.stack_id})
+
+
 # ---------------------------------------------------------------- what is shown
 
 
@@ -367,6 +374,7 @@ def install() -> None:
         return
     for answer in (create_stack, update_stack, delete_stack, list_stack_resources):
         setattr(response, answer.__name__, answer)
+    response.update_termination_protection = update_termination_protection
     response.get_template_summary, response.validate_template = get_template_summary, validate_template
     for name in _REFUSED:
         setattr(response, name, _refused("".join(part.title() for part in name.split("_"))))

@@ -31,10 +31,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         many: bool,  # noqa: FBT001  # positional: Django calls it so
         context: dict[str, Any],  # Django calls it so
     ) -> Any:
+        self._tell_what_is_new()
+        return execute(sql, params, many, context)
+
+    def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001  # Django calls it so
+        # A transaction is read-only or not from its beginning: after a page that only read, the next one that
+        # writes must have said so before it begins.
+        if not autocommit:
+            self._tell_what_is_new()
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # private to Django, unknown to its stubs
+
+    def _tell_what_is_new(self) -> None:
         scope = tenancy.current()
         if scope != self._told:
             self._tell(scope)
-        return execute(sql, params, many, context)
 
     def _tell(self, scope: tenancy.Scope) -> None:
         calls = ", ".join("set_config(%s, %s, false)" for _ in scope.settings)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.demo.cast import cast
+from portal.demo.desk import people_file
 from portal.demo.seed import seed
 
 
@@ -21,4 +24,5 @@ class Command(BaseCommand):
         if not settings.DEMO_MODE:
             raise CommandError("demo_seed runs in demo mode only: set DEMO_MODE=true.")
         made = seed(Path(settings.DEMO_WORLD_FILE))
+        people_file().write_text(json.dumps(cast(), indent=2), encoding="utf-8")
         self.stdout.write("Sample data loaded." if made else "Sample data was there already.")

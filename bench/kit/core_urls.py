@@ -1,0 +1,8 @@
+"""The anchor's one address: the admin, as `startproject` makes it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]

@@ -1,0 +1,212 @@
+"""What happened, by day and newest first, and the state in words above it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
+
+from awsaccess.lifecycle import VisitKind, VisitStatus
+from awsaccess.models import Visit
+from awsaccess.selectors import CardState, LiveCard
+from engagements.models import Consent, Engagement
+from portal.pages import words
+from portal.pages.frames import Desk
+from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
+
+VISITS_SHOWN: Final = 50
+CHECKED_AGAIN: Final = dt.timedelta(minutes=1)
+DOORS: Final = {
+    VisitKind.CONSOLE: gettext_lazy("%(name)s opened the AWS console"),
+    VisitKind.CLI: gettext_lazy("%(name)s used the command line"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """A happening and its place in time."""
+
+    at: dt.datetime
+    happening: Happening
+
+
+def days_of(
+    desk: Desk,
+    *,
+    visits: Sequence[Visit],
+    consent: Consent | None,
+    live: LiveCard | None,
+    facts: Facts,
+    now: dt.datetime,
+) -> tuple[Day, ...]:
+    """Visits and milestones, grouped by the reader's own days."""
+    moments = [*_visits(visits, desk.zone), *_milestones(desk, consent, live, facts)]
+    moments.sort(key=lambda moment: moment.at, reverse=True)
+    today = now.astimezone(desk.zone).date()
+    grouped = groupby(moments, key=lambda moment: moment.at.astimezone(desk.zone).date())
+    return tuple(
+        Day(
+            heading=words.day_heading(date, today=today),
+            happenings=tuple(moment.happening for moment in rows),
+        )
+        for date, rows in grouped
+    )
+
+
+def last_visit(visits: Iterable[Visit], zone: ZoneInfo, *, now: dt.datetime) -> str:
+    """When the newest visit began; "None yet" before the first."""
+    begun = [visit.issued_at for visit in visits if visit.issued_at]
+    return words.when(max(begun), zone, now=now) if begun else gettext("None yet")
+
+
+def open_visits(visits: Iterable[Visit], zone: ZoneInfo, *, now: dt.datetime) -> tuple[str, ...]:
+    """Who may still be inside, with the time at which AWS ends it at the latest."""
+    return tuple(
+        gettext("%(name)s may still be inside. AWS ends it at %(time)s at the latest.")
+        % {"name": visit.consultant_name, "time": words.clock_time(visit.latest_end, zone)}
+        for visit in visits
+        if visit.latest_end > now and visit.status != VisitStatus.REFUSED
+    )
+
+
+def on_banner(live: LiveCard, facts: Facts, problem: Problem | None) -> Banner:
+    """The state of an active engagement: on, being checked again, or a problem in its own words."""
+    if problem is not None:
+        return Banner(tone="stop", icon="triangle-alert", title=problem.title, text=problem.text)
+    if live.state is not CardState.ON:
+        return Banner(
+            tone="wait",
+            icon="loader-circle",
+            title=gettext("Checking the access"),
+            text=gettext("We are asking AWS again. This takes a few seconds."),
+        )
+    what = (
+        gettext("%(names)s can look, not change.")
+        if facts.kind.code is AccessKind.LOOK
+        else gettext("%(names)s can look, and change what you agreed to.")
+    )
+    until = gettext("It ends on %(day)s.") % {"day": facts.until_day.replace(" ", "\N{NO-BREAK SPACE}")}
+    return Banner(
+        tone="ok",
+        icon="check",
+        title=gettext("Access is on"),
+        text=f"{what % {'names': facts.first_names}} {until}",
+    )
+
+
+def paused_banner(engagement: Engagement) -> Banner:
+    """Who paused, and why if they said so."""
+    who = engagement.moved_by
+    said = gettext("%(name)s paused it.") % {"name": who.name} if who else gettext("It was paused.")
+    note = gettext(" Reason: %(note)s.") % {"note": engagement.moved_note} if engagement.moved_note else ""
+    return Banner(
+        tone="wait",
+        icon="pause",
+        title=gettext("Access is paused"),
+        text=f"{said}{note} {gettext('Nobody can start a visit.')}",
+    )
+
+
+def _visits(visits: Iterable[Visit], zone: ZoneInfo) -> list[_Moment]:
+    return [
+        _Moment(at=visit.issued_at or visit.intended_at, happening=_visit(visit, zone)) for visit in visits
+    ]
+
+
+def _visit(visit: Visit, zone: ZoneInfo) -> Happening:
+    begun = visit.issued_at or visit.intended_at
+    name = visit.consultant_name.split(" ")[0]
+    reason = gettext("Reason: %(reason)s.") % {"reason": visit.reason.rstrip(".")}
+    if visit.status == VisitStatus.REFUSED:
+        title, tail = gettext("%(name)s was not let in") % {"name": name}, ""
+    elif visit.status == VisitStatus.ISSUED:
+        title, tail = str(DOORS[VisitKind(visit.kind)]) % {"name": name}, ""
+    else:
+        title = gettext("%(name)s asked to come in") % {"name": name}
+        tail = gettext(" We don’t know whether it worked. It can last until %(time)s at the latest.") % {
+            "time": words.clock_time(visit.worst_case_until, zone)
+        }
+    return Happening(
+        title=title,
+        text=reason + tail,
+        time=_span(begun, visit.ends_at, zone),
+        iso=begun.isoformat(timespec="minutes"),
+        badge=words.initials(visit.consultant_name),
+    )
+
+
+def _span(begun: dt.datetime, ends: dt.datetime | None, zone: ZoneInfo) -> str:
+    start = words.clock_time(begun, zone)
+    return f"{start}–{words.clock_time(ends, zone)}" if ends else start
+
+
+def _milestones(desk: Desk, consent: Consent | None, live: LiveCard | None, facts: Facts) -> list[_Moment]:
+    engagement, zone = desk.engagement, desk.zone
+    found = [_agreed(desk, consent, facts)] if consent else []
+    plain: list[tuple[dt.datetime | None, str, str, str, str]] = [
+        (
+            engagement.activated_at,
+            gettext("Access switched on"),
+            gettext("All four checks passed."),
+            "circle-check",
+            "ok",
+        ),
+        (
+            _checked_later(engagement, live),
+            gettext("Automatic check passed"),
+            gettext("The access is exactly what you agreed to."),
+            "shield-check",
+            "ok",
+        ),
+        (engagement.paused_at, gettext("Access paused"), gettext("No new visits from then on."), "pause", ""),
+        (engagement.closing_at, gettext("Access ended"), gettext("No new visits from then on."), "power", ""),
+        (engagement.closed_at, gettext("Proved to be gone"), gettext("AWS lets nobody in."), "check", ""),
+    ]
+    return found + [
+        _Moment(at=at, happening=_milestone(at, zone, title, text, icon, tone))
+        for at, title, text, icon, tone in plain
+        if at is not None
+    ]
+
+
+def _checked_later(engagement: Engagement, live: LiveCard | None) -> dt.datetime | None:
+    """The newest check that passed, once it is another one than that which switched the access on."""
+    if live is None or live.state is not CardState.ON or live.checked_at is None:
+        return None
+    on_at = engagement.activated_at
+    return live.checked_at if on_at is None or live.checked_at - on_at > CHECKED_AGAIN else None
+
+
+def _milestone(at: dt.datetime, zone: ZoneInfo, title: str, text: str, icon: str, tone: str) -> Happening:
+    return Happening(
+        title=title,
+        text=text,
+        time=words.clock_time(at, zone),
+        iso=at.isoformat(timespec="minutes"),
+        icon=icon,
+        tone=tone,
+    )
+
+
+def _agreed(desk: Desk, consent: Consent, facts: Facts) -> _Moment:
+    happening = Happening(
+        title=gettext("%(name)s agreed to the access") % {"name": consent.contact.user.name},
+        text=gettext("%(kind)s, until %(day)s.") % {"kind": facts.kind.tag, "day": facts.until_day},
+        time=words.clock_time(consent.given_at, desk.zone),
+        iso=consent.given_at.isoformat(timespec="minutes"),
+        icon="file-text",
+        link_url=reverse("client:receipt", args=[desk.engagement.code]),
+        link_label=gettext("Receipt %(reference)s") % {"reference": reference_of(desk.engagement, consent)},
+    )
+    return _Moment(at=consent.given_at, happening=happening)
+
+
+def reference_of(engagement: Engagement, consent: Consent) -> str:
+    """What people quote: the project's code in capitals and the number of the offer agreed to."""
+    return f"{engagement.code.upper()}-{consent.offer.number}"

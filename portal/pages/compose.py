@@ -1,0 +1,239 @@
+"""Each page put together: rows read once, worded by the presenters, handed to one template."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from awsaccess.selectors import (
+    CardState,
+    exit_proof,
+    live_card,
+    quick_create_url,
+    stack_name,
+    stack_url,
+    visits_of,
+)
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Consent, Offer
+from engagements.selectors import consent_latest, offer_current
+from engagements.services.consents import Shown
+from portal.kernel import clock
+from portal.kernel.errors import NotVisible
+from portal.pages import activity, closings, connecting, consenting, problems, receipts, words
+from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.frames import Desk
+from portal.pages.pagemodels import Facts
+
+_S = EngagementStatus
+CLOSING = frozenset({_S.CLOSING, _S.CLOSED})
+SWITCHING_ON = frozenset({_S.AGREED, _S.ACTIVE})
+Context = dict[str, Any]  # Any: whatever a template formats
+
+
+def page(
+    request: HttpRequest, desk: Desk, template: str, *, status: int = 200, **context: object
+) -> HttpResponse:
+    """A whole page in the client's frame."""
+    frame = {
+        "frame": desk.frame,
+        "practice": desk.engagement.practice,
+        "client": desk.engagement.client,
+        "person": desk.user,
+    }
+    return render(request, template, {**frame, **context}, status=status)
+
+
+def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The consent page, for those who may read it."""
+    if not desk.frame.sees_paper:
+        return page(request, desk, "engagements/not_yet.html", question_mail=question_mail(desk))
+    offer = offer_current(desk.engagement)
+    html = consenting.paper_html(desk, offer)
+    shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
+    form = AgreeForm(account_known=bool(desk.engagement.account_id))
+    return consent_page(request, desk, offer, shown, form)
+
+
+def consent_page(
+    request: HttpRequest, desk: Desk, offer: Offer, shown: Shown, form: AgreeForm
+) -> HttpResponse:
+    """The paper with the decision below it; ticks and text stay through errors."""
+    return page(
+        request,
+        desk,
+        "engagements/consent.html",
+        status=422 if form.errors else 200,
+        paper=consenting.paper_of(desk, offer),
+        document=as_shown(shown.html),
+        shown=consenting.seal(desk, shown),
+        form=form,
+        purpose=desk.engagement.purpose.rstrip("."),
+        question_mail=question_mail(desk),
+    )
+
+
+def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The AWS step with its live card."""
+    offer = offer_current(desk.engagement)
+    return page(
+        request,
+        desk,
+        "awsaccess/connect.html",
+        **live_context(desk, started=clock_seconds()),
+        account_number=words.account_number(desk.engagement.account_id),
+        stack_name=stack_name(desk.engagement),
+        region=offer.documents["region"],
+        question_mail=question_mail(desk),
+    )
+
+
+def live_context(desk: Desk, *, started: int) -> Context:
+    """What the live card of the connect or the closing page shows now."""
+    now = clock.now()
+    if desk.engagement.status in CLOSING:
+        proof, address = exit_proof(desk.engagement), stack_url(desk.engagement)
+        context = closings.closing_of(proof, started=started, now=now, zone=desk.zone)
+        return {"frame": desk.frame, "card": context.card, "tasks": context.tasks, "stack_url": address}
+    found = live_card(desk.engagement)
+    opening = desk.engagement.status in SWITCHING_ON
+    open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
+    facts = facts_of(desk, offer_current(desk.engagement))
+    return {
+        "stack_url": stack_url(desk.engagement),
+        "frame": desk.frame,
+        "card": connecting.card_of(found, desk, facts, started=started, now=now),
+        "open_url": open_url,
+        "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
+    }
+
+
+def live_template(desk: Desk) -> str:
+    """The fragment that belongs to the page on which the card stands."""
+    closing = desk.engagement.status in CLOSING
+    return "awsaccess/_closing_fragment.html" if closing else "awsaccess/_live_fragment.html"
+
+
+def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Access is on, paused, or has a problem; what happened; what they have."""
+    engagement, now = desk.engagement, clock.now()
+    found, consent = live_card(engagement), consent_latest(engagement)
+    facts = facts_of(desk, consent.offer if consent else offer_current(engagement))
+    visits = visits_of(engagement, limit=activity.VISITS_SHOWN)
+    paused = engagement.status == _S.PAUSED
+    problem = problems.problem_of(found, desk)
+    return page(
+        request,
+        desk,
+        "engagements/status.html",
+        banner=activity.paused_banner(engagement) if paused else activity.on_banner(found, facts, problem),
+        paused=paused,
+        problem=problem,
+        stack_url=stack_url(engagement) if problem else "",
+        facts=facts,
+        days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
+        is_new=not visits and not paused and found.state is CardState.ON,
+        reference=activity.reference_of(desk.engagement, consent) if consent else "",
+        last_visit=activity.last_visit(visits, desk.zone, now=now),
+        days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
+        inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
+    )
+
+
+def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The task list of closing, which ticks itself off."""
+    now = clock.now()
+    visits = visits_of(desk.engagement, limit=activity.VISITS_SHOWN)
+    return page(
+        request,
+        desk,
+        "awsaccess/closing.html",
+        **live_context(desk, started=clock_seconds()),
+        account_number=words.account_number(desk.engagement.account_id),
+        inside=activity.open_visits(visits, desk.zone, now=now),
+        reason=closings.reason_of(desk.engagement),
+    )
+
+
+def closed_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The certificate in words."""
+    consent = consent_of(desk)
+    return page(
+        request,
+        desk,
+        "engagements/closed.html",
+        certificate=closings.certificate_of(
+            desk,
+            facts=facts_of(desk, consent.offer),
+            consent=consent,
+            proof=exit_proof(desk.engagement),
+            visits=visits_of(desk.engagement, limit=closings.VISITS_COUNTED),
+        ),
+    )
+
+
+def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The consent as it was given, and the paper as it was shown."""
+    consent = consent_of(desk)
+    return page(
+        request,
+        desk,
+        "engagements/receipt.html",
+        receipt=receipts.receipt_of(desk, consent),
+        document=as_shown(consent.shown_html),
+    )
+
+
+def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
+    """A question with an optional reason: say no, pause."""
+    return page(request, desk, template, form=form, inside=inside(desk))
+
+
+def resume_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who paused and why; what stays the same."""
+    return page(
+        request,
+        desk,
+        "engagements/resume.html",
+        facts=facts_of(desk, offer_current(desk.engagement)),
+        banner=activity.paused_banner(desk.engagement),
+    )
+
+
+def inside(desk: Desk) -> tuple[str, ...]:
+    """Visits that AWS has not ended yet."""
+    visits = visits_of(desk.engagement, limit=activity.VISITS_SHOWN)
+    return activity.open_visits(visits, desk.zone, now=clock.now())
+
+
+def facts_of(desk: Desk, offer: Offer) -> Facts:
+    """The short answers of an offer, for this reader."""
+    return consenting.facts_of(desk.engagement, desk.people, offer, desk.zone)
+
+
+def consent_of(desk: Desk) -> Consent:
+    """The newest consent. Raises NotVisible before there is one."""
+    if (found := consent_latest(desk.engagement)) is None:
+        raise NotVisible
+    return found
+
+
+def question_mail(desk: Desk) -> str:
+    """A question to the lead, in the person's own mail program."""
+    subject = gettext("Question about “%(title)s”") % {"title": desk.frame.title}
+    return f"mailto:{desk.frame.lead.email}?subject={quote(subject, safe='')}"
+
+
+def as_shown(html: str) -> SafeString:
+    """Our own paper, rendered by our own template with escaping on: no other HTML comes in here."""
+    return mark_safe(html)  # noqa: S308
+
+
+def clock_seconds() -> int:
+    """Now, in Unix seconds."""
+    return int(clock.now().timestamp())

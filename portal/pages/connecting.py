@@ -1,0 +1,141 @@
+"""The live card: what is known of the access in AWS, in words, and how soon to ask again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+from urllib.parse import quote
+
+from django.utils.translation import gettext, gettext_lazy
+
+from awsaccess.selectors import CardState, Check, LiveCard
+from portal.pages import words
+from portal.pages.frames import Desk
+from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts
+from portal.pages.problems import problem_of
+
+QUICK_SECONDS, EASY_SECONDS, SLOW_SECONDS = 3, 15, 60
+QUICK_UNTIL_SECONDS, EASY_UNTIL_SECONDS = 10 * 60, 60 * 60
+FINISHED: Final = frozenset({CardState.ON, CardState.GONE})
+SPINNER: Final = "loader-circle"
+# tone, icon, title, text. A problem has words of its own.
+FACES: Final = {
+    CardState.WAITING: (
+        "",
+        SPINNER,
+        gettext_lazy("Waiting for AWS"),
+        gettext_lazy("This page updates by itself once AWS is ready. You can close it: we’ll email you."),
+    ),
+    CardState.CHECKING: (
+        "wait",
+        SPINNER,
+        gettext_lazy("Found it. Checking the details"),
+        gettext_lazy("This takes a few seconds."),
+    ),
+    CardState.ON: ("ok", "check", gettext_lazy("Access is on and checked"), ""),
+    CardState.PROBLEM: ("stop", "triangle-alert", "", ""),
+    CardState.PAUSED: (
+        "wait",
+        "pause",
+        gettext_lazy("Access is paused"),
+        gettext_lazy("Nobody can start a visit."),
+    ),
+    CardState.ENDING: (
+        "wait",
+        SPINNER,
+        gettext_lazy("Access is ending"),
+        gettext_lazy("No new visits. We keep checking until AWS lets nobody in."),
+    ),
+    CardState.GONE: (
+        "",
+        "circle-check",
+        gettext_lazy("Access has ended"),
+        gettext_lazy("AWS lets nobody in any more."),
+    ),
+}
+ANSWERS: Final = {
+    "ok": (gettext_lazy("Yes"), "ok", "circle-check"),
+    "fail": (gettext_lazy("No"), "stop", "circle-x"),
+    "pending": (gettext_lazy("Waiting"), "", "circle"),
+}
+
+
+def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.datetime) -> Card:
+    """The card as it stands. `started` is when the page came or was last pressed, in Unix seconds."""
+    tone, icon, title, text = FACES[live.state]
+    problem = problem_of(live, desk)
+    shown_title = problem.title if problem else str(title)
+    return Card(
+        tone=tone,
+        icon=icon,
+        spins=icon == SPINNER,
+        title=shown_title,
+        text=problem.text if problem else _text(live, desk, str(text)),
+        said=shown_title,
+        rows=tuple(_row(check, desk, facts) for check in live.checks),
+        is_on=live.state is CardState.ON,
+        check_label=gettext("Check again") if problem else gettext("Check now"),
+        digest=live.digest,
+        poll_seconds=0 if live.state in FINISHED else pace_seconds(started, now),
+        started=started,
+        problem=problem,
+    )
+
+
+def pace_seconds(started: int, now: dt.datetime) -> int:
+    """How often the page asks: quick for ten minutes after the load or the last press, easy for an hour, then slow."""
+    age = int(now.timestamp()) - started
+    if age < QUICK_UNTIL_SECONDS:
+        return QUICK_SECONDS
+    return EASY_SECONDS if age < EASY_UNTIL_SECONDS else SLOW_SECONDS
+
+
+def colleague_mail(desk: Desk, quick_create_url: str) -> str:
+    """A letter to a colleague who manages AWS, ready to send from one's own mail program."""
+    lead = desk.frame.lead
+    subject = gettext("Please switch on access in AWS for %(practice)s") % {"practice": desk.frame.practice}
+    body = gettext(
+        "Hello,\n\nplease switch on the access that we agreed with %(practice)s.\n"
+        "1. Sign in to AWS account %(account)s as an administrator and open this address:\n%(url)s\n"
+        "2. Scroll to the end and tick the box.\n3. Press “Create stack”.\n\n"
+        "Questions? %(lead)s\n\n%(me)s"
+    ) % {
+        "practice": desk.frame.practice,
+        "account": words.account_number(desk.engagement.account_id),
+        "url": quick_create_url,
+        "lead": ", ".join(filter(None, (lead.name, lead.phone, lead.email))),
+        "me": desk.frame.me.name,
+    }
+    return f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
+
+
+def _text(live: LiveCard, desk: Desk, usual: str) -> str:
+    if live.state is CardState.ON:
+        return _passed(live, desk)
+    if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
+        return gettext("AWS hasn’t answered yet. We keep trying for 7 days, and email you then.")
+    return usual
+
+
+def _passed(live: LiveCard, desk: Desk) -> str:
+    if live.verified_at is None:
+        return gettext("All four checks passed. We’ve emailed you a receipt.")
+    at = words.clock_time(live.verified_at, desk.zone)
+    return gettext("All four checks passed at %(time)s. We’ve emailed you a receipt.") % {"time": at}
+
+
+def _row(check: Check, desk: Desk, facts: Facts) -> CheckRow:
+    answer, mark, icon = ANSWERS[check.state]
+    return CheckRow(title=_check_title(check.key, desk, facts), answer=str(answer), mark=mark, icon=icon)
+
+
+def _check_title(key: str, desk: Desk, facts: Facts) -> str:
+    looks = facts.kind.code is AccessKind.LOOK
+    return {
+        "found": gettext("Access role found in your account"),
+        "lock": gettext("Only %(practice)s can use it") % {"practice": desk.frame.practice},
+        "scope": gettext("It can only look, as you agreed")
+        if looks
+        else gettext("It can do what you agreed to, no more"),
+        "ends": gettext("It ends on %(day)s") % {"day": facts.until_day},
+    }[key]

@@ -1,0 +1,116 @@
+"""The paper that is agreed to: built from offer, engagement and people, rendered to the bytes that are kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.core import signing
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+
+from accounts.models import User
+from engagements.models import Engagement, Offer
+from engagements.services.consents import Shown
+from portal.kernel.errors import Stale
+from portal.pages import words
+from portal.pages.frames import Desk
+from portal.pages.pagemodels import Ability, AccessKind, ConsentPaper, Facts, Kind
+
+SALT: Final = "portal.pages.consenting"
+SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
+PAPER_TEMPLATE: Final = "engagements/consent_document.html"
+
+
+def paper_html(desk: Desk, offer: Offer) -> str:
+    """The exact HTML of what is agreed. The same rows give the same bytes."""
+    return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer)})
+
+
+def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
+    """Everything that is agreed, in words."""
+    documents: dict[str, Any] = offer.documents  # Any: JSON as the offer froze it
+    return ConsentPaper(
+        facts=facts_of(desk.engagement, desk.people, offer, desk.zone),
+        abilities=tuple(
+            Ability(icon=line["icon"], title=line["title"], why=line["why"]) for line in offer.lines
+        ),
+        cannot=tuple(limit["title"] for limit in documents["limits"]),
+        aws_names=aws_names(offer),
+        practice=desk.engagement.practice.name,
+        offer_number=offer.number,
+        offer_sha256=offer.offer_sha256,
+    )
+
+
+def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone: ZoneInfo) -> Facts:
+    """The short answers that stand first."""
+    return Facts(
+        people=words.joined([person.name for person in people]),
+        first_names=words.joined([person.first_name for person in people]),
+        firm=engagement.practice.legal_name,
+        title=engagement.title,
+        contract=engagement.contract_reference,
+        account_name=engagement.account_name,
+        account_number=words.account_number(engagement.account_id),
+        kind=kind_of(offer),
+        until_long=words.long_moment(engagement.ends_at, zone),
+        until_day=words.day(engagement.ends_at, zone),
+        until_zone=words.zone_words(zone, engagement.ends_at),
+    )
+
+
+def kind_of(offer: Offer) -> Kind:
+    """Look only, or look and change, with the sentence that the offer gives."""
+    code = AccessKind(offer.documents["kind"])
+    said = str(offer.documents.get("summary", ""))
+    if code is AccessKind.LOOK:
+        return Kind(
+            code=code,
+            tag=gettext("Look only"),
+            words=said or gettext("They can look. They can’t change anything."),
+            icon="eye",
+        )
+    return Kind(
+        code=code,
+        tag=gettext("Look and change"),
+        words=said or gettext("They can look, and they can change what is listed below."),
+        icon="settings-2",
+    )
+
+
+def aws_names(offer: Offer) -> tuple[str, ...]:
+    """One line per row of the list: AWS's own permission names. Managed ones come first, by their short name."""
+    managed = tuple(str(arn).rpartition("/")[2] for arn in offer.documents.get("managed_policy_arns", ()))
+    return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
+
+
+def digest(html: str) -> str:
+    """SHA-256 of the bytes, in hexadecimal."""
+    return hashlib.sha256(html.encode()).hexdigest()
+
+
+def seal(desk: Desk, shown: Shown) -> str:
+    """The hidden value that a page carries: whom it showed which bytes, and when. Nobody else can write it."""
+    told = {
+        "engagement": desk.engagement.code,
+        "contact": str(desk.contact.pk),
+        "sha256": shown.sha256,
+        "at": shown.displayed_at.isoformat(),
+    }
+    return signing.dumps(told, salt=SALT)
+
+
+def unseal(value: str, *, html: str, desk: Desk) -> Shown:
+    """What this contact was shown, if it is still what holds. Raises Stale otherwise."""
+    try:
+        shown = signing.loads(value, salt=SALT, max_age=SHOWN_FOR_SECONDS)
+    except signing.BadSignature:
+        raise Stale from None
+    theirs = (shown["engagement"], shown["contact"], shown["sha256"])
+    if theirs != (desk.engagement.code, str(desk.contact.pk), digest(html)):
+        raise Stale
+    return Shown(html=html, sha256=shown["sha256"], displayed_at=dt.datetime.fromisoformat(shown["at"]))

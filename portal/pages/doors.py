@@ -1,0 +1,93 @@
+"""Who may stand at which client page, decided before the view runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
+from engagements.selectors import assignments_of, engagement_for_client
+from portal.kernel import actor, web
+from portal.kernel.errors import NotAllowed
+from portal.pages.frames import Desk, desk_of
+
+ANYONE: Final = frozenset(ContactRole)
+READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
+DECIDERS: Final = frozenset({ContactRole.APPROVER})
+
+DeskView = Callable[[HttpRequest, Desk], HttpResponse]
+CodeView = Callable[[HttpRequest, str], HttpResponse]
+
+
+def at_desk(*methods: str, roles: frozenset[ContactRole] = READERS) -> Callable[[DeskView], CodeView]:
+    """A page of one engagement, for contacts of its client in these roles. HEAD comes with GET.
+
+    Signed out: to the sign-in and back. Another's engagement: NotVisible. Wrong role: NotAllowed.
+    """
+    allowed = ("GET", "HEAD", *methods) if "GET" in methods else methods
+
+    def wrap(view: DeskView) -> CodeView:
+        @wraps(view)
+        def seated(request: HttpRequest, code: str) -> HttpResponse:
+            return view(request, _sit_down(request, code, roles))
+
+        guarded = web.contact_required(seated)
+
+        @wraps(view)
+        def answered(request: HttpRequest, code: str) -> HttpResponse:
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
+            return private(guarded(request, code))
+
+        return answered
+
+    return wrap
+
+
+def contact_of(request: HttpRequest) -> Contact:
+    """The seat that the scope middleware found; only behind `web.contact_required`."""
+    found = getattr(request, "contact", None)
+    assert isinstance(found, Contact)  # noqa: S101  # contact_required has sent everybody else away
+    return found
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in person; only behind `web.contact_required`."""
+    assert isinstance(request.user, User)  # noqa: S101  # as above
+    return request.user
+
+
+def actor_of(desk: Desk) -> actor.Actor:
+    """The person at the desk, as services want to know them."""
+    return actor.person(desk.user.pk, name=desk.user.name, email=desk.user.email)
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    """No cache keeps what one contact sees, and a fragment is never taken for its page."""
+    response.headers["Cache-Control"] = "no-store"
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) -> Desk:
+    engagement = engagement_for_client(code)
+    contact = contact_of(request)
+    if contact.role not in roles:
+        raise NotAllowed(
+            "Someone else at your company has to do this. Nothing was changed.",
+            title="Someone else has to do this",
+            next_url=reverse("client:front", args=[code]),
+            next_label="Go back",
+        )
+    return desk_of(
+        engagement=engagement,
+        assignments=assignments_of(engagement),
+        contact=contact,
+        user=user_of(request),
+    )

@@ -1,0 +1,100 @@
+"""What stands round every client page, made of the rows of one engagement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.utils.translation import gettext
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
+from engagements.models import Assignment, Engagement
+from portal.pages import words
+from portal.pages.pagemodels import Frame, Human
+
+HOME_ZONE: Final = "Europe/London"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One contact before one engagement: the rows a page is made of, read once. `people` has the lead first."""
+
+    engagement: Engagement
+    people: tuple[User, ...]
+    contact: Contact
+    user: User
+    zone: ZoneInfo
+    frame: Frame
+
+
+def desk_of(
+    *, engagement: Engagement, assignments: Sequence[Assignment], contact: Contact, user: User
+) -> Desk:
+    """Everything a page of this engagement starts from."""
+    people = tuple(row.consultant for row in assignments)
+    zone = zone_of(user)
+    return Desk(
+        engagement=engagement,
+        people=people,
+        contact=contact,
+        user=user,
+        zone=zone,
+        frame=_frame(engagement, people, contact, user, zone),
+    )
+
+
+def zone_of(user: User) -> ZoneInfo:
+    """The person's zone; the home zone when the stored name is not known here."""
+    try:
+        return ZoneInfo(user.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo(HOME_ZONE)
+
+
+def human(user: User, *, title: str = "") -> Human:
+    """A person as pages show one."""
+    return Human(
+        name=user.name,
+        first_name=user.first_name,
+        initials=words.initials(user.name),
+        title=title,
+        phone=user.phone,
+        email=user.email,
+    )
+
+
+def _frame(
+    engagement: Engagement, people: Sequence[User], contact: Contact, user: User, zone: ZoneInfo
+) -> Frame:
+    practice = engagement.practice
+    lead_title = gettext("Lead consultant, %(practice)s") % {"practice": practice.name}
+    return Frame(
+        code=engagement.code,
+        practice=practice.name,
+        client=engagement.client.name,
+        title=engagement.title,
+        lead=human(people[0], title=lead_title) if people else _switchboard(engagement),
+        me=human(user, title=contact.title),
+        host=urlsplit(settings.SITE_URL).netloc,
+        zone=words.zone_words(zone, engagement.ends_at),
+        may_decide=contact.role == ContactRole.APPROVER,
+        sees_paper=contact.role != ContactRole.AWS_ADMIN,
+    )
+
+
+def _switchboard(engagement: Engagement) -> Human:
+    """The practice itself, while nobody leads: every page has somebody to call."""
+    practice = engagement.practice
+    return Human(
+        name=practice.name,
+        first_name=practice.name,
+        initials=words.initials(practice.name),
+        title=practice.legal_name,
+        phone=practice.support_phone,
+        email=practice.support_email,
+    )

@@ -1,0 +1,227 @@
+"""What each client page is given to format: finished words, no rows. Templates decide nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Human:
+    """A person as pages show one. `phone` and `email` may be empty."""
+
+    name: str
+    first_name: str
+    initials: str
+    title: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands round every client page: the people, the genuine address, the clock's zone."""
+
+    code: str
+    practice: str
+    client: str
+    title: str
+    lead: Human
+    me: Human
+    host: str
+    zone: str
+    may_decide: bool
+    sees_paper: bool
+
+
+class AccessKind(StrEnum):
+    """What an offer opens."""
+
+    LOOK = "look"
+    CHANGE = "change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """The kind of access in words. `icon` is a symbol of the sprite."""
+
+    code: AccessKind
+    tag: str
+    words: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The short answers: who, why, where, what kind, until when. `account_number` is empty while unknown."""
+
+    people: str
+    first_names: str
+    firm: str
+    title: str
+    contract: str
+    account_name: str
+    account_number: str
+    kind: Kind
+    until_long: str
+    until_day: str
+    until_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ability:
+    """One thing they will be able to see or change, with its reason; the AWS names stand behind a disclosure."""
+
+    icon: str
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentPaper:
+    """Everything that is agreed, and nothing else: rendered to the bytes that are kept."""
+
+    facts: Facts
+    abilities: tuple[Ability, ...]
+    cannot: tuple[str, ...]
+    aws_names: tuple[str, ...]
+    practice: str
+    offer_number: int
+    offer_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """One of the four named checks. `mark` is ok, stop or empty while it waits; `icon` is a symbol of the sprite."""
+
+    title: str
+    answer: str
+    mark: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong. `technical` stands behind a disclosure; `mend_label` is the button that leads into AWS."""
+
+    title: str
+    text: str
+    technical: str
+    mend_label: str
+    first_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come."""
+
+    tone: str
+    icon: str
+    spins: bool
+    title: str
+    text: str
+    said: str
+    rows: tuple[CheckRow, ...]
+    is_on: bool
+    check_label: str
+    digest: str
+    poll_seconds: int
+    started: int
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One line of the closing list. `state` is done, now or later; `asks` says that a person has to do it."""
+
+    title: str
+    text: str
+    state: str
+    tag: str
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One line of the activity list. `badge` is initials, or empty where `icon` stands."""
+
+    title: str
+    text: str
+    time: str
+    iso: str
+    badge: str = ""
+    icon: str = ""
+    tone: str = ""
+    link_url: str = ""
+    link_label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What happened on one day, newest first."""
+
+    heading: str
+    happenings: tuple[Happening, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """The state in words. `tone` is ok, wait, stop or empty."""
+
+    tone: str
+    icon: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The consent as evidence in words."""
+
+    reference: str
+    signer: Human
+    given_local: str
+    given_utc: str
+    account_number: str
+    rows: tuple[tuple[str, str], ...]
+    shown_sha256: str
+    offer_sha256: str
+    withdrawn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One line of the client's list."""
+
+    code: str
+    title: str
+    text: str
+    tag: str
+    tone: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The closing list and how soon to ask again."""
+
+    card: Card
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The end of an engagement in words. `checks` are the lines of the final proof."""
+
+    reference: str
+    title: str
+    people: str
+    firm: str
+    client: str
+    account: str
+    kind: str
+    period: str
+    visits: str
+    proved: str
+    checks: tuple[tuple[str, str], ...]
+    sha256: str

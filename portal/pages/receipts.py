@@ -1,0 +1,52 @@
+"""The consent as evidence: who, when, from where, to which bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext
+
+from engagements.models import Consent
+from portal.pages import words
+from portal.pages.activity import reference_of
+from portal.pages.frames import Desk, human
+from portal.pages.pagemodels import Receipt
+
+
+def receipt_of(desk: Desk, consent: Consent) -> Receipt:
+    """Every fact that was kept, in words; the bytes themselves are shown beside it."""
+    evidence: dict[str, str] = consent.evidence
+    zone = desk.zone
+    signer = consent.contact
+    displayed = dt.datetime.fromisoformat(evidence["displayed_at"])
+    rows = (
+        (gettext("Shown to them at"), _both(displayed, zone)),
+        (gettext("Signed in by"), _sign_in(evidence.get("sign_in", ""), zone)),
+        (gettext("Internet address"), evidence.get("ip") or gettext("not recorded")),
+        (gettext("Browser"), evidence.get("user_agent") or gettext("not recorded")),
+    )
+    return Receipt(
+        reference=reference_of(desk.engagement, consent),
+        signer=human(signer.user, title=signer.title),
+        given_local=f"{words.long_moment(consent.given_at, zone)}, {words.zone_words(zone, consent.given_at)}",
+        given_utc=consent.given_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        account_number=words.account_number(consent.account_id),
+        rows=rows,
+        shown_sha256=consent.shown_sha256,
+        offer_sha256=consent.offer_sha256,
+        withdrawn=_both(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
+    )
+
+
+def _sign_in(told: str, zone: ZoneInfo) -> str:
+    """How they proved who they are, from the words that `circumstances.sign_in_of` keeps."""
+    by, _, at = told.partition(" at ")
+    words_for = {"invitation": gettext("The link in the invitation"), "code": gettext("A code sent by email")}
+    if by not in words_for:
+        return told or gettext("not recorded")
+    return f"{words_for[by]}, {_both(dt.datetime.fromisoformat(at), zone)}" if at else words_for[by]
+
+
+def _both(moment: dt.datetime, zone: ZoneInfo) -> str:
+    return f"{words.long_moment(moment, zone)} ({moment.astimezone(dt.UTC).isoformat(timespec='seconds')})"

@@ -1,0 +1,24 @@
+"""The client's addresses, under `/e/<code>/`. The list of projects, `/e/`, stands in `portal.urls` as `client_home`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.pages import views
+
+app_name = "client"
+urlpatterns = [
+    path("<slug:code>/", views.front, name="front"),
+    path("<slug:code>/agree/", views.agree, name="agree"),
+    path("<slug:code>/decline/", views.decline, name="decline"),
+    path("<slug:code>/connect/", views.connect, name="connect"),
+    path("<slug:code>/live/", views.live, name="live"),
+    path("<slug:code>/check/", views.check, name="check"),
+    path("<slug:code>/pause/", views.pause, name="pause"),
+    path("<slug:code>/resume/", views.resume, name="resume"),
+    path("<slug:code>/end/", views.end, name="end"),
+    path("<slug:code>/deleted/", views.deleted, name="deleted"),
+    path("<slug:code>/template/", views.template, name="template"),
+    path("<slug:code>/receipt/", views.receipt, name="receipt"),
+    path("<slug:code>/certificate/", views.certificate, name="certificate"),
+]

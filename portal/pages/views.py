@@ -1,0 +1,233 @@
+"""The client's pages. Views parse and choose; selectors read, presenters word, services write."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from awsaccess.services.checks import check_soon
+from awsaccess.services.leaving import deletion_confirm
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Offer
+from engagements.selectors import engagements_of_client, offer_current
+from engagements.services.closing import engagement_end
+from engagements.services.consents import BadAccount, Shown, consent_give, engagement_decline
+from engagements.services.pauses import engagement_pause, engagement_resume
+from portal.kernel import web
+from portal.kernel.errors import InvalidMove, NotVisible, Stale
+from portal.pages import compose, consenting, homes
+from portal.pages.circumstances import evidence_of
+from portal.pages.doors import (
+    ANYONE,
+    DECIDERS,
+    actor_of,
+    at_desk,
+    private,
+    user_of,
+)
+from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.frames import Desk, zone_of
+from portal.pages.pagemodels import Card
+from portal.pages.reads import broken_engagements
+
+_S = EngagementStatus
+ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+LAST_SWAP = 286  # htmx: swap this one and stop asking
+
+
+@require_safe
+@web.contact_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Every project of the client, newest first."""
+    projects = homes.projects_of(
+        engagements_of_client(), zone_of(user_of(request)), broken=broken_engagements()
+    )
+    return private(render(request, "engagements/home.html", {"projects": projects}))
+
+
+@at_desk("GET", roles=ANYONE)
+def front(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The page that fits where the engagement stands."""
+    match EngagementStatus(desk.engagement.status):
+        case _S.INVITED:
+            return compose.asked(request, desk)
+        case _S.AGREED:
+            return compose.connect_page(request, desk)
+        case _S.ACTIVE | _S.PAUSED:
+            return (compose.status_page if desk.frame.sees_paper else compose.connect_page)(request, desk)
+        case _S.CLOSING:
+            return compose.closing_page(request, desk)
+        case _S.CLOSED:
+            return compose.closed_page(request, desk)
+        case _S.DECLINED:
+            return compose.page(request, desk, "engagements/declined.html")
+        case _S.DRAFT | _S.CANCELLED:
+            raise NotVisible
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The one act of agreement. A second press, and a reload, land where the first one led."""
+    if request.method != "POST" or desk.engagement.status != _S.INVITED:
+        return redirect("client:connect", desk.engagement.code)
+    offer = offer_current(desk.engagement)
+    html = consenting.paper_html(desk, offer)
+    try:
+        shown = consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
+        return _agree(request, desk, offer, shown)
+    except Stale as error:
+        raise Stale(next_url=reverse("client:front", args=[desk.engagement.code])) from error
+    except InvalidMove:
+        return redirect("client:connect", desk.engagement.code)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Saying no needs no reason."""
+    if desk.engagement.status != _S.INVITED:
+        return _front(desk)
+    form = ReasonForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/decline.html", form)
+    engagement_decline(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        reason=form.cleaned_data["reason"],
+        actor=actor_of(desk),
+    )
+    return _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def connect(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The AWS step, with the live card."""
+    if desk.engagement.status not in compose.SWITCHING_ON:
+        return _front(desk)
+    return compose.connect_page(request, desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def live(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What the live card asks: 204 nothing new, 200 a fragment, 286 the last one (UX §9)."""
+    if not web.is_fragment(request):
+        return _front(desk)
+    started = _number(request.GET.get("from"), fallback=compose.clock_seconds())
+    context = compose.live_context(desk, started=started)
+    card: Card = context["card"]
+    slower = card.poll_seconds > _number(request.GET.get("pace"), fallback=card.poll_seconds)
+    if card.digest == request.GET.get("seen") and not slower:
+        return HttpResponse(status=204)
+    response = render(request, compose.live_template(desk), {**context, "whole": slower})
+    if card.poll_seconds == 0:
+        response.status_code = LAST_SWAP
+    elif slower:
+        response.headers["HX-Reswap"] = "outerHTML"
+    return response
+
+
+@at_desk("POST", roles=ANYONE)
+def check(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask AWS now; the answer shows itself on the card."""
+    check_soon(engagement=desk.engagement)
+    if not web.is_fragment(request):
+        return _front(desk)
+    context = compose.live_context(desk, started=compose.clock_seconds())
+    return render(request, compose.live_template(desk), {**context, "whole": True})
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def pause(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """No visit can start from the next second on."""
+    if desk.engagement.status != _S.ACTIVE:
+        return _front(desk)
+    form = ReasonForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/pause.html", form)
+    engagement_pause(engagement=desk.engagement, actor=actor_of(desk), reason=form.cleaned_data["reason"])
+    return _front(desk)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Same permissions, same end date."""
+    if desk.engagement.status != _S.PAUSED:
+        return _front(desk)
+    if request.method != "POST":
+        return compose.resume_page(request, desk)
+    engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
+    return _front(desk)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def end(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ending needs no reason and no typing."""
+    if desk.engagement.status not in ENDABLE:
+        return _front(desk)
+    if request.method != "POST":
+        return compose.page(request, desk, "engagements/end.html", inside=compose.inside(desk))
+    engagement_end(engagement=desk.engagement, actor=actor_of(desk))
+    return _front(desk)
+
+
+@at_desk("POST", roles=ANYONE)
+def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The client says that it is deleted; the portal then proves it."""
+    if desk.engagement.status == _S.CLOSING:
+        deletion_confirm(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    return _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The exact template that was offered, to read or to run by hand."""
+    name = f"access-{desk.engagement.code}.json"
+    return HttpResponse(
+        offer_current(desk.engagement).template,
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@at_desk("GET")
+def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What was agreed, with everything that was kept as evidence."""
+    return compose.receipt_page(request, desk)
+
+
+@at_desk("GET")
+def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The proof that everything is gone; before that, the way there."""
+    return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)
+
+
+def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
+    known = desk.engagement.account_id
+    form = AgreeForm(request.POST, account_known=bool(known))
+    if not form.is_valid():
+        return compose.consent_page(request, desk, offer, shown, form)
+    try:
+        consent_give(
+            engagement=desk.engagement,
+            offer=offer,
+            contact=desk.contact,
+            account_id=known or form.cleaned_data["account_id"],
+            shown=shown,
+            evidence=evidence_of(request, desk),
+            actor=actor_of(desk),
+        )
+    except BadAccount as error:
+        if known:
+            raise
+        form.add_error("account_id", error.user_message)
+        return compose.consent_page(request, desk, offer, shown, form)
+    return redirect("client:connect", desk.engagement.code)
+
+
+def _front(desk: Desk) -> HttpResponse:
+    return redirect("client:front", desk.engagement.code)
+
+
+def _number(text: str | None, *, fallback: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else fallback
