@@ -8,11 +8,20 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
 from django.utils.timezone import localtime
 
 from accounts.lifecycle import ContactRole, MemberRole
-from accounts.models import Client
-from awsaccess.aws.arns import PARTITIONS, BadAccountId, BadAddress, BadArn, ConsoleService, RoleArn, parse_account_id
+from accounts.models import Client, Contact, User
+from awsaccess.aws.arns import (
+    PARTITIONS,
+    BadAccountId,
+    BadAddress,
+    BadArn,
+    ConsoleService,
+    RoleArn,
+    parse_account_id,
+)
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
@@ -32,6 +41,11 @@ SERVICES: Final = {
     ConsoleService.S3: "S3",
     ConsoleService.VPC: "VPC",
 }
+MINUTES: Final = (
+    (60, "1 hour, the longest AWS allows"),
+    (30, "30 minutes"),
+    (15, "15 minutes, the shortest"),
+)
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
@@ -56,6 +70,12 @@ class DraftForm(forms.Form):
     """What will be asked of a client."""
 
     client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
+    lead = forms.ModelChoiceField(
+        label="Lead consultant",
+        queryset=User.objects.none(),
+        empty_label=None,
+        help_text="The client reads this name and can reach this person.",
+    )
     title = forms.CharField(max_length=120, help_text="A short name, such as “Cost review”.")
     purpose = forms.CharField(
         max_length=300,
@@ -65,7 +85,10 @@ class DraftForm(forms.Form):
         label="Kind of access", choices=_profile_choices, widget=forms.RadioSelect, initial="cost_review"
     )
     ends_at = forms.DateTimeField(
-        label="Ends", widget=MomentInput, initial=_in_four_weeks, help_text="Access ends by itself at this time."
+        label="Ends",
+        widget=MomentInput,
+        initial=_in_four_weeks,
+        help_text="Access ends by itself at this time.",
     )
     account_id = forms.CharField(
         label="AWS account number",
@@ -79,12 +102,14 @@ class DraftForm(forms.Form):
     )
     contract_reference = forms.CharField(required=False, max_length=60)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+    def __init__(
+        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
+    ) -> None:  # Any: Django's own
         super().__init__(*args, **kwargs)
         clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
-        field = self.fields["client"]
-        if isinstance(field, forms.ModelChoiceField):
-            field.queryset = clients
+        _offer(self, "client", clients)
+        _offer(self, "lead", leads)
+        self.initial.setdefault("lead", me.pk)
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
@@ -101,9 +126,7 @@ class DraftForm(forms.Form):
 class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
-    reason = forms.CharField(
-        required=False, max_length=300, help_text="Optional. The client reads it."
-    )
+    reason = forms.CharField(required=False, max_length=300, help_text="Optional. The client reads it.")
 
 
 class VisitForm(forms.Form):
@@ -115,7 +138,11 @@ class VisitForm(forms.Form):
         help_text="A few words. The client reads them.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    service = forms.ChoiceField(label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()])
+    service = forms.ChoiceField(
+        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
+    )
+    minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
+    once = forms.CharField(widget=forms.HiddenInput, max_length=400)
 
     def clean_reason(self) -> str:
         """Words, not only spaces."""
@@ -123,6 +150,27 @@ class VisitForm(forms.Form):
         if not reason:
             raise ValidationError("Say in a few words what you are going to do.")
         return reason
+
+
+class InviteForm(forms.Form):
+    """Whom to send a link."""
+
+    contact = forms.ModelChoiceField(
+        label="Send it to",
+        queryset=Contact.objects.none(),
+        empty_label=None,
+        widget=forms.RadioSelect,
+        help_text="Links that this person got before stop working.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["contact"].label_from_instance = _reach  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def offer(self, contacts: QuerySet[Contact]) -> None:
+        """The people to choose from; the first stands ready."""
+        _offer(self, "contact", contacts)
+        self.initial.setdefault("contact", contacts.values_list("pk", flat=True).first())
 
 
 class ClientForm(forms.Form):
@@ -218,3 +266,13 @@ def _account(text: str) -> str:
         return parse_account_id(text) if text.strip() else ""
     except BadAccountId as error:
         raise ValidationError(str(error)) from None
+
+
+def _offer(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:  # Any: whatever is chosen from
+    field = form.fields[name]
+    if isinstance(field, forms.ModelChoiceField):
+        field.queryset = rows
+
+
+def _reach(contact: Model) -> str:
+    return f"{contact.user.name}, {contact.user.email}" if isinstance(contact, Contact) else str(contact)

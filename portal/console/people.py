@@ -15,7 +15,17 @@ from accounts.services.people import Person, client_add, contact_add, membership
 from engagements.models import Engagement
 from portal.console import reads, words
 from portal.console.forms import ClientForm, ContactForm, MemberForm
-from portal.kernel.admin import OWNERS, WRITERS, Cell, Fact, ObjectAction, Panel, ScopedModelAdmin, Table
+from portal.kernel.admin import (
+    OWNERS,
+    WRITERS,
+    Cell,
+    Fact,
+    ObjectAction,
+    Panel,
+    ScopedModelAdmin,
+    Table,
+    page_of,
+)
 from portal.kernel.web import actor_of
 
 
@@ -117,7 +127,7 @@ def _engagements_panel(request: HttpRequest, client: Client) -> Panel:
 
 def engagement_table(rows: QuerySet[Engagement]) -> Table:
     """Gigs with their words, each leading to its page."""
-    site = admin.site.get_model_admin(Engagement)
+    site = page_of(Engagement)
     return Table(
         headings=("Title", "Status", "Ends"),
         rows=tuple(

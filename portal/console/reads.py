@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Now
 from django.http import HttpRequest
 
 from accounts.lifecycle import MemberRole
-from accounts.models import Contact, Invitation
+from accounts.models import Contact, Invitation, Membership, User
 from awsaccess.lifecycle import BROKEN
 from awsaccess.models import Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
-from engagements.models import Assignment, Engagement
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Assignment, Engagement, Offer
 from portal.kernel.admin import role_of
 from portal.kernel.models import AuditEvent
 
@@ -50,8 +51,15 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
         is_mine=Exists(mine),
         may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
         moved_by_client=Exists(paused_by),
+        read_at=Now(),
         last_visit_at=Subquery(visits.values("intended_at")[:1]),
     )
+
+
+def people_who_work() -> QuerySet[User]:
+    """Who may lead: owners and consultants of the practice in force who have not left."""
+    working = Membership.objects.filter(role__in=(MemberRole.OWNER, MemberRole.CONSULTANT), ended_at=None)
+    return User.objects.filter(pk__in=working.values("user_id"), is_active=True).order_by("name")
 
 
 def noted(row: Engagement, name: str) -> Any:  # Any: whatever `with_standing` wrote
@@ -77,13 +85,49 @@ def contacts_of(client_id: Any) -> list[Contact]:  # Any: a key
     return list(rows.order_by("user__name"))
 
 
-def invitations_to(landing_path: str) -> dict[Any, Invitation]:  # Any: contacts' keys
-    """The newest invitation of each contact to one page."""
-    rows = Invitation.objects.filter(landing_path=landing_path, replaced_at=None).order_by("expires_at")
-    return {invitation.contact_id: invitation for invitation in rows}
+def invitations_to(landing_path: str) -> list[Invitation]:
+    """The links to one page that were not replaced, newest first."""
+    rows = Invitation.objects.select_related("contact__user").filter(
+        landing_path=landing_path, replaced_at=None
+    )
+    return list(rows.order_by("-expires_at"))
 
 
 def last_reason(request: HttpRequest, engagement: Engagement) -> str:
     """What this person wrote the last time they entered."""
     rows = Visit.objects.filter(engagement=engagement, consultant_id=request.user.pk)
     return rows.order_by("-intended_at").values_list("reason", flat=True).first() or ""
+
+
+def history_of_subject(row: Model) -> list[AuditEvent]:
+    """What the record says of one row itself, newest first."""
+    subject = f"{row._meta.label_lower}:{row.pk}"  # noqa: SLF001  # Django documents _meta
+    rows = AuditEvent.objects.select_related("body").filter(subject=subject)
+    return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def unpublished_offers() -> QuerySet[Offer]:
+    """Offers whose template is not in the bucket yet, of engagements that still need it."""
+    rows = Offer.objects.select_related("engagement__client").filter(template_version_id="")
+    return rows.filter(engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED)).order_by(
+        "frozen_at"
+    )
+
+
+def invitations_seen(request: HttpRequest, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+    """A consultant sees the links of engagements they are assigned to."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    mine = Engagement.objects.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
+    return rows.filter(landing_path__in=mine.annotate(path=landing_path()).values("path"))
+
+
+def engagement_behind(request: HttpRequest, invitation: Invitation) -> Engagement | None:
+    """What a link leads to, if this person sees it."""
+    seen = engagements_seen(request, Engagement.objects.annotate(path=landing_path()))
+    return seen.filter(Q(path=invitation.landing_path)).first()
+
+
+def landing_path() -> Concat:
+    """The address of a client's page, as a link keeps it."""
+    return Concat(Value("/e/"), "code", Value("/"))

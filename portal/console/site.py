@@ -41,7 +41,13 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry(name="Visits", url_name="admin:awsaccess_visit_changelist"),
         ),
     ),
-    ("Clients", (Entry(name="Clients", url_name="admin:accounts_client_changelist"),)),
+    (
+        "Clients",
+        (
+            Entry(name="Clients", url_name="admin:accounts_client_changelist"),
+            Entry(name="Invitations", url_name="admin:accounts_invitation_changelist"),
+        ),
+    ),
     ("Access", (Entry(name="Grants & health", url_name="admin:awsaccess_grant_changelist"),)),
     (
         "Records",
@@ -80,7 +86,11 @@ class ConsoleSite(AdminSite):
         user, membership = request.user, getattr(request, "membership", None)
         return bool(user.is_active and user.is_staff and membership is not None)
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002  # Django's signature
+    def admin_view(  # type: ignore[override]  # Django's type is a variable that no subclass can name
+        self,
+        view: View,
+        cacheable: bool = False,  # noqa: FBT001, FBT002  # Django's signature
+    ) -> View:
         """The view, for those who may be here, in their own time zone. For other people the console does not exist."""
         inner = super().admin_view(view, cacheable)
 
@@ -113,21 +123,27 @@ class ConsoleSite(AdminSite):
         ]
 
     def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None  # noqa: ARG002  # Any: Django's own
+        self,
+        request: HttpRequest,
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  # Any: Django's own
     ) -> HttpResponse:
         """To the product's own sign-in, and back."""
         back = {"next": request.GET.get("next") or reverse("admin:index")}
         return HttpResponseRedirect(f"{resolve_url('account_login')}?{urlencode(back)}")
 
     def logout(  # type: ignore[override]  # a redirect, not a page
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None  # noqa: ARG002  # Any: Django's own
+        self,
+        request: HttpRequest,  # noqa: ARG002  # Django's signature
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  # Any: Django's own
     ) -> HttpResponse:
         """To the product's own sign-out page, which asks by POST."""
         return HttpResponseRedirect(resolve_url("account_logout"))
 
     def index(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None  # Any: Django's own
-    ) -> HttpResponse:
+        self,
+        request: HttpRequest,
+        extra_context: dict[str, Any] | None = None,  # Any: Django's own
+    ) -> TemplateResponse:
         """The dashboard."""
         context = {**self.each_context(request), **dashboard.context_of(request), **(extra_context or {})}
         return TemplateResponse(request, self.index_template or "admin/index.html", context)
@@ -150,7 +166,9 @@ class ConsoleSite(AdminSite):
         }
 
     def get_app_list(
-        self, request: HttpRequest, app_label: str | None = None  # noqa: ARG002  # Django's signature
+        self,
+        request: HttpRequest,
+        app_label: str | None = None,  # noqa: ARG002  # Django's signature
     ) -> list[Any]:  # Any: what the sidebar's template formats
         """Grouped by work, not by Django app."""
         groups = (

@@ -11,7 +11,7 @@ from typing import Final
 from django.utils.dateformat import format as date_format
 from django.utils.timezone import localtime
 
-from awsaccess.lifecycle import GrantStatus, Verdict, VisitStatus
+from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
 from engagements.lifecycle import EngagementStatus
 from portal.kernel.admin import Cell
 from portal.kernel.models import OutboxState
@@ -72,6 +72,7 @@ VISITS: Final = {
     VisitStatus.REFUSED: Cell(text="Refused", tone="wait"),
     VisitStatus.ORPHANED: Cell(text="Unfinished: nobody holds it", tone="stop"),
 }
+DOORS: Final = {VisitKind.CONSOLE.value: "console", VisitKind.CLI.value: "command line"}
 CHECKS: Final = {
     "found": "The role is there",
     "lock": "Only this portal can use it",
@@ -145,6 +146,9 @@ DELIVERY_KINDS: Final = {
     "engagement.closing": "Begin to close",
 }
 
+# Which details of an event are words for people.
+SAID: Final = frozenset({"note", "reason", "title", "consultant", "email", "role", "account"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -178,6 +182,11 @@ def day(at: dt.datetime | None, otherwise: str = "–") -> str:
     return date_format(localtime(at), "j M Y") if at else otherwise
 
 
+def clock_time(at: dt.datetime) -> str:
+    """14:37 in the reader's zone."""
+    return date_format(localtime(at), "H:i")
+
+
 def span(length: dt.timedelta) -> str:
     """A length of time in its biggest unit: 12 min, 3 hours, 4 days."""
     minutes = max(0, int(length.total_seconds() // 60))
@@ -204,3 +213,10 @@ def told(body: str) -> Told:
     found = json.loads(body) if body else {}
     details = {key: str(value) for key, value in found.get("details", {}).items() if value not in (None, "")}
     return Told(name=found.get("name", ""), email=found.get("email", ""), details=details)
+
+
+def details(found: dict[str, str]) -> str:
+    """The details of an event on one line; digests and row ids are left to those who export the record."""
+    moved = f"{found['from']} to {found['to']}" if {"from", "to"} <= found.keys() else ""
+    said = [value for key, value in found.items() if key in SAID]
+    return ". ".join(part for part in (moved, *said) if part)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from http import HTTPStatus
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -93,12 +93,8 @@ def has_role(request: HttpRequest, roles: frozenset[str]) -> bool:
     return role_of(request) in roles
 
 
-class Effect(Protocol[M]):
-    """What happens when the button is pressed: words for a message, or a page of its own."""
-
-    def __call__(self, request: HttpRequest, obj: M, asked: Mapping[str, Any]) -> str | HttpResponse:
-        """`asked` is the form's cleaned data. Raises PortalError."""
-        ...
+# What happens when the button is pressed: words for a message, or a page of its own. Raises PortalError.
+Effect = Callable[[HttpRequest, M, Mapping[str, Any]], str | HttpResponse]  # Any: a form's cleaned data
 
 
 def _nothing(_request: HttpRequest, _obj: Any) -> dict[str, Any]:  # Any: what forms start from
@@ -107,6 +103,10 @@ def _nothing(_request: HttpRequest, _obj: Any) -> dict[str, Any]:  # Any: what f
 
 def _always(_obj: Any) -> bool:  # Any: whatever row
     return True
+
+
+def _as_it_is(_form: forms.Form, _obj: Any) -> None:  # Any: whatever row
+    """For forms that ask the same of every object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,7 @@ class ObjectAction(Generic[M]):
     offered: Callable[[M], bool] = _always
     form: type[forms.Form] = forms.Form
     initial: Callable[[HttpRequest, M], dict[str, Any]] = _nothing  # Any: as above
+    fit: Callable[[forms.Form, M], None] = _as_it_is  # gives the form the choices that this object has
     button: str = ""
     is_grave: bool = False
     is_main: bool = False
@@ -144,10 +145,12 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     show_full_result_count = False
     url_field: ClassVar[str] = "pk"
     heading: ClassVar[str] = ""
+    empty_words: ClassVar[str] = "Nothing yet."
     readers: ClassVar[frozenset[str]] = EVERYBODY
     adders: ClassVar[frozenset[str]] = frozenset()
     add_form: ClassVar[type[forms.Form] | None] = None
     add_heading: ClassVar[str] = ""
+    add_words: ClassVar[str] = ""
     object_actions: ClassVar[tuple[ObjectAction[Any], ...]] = ()  # Any: of this admin's model
 
     # What a subclass fills in
@@ -160,6 +163,12 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         """Make the object by its service. Raises PortalError."""
         raise NotImplementedError
 
+    def make_add_form(self, request: HttpRequest) -> forms.Form:
+        """The empty form, or the one that came back."""
+        if self.add_form is None:
+            raise PermissionDenied
+        return self.add_form(request.POST if request.method == "POST" else None)
+
     def page_title(self, obj: M) -> str:
         """The first heading of the object's page."""
         return str(obj)
@@ -167,6 +176,10 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     def page_subtitle(self, obj: M) -> str:  # noqa: ARG002  # for subclasses
         """The second heading, or nothing."""
         return ""
+
+    def page_tag(self, obj: M) -> Cell | None:  # noqa: ARG002  # for subclasses
+        """How it stands, in one word with its tone, or nothing."""
+        return None
 
     # Who may
 
@@ -202,18 +215,24 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         """One row of what this person sees. Raises Http404: not there and not yours look the same."""
         try:
             return self.get_queryset(request).get(**{self.url_field: object_id})
-        except (self.model.DoesNotExist, ValueError, ValidationError):
+        except (ObjectDoesNotExist, ValueError, ValidationError):
             raise Http404 from None
 
     # Addresses
 
     def get_urls(self) -> list[URLPattern]:
         """The list, the form, the page and the actions: nothing else of the stock admin is reachable."""
-        pages = [path("", self._guarded(require_safe(self.changelist_view)), name=self.url_name("changelist"))]
+        pages = [
+            path("", self._guarded(require_safe(self.changelist_view)), name=self.url_name("changelist"))
+        ]
         if self.add_form is not None:
             pages.append(path("add/", self._guarded(self.add_view), name=self.url_name("add")))
         pages.append(
-            path("<str:object_id>/", self._guarded(require_safe(self.object_view)), name=self.url_name("change"))
+            path(
+                "<str:object_id>/",
+                self._guarded(require_safe(self.object_view)),
+                name=self.url_name("change"),
+            )
         )
         return [*pages, *(self._action_url(action) for action in self.object_actions)]
 
@@ -248,10 +267,24 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     # Pages
 
     def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None  # Any: Django's own
+        self,
+        request: HttpRequest,
+        extra_context: dict[str, Any] | None = None,  # Any: Django's own
     ) -> HttpResponse:
-        """The list under its own heading."""
-        return super().changelist_view(request, {"title": self.heading, **(extra_context or {})})
+        """The list under its own heading, with a button to add to it for those who may."""
+        may_add = self.has_add_permission(request)
+        context = {
+            "title": self.heading,
+            "empty_words": self.empty_words,
+            "add_url": reverse(f"admin:{self.url_name('add')}") if may_add else "",
+            "add_label": self.add_heading,
+            "list_tools": self.list_tools(request),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def list_tools(self, request: HttpRequest) -> list[Cell]:  # noqa: ARG002  # for subclasses
+        """More buttons of the list."""
+        return []
 
     def object_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Everything about one object, to read, with the buttons of what can be done now."""
@@ -261,6 +294,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         context = {
             "title": self.page_title(obj),
             "subtitle": self.page_subtitle(obj),
+            "page_tag": self.page_tag(obj),
             "panels": self.panels(request, obj),
             "buttons": self.buttons(request, obj),
         }
@@ -269,7 +303,12 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     def buttons(self, request: HttpRequest, obj: M) -> list[dict[str, Any]]:  # Any: what the template formats
         """What this person may do to it now."""
         return [
-            {"label": action.label, "url": self.action_url(obj, action.slug), "is_main": action.is_main}
+            {
+                "label": action.label,
+                "url": self.action_url(obj, action.slug),
+                "is_main": action.is_main,
+                "is_grave": action.is_grave,
+            }
             for action in self.object_actions
             if has_role(request, action.roles) and action.offered(obj)
         ]
@@ -278,15 +317,21 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         self, request: HttpRequest
     ) -> HttpResponse:
         """The form; POST makes the object by its service."""
-        if not self.has_add_permission(request) or self.add_form is None:
+        if not self.has_add_permission(request):
             raise PermissionDenied
-        form = self.add_form(request.POST if request.method == "POST" else None)
+        form = self.make_add_form(request)
         if request.method == "POST" and form.is_valid():
             made = attempt(form, lambda: self.add(request, form.cleaned_data))
             if made is not None:
                 messages.success(request, f"{made} was added.")
                 return HttpResponseRedirect(self.page_url(made))
-        context = {"title": self.add_heading, "form": form, "button": "Save", "back_url": self.list_url()}
+        context = {
+            "title": self.add_heading,
+            "explained": self.add_words,
+            "form": form,
+            "button": "Save",
+            "back_url": self.list_url(),
+        }
         return self.respond(request, "admin/object_add.html", context, status=form_status(form))
 
     def respond(
@@ -296,6 +341,11 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         frame = {**self.admin_site.each_context(request), "opts": self.opts}
         crumbs = {"list_url": self.list_url(), "list_title": self.heading}
         return TemplateResponse(request, template, {**frame, **crumbs, **context}, status=status)
+
+
+def page_of(model: type[M]) -> ScopedModelAdmin[M]:
+    """The admin of a model; every one that is registered is ours."""
+    return cast("ScopedModelAdmin[M]", admin.site.get_model_admin(model))
 
 
 def form_status(form: forms.Form) -> int:
@@ -335,7 +385,9 @@ def dangerous_action(model_admin: ScopedModelAdmin[M], action: ObjectAction[M]) 
             return HttpResponseRedirect(model_admin.page_url(obj))
         if request.method == "POST":
             return _act(model_admin, action, request, obj)
-        return _ask(model_admin, action, request, obj, action.form(initial=action.initial(request, obj)))
+        form = action.form(initial=action.initial(request, obj))
+        action.fit(form, obj)
+        return _ask(model_admin, action, request, obj, form)
 
     marked = require_http_methods(["GET", "HEAD", "POST"])(view)
     marked.is_dangerous_action = True  # type: ignore[attr-defined]  # the mark
@@ -346,6 +398,7 @@ def _act(
     model_admin: ScopedModelAdmin[M], action: ObjectAction[M], request: HttpRequest, obj: M
 ) -> HttpResponse:
     form = action.form(request.POST)
+    action.fit(form, obj)
     if not form.is_valid():
         return _ask(model_admin, action, request, obj, form)
     if request.POST.get("confirm") != "yes":
