@@ -136,7 +136,7 @@ def _plain_tile(label: str, count: int, query: str, note: str) -> Tile:
 def _on_tile(rows: list[Engagement], now: dt.datetime) -> Tile:
     on = [row for row in rows if row.status == _S.ACTIVE and not reads.noted(row, "has_problem")]
     soon = sum(row.ends_at - now < SOON for row in on)
-    note = f"{soon} {'ends' if soon == 1 else 'end'} within 14 days" if soon else "none ends within 14 days"
+    note = f"{soon} {'ends' if soon == 1 else 'end'} within 14 days" if soon else "none ends soon"
     return Tile(
         label="Access on", value=str(len(on)), note=note, url=_list("engagements_engagement", "standing=on")
     )
@@ -317,7 +317,7 @@ def _row(engagement: Engagement) -> Row:
         title=engagement.title,
         url=url,
         standing=standing,
-        last_visit=words.moment(reads.noted(engagement, "last_visit_at")),
+        last_visit=words.lately(reads.noted(engagement, "last_visit_at"), reads.noted(engagement, "read_at")),
         ends=words.day(engagement.ends_at),
         button_url=page.action_url(engagement, slug) if slug else url,
         button=label,

@@ -126,8 +126,8 @@ def _overview(engagement: Engagement) -> Panel:
     profile = PROFILES.get(engagement.profile)
     standing = standing_of(engagement)
     said = f"“{engagement.moved_note}”" if engagement.moved_note else standing.small
-    facts = [
-        Fact(label="Status", value=Cell(text=standing.text, tone=standing.tone, small=said)),
+    facts = [Fact(label="Status", value=Cell(text=standing.text, tone=standing.tone, small=said))] if said else []
+    facts += [
         Fact(label="Client", value=_client(engagement)),
         Fact(label="Why", value=Cell(text=engagement.purpose)),
         Fact(label="Kind of access", value=_kind(profile.title if profile else engagement.profile, profile)),

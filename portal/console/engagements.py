@@ -279,7 +279,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     @admin.display(description="Last visit", ordering="last_visit_at")
     def last_visit(self, engagement: Engagement) -> str:
         """When somebody last went in, or tried."""
-        return words.moment(reads.noted(engagement, "last_visit_at"))
+        return words.lately(reads.noted(engagement, "last_visit_at"), reads.noted(engagement, "read_at"))
 
     @admin.display(description="Ends", ordering="ends_at")
     def ends(self, engagement: Engagement) -> SafeString:

@@ -182,6 +182,17 @@ def day(at: dt.datetime | None, otherwise: str = "–") -> str:
     return date_format(localtime(at), "j M Y") if at else otherwise
 
 
+def lately(at: dt.datetime | None, now: dt.datetime) -> str:
+    """Today, 14:37; Yesterday, 14:37; 18 Nov; with the year once it is another one."""
+    if at is None:
+        return "–"
+    local, today = localtime(at), localtime(now).date()
+    days = (today - local.date()).days
+    if days in {0, 1}:
+        return f"{'Yesterday' if days else 'Today'}, {date_format(local, 'H:i')}"
+    return date_format(local, "j M" if local.year == today.year else "j M Y")
+
+
 def clock_time(at: dt.datetime) -> str:
     """14:37 in the reader's zone."""
     return date_format(localtime(at), "H:i")
@@ -217,6 +228,17 @@ def told(body: str) -> Told:
 
 def details(found: dict[str, str]) -> str:
     """The details of an event on one line; digests and row ids are left to those who export the record."""
-    moved = f"{found['from']} to {found['to']}" if {"from", "to"} <= found.keys() else ""
-    said = [value for key, value in found.items() if key in SAID]
-    return ". ".join(part for part in (moved, *said) if part)
+    moved = f"{status(found['from'])} → {status(found['to'])}" if {"from", "to"} <= found.keys() else ""
+    said = [_said(key, value) for key, value in found.items() if key in SAID]
+    return " · ".join(part for part in (moved, *said) if part)
+
+
+def status(value: str) -> str:
+    """A status of an engagement or a grant, as a word."""
+    return value[:1].upper() + value[1:]
+
+
+def _said(key: str, value: str) -> str:
+    if key == "account":
+        return account(value)
+    return ROLES.get(value, value) if key == "role" else value

@@ -143,6 +143,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     actions = None
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     url_field: ClassVar[str] = "pk"
     heading: ClassVar[str] = ""
     empty_words: ClassVar[str] = "Nothing yet."
