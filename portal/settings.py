@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "portal.console.apps.ConsoleConfig",  # last, so that our templates and registrations come first
 ]
 if DEMO_MODE:
     INSTALLED_APPS.append("portal.demo")
