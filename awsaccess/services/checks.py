@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.arns import session_name_for
-from awsaccess.door import gateway, hub_identity
+from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import BROKEN, WATCHED, AccessEvent, GrantStatus, Verdict, check_wait, status_after
-from awsaccess.models import Grant, Hub, Verification
+from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
 from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
@@ -103,9 +103,8 @@ def _watched() -> QuerySet[Grant]:
 
 def target_of(grant: Grant) -> Target:
     """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1)."""
-    hub = hub_identity(Hub.objects.select_related("practice").get(practice_id=grant.practice_id))
     return Target(
-        hub=hub,
+        hub=hub_of(grant.offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,

@@ -96,10 +96,9 @@ class Case:
         """What the record says of the engagement: kinds and details."""
         with self.seen():
             bodies = AuditBody.objects.filter(event__about_id=self.engagement.pk).select_related("event")
-            rows = [
+            return [
                 (body.event.kind, json.loads(body.text)["details"]) for body in bodies.order_by("event__seq")
             ]
-        return rows
 
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.told()]

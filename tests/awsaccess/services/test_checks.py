@@ -479,13 +479,13 @@ def test_a_verified_grant_is_not_put_back_by_a_late_message(north: Firm, memory:
     assert case.grant().status == GrantStatus.VERIFIED
 
 
-@pytest.mark.parametrize("decline", [False, True])
+@pytest.mark.parametrize("answer", ["none", "no"])
 def test_no_account_is_asked_before_its_owner_agreed_or_after_a_no(
-    north: Firm, memory: InMemory, decline: bool
+    north: Firm, memory: InMemory, answer: str
 ) -> None:
     case = sent(north)
     memory.deploy(case)
-    if decline:
+    if answer == "no":
         with tenancy.use(north.client_side):
             engagement_decline(
                 engagement=case.fresh(), contact=north.contact, reason="", actor=acting(north.approver)
