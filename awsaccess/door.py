@@ -7,7 +7,7 @@ from functools import cache
 from django.conf import settings
 
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
-from awsaccess.models import Hub
+from engagements.models import Offer
 
 
 @cache
@@ -18,13 +18,14 @@ def gateway() -> AwsGateway:
     )
 
 
-def hub_identity(hub: Hub) -> HubIdentity:
-    """What the door needs to know of a practice's hub."""
+def hub_of(offer: Offer) -> HubIdentity:
+    """The hub that an offer was frozen with: its role trusts that one and its link names that bucket, for good."""
+    documents = offer.documents
     return HubIdentity(
-        practice_code=hub.practice.code,
-        account_id=hub.account_id,
-        role_arn=hub.role_arn,
-        region=hub.region,
-        template_bucket=hub.template_bucket,
-        partition=hub.partition,
+        practice_code=offer.practice.code,
+        account_id=documents["hub_account_id"],
+        role_arn=documents["hub_role_arn"],
+        region=documents["region"],
+        template_bucket=documents["bucket"],
+        partition=documents["partition"],
     )

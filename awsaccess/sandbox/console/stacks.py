@@ -124,9 +124,11 @@ def create(visit: Visit) -> Page | Redirect:
 
 
 def listing(visit: Visit) -> Page:
-    """The stacks of a region."""
-    stacks = visit.call("cloudformation", "DescribeStacks").get("Stacks", [])
-    return Page(template="stacks.html", content={"stacks": stacks})
+    """The stacks of a region whose names hold what the link filters by."""
+    wanted = visit.given.get("filteringText", "")
+    found = visit.call("cloudformation", "DescribeStacks").get("Stacks", [])
+    stacks = [stack for stack in found if wanted in stack["StackName"]]
+    return Page(template="stacks.html", content={"stacks": stacks, "wanted": wanted})
 
 
 def _found(visit: Visit) -> dict[str, Any]:  # Any: JSON of an AWS answer
