@@ -39,6 +39,8 @@ class Ratio:
     def line(self) -> str:
         """`name ratio target ok|short`, then the meaning and the spread."""
         spread = f"{self.rounds} rounds, {self.lowest:.2f} to {self.highest:.2f}"
+        if self.rounds == 1:
+            spread = "1 round"
         return f"{self.name} {self.value:.2f} {self.sense}{self.target:g} {self.verdict} ({self.meaning}; {spread})"
 
     def data(self) -> dict[str, object]:
