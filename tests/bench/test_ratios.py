@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from kit.ratios import Ratio, Sense, interleave, middle, percentile, ratio_of
 SECONDS = st.floats(min_value=1e-3, max_value=1e3)
 
 
-def of(pairs: list[tuple[float, ...]], *, sense: Sense = "<=", target: float = 2) -> Ratio:
+def of(pairs: Sequence[tuple[float, ...]], *, sense: Sense = "<=", target: float = 2) -> Ratio:
     return ratio_of(pairs, name="name", sense=sense, target=target, meaning="a / b")
 
 
