@@ -261,7 +261,7 @@ def test_pages_are_strict_about_scripts_and_caches(sandbox: SandboxProcess) -> N
     for path in ("/console/sign-in", "/cloudformation/nope", "/console/"):
         _, headers, text = sandbox.http("GET", path)
         assert "script-src 'self'" in headers["Content-Security-Policy"]
-        assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+        assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "strict-origin")
         assert "<script>" not in text
     for name in ("console.js", "console.css"):
         assert sandbox.http("GET", f"/_sandbox/static/{name}")[0] == 200
