@@ -71,3 +71,7 @@ def test_a_percentile_is_one_of_the_values_and_leaves_its_share_below(
     found = percentile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values)
+
+
+def test_the_99th_percentile_of_a_hundred_is_the_last_but_one() -> None:
+    assert percentile([float(number) for number in range(100)], 0.99) == 98
