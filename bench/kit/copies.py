@@ -67,9 +67,6 @@ def multiply(admin_url: str, size: Size) -> None:
             _copy(admin, table, "g", size.engagements)
         _lengthen_record(admin, size)
         admin.execute("VACUUM ANALYZE")
-        # From here on nothing is written, and no cleaning shall begin in the middle of a round.
-        admin.execute("ALTER SYSTEM SET autovacuum = off")
-        admin.execute("SELECT pg_reload_conf()")
 
 
 def _copy_people(admin: psycopg.Connection[tuple[object, ...]], clients: int) -> None:

@@ -73,6 +73,7 @@ def prepared_ground() -> Iterator[Ground]:
     try:
         with held(place) as lock, _crew(place, lock) as crew:
             ground = _started(place, crew)
+            _stop_cleaning(ground)
             run_command(ground, "database_prepare", owner=True)
             run_command(ground, "collectstatic", "--noinput")
             yield ground
@@ -169,6 +170,13 @@ def _started(place: Place, crew: Crew) -> Ground:
         "LOG_LEVEL": "WARNING",
     }
     return Ground(crew=crew, postgres=postgres, addresses=addresses, environment=environment)
+
+
+def _stop_cleaning(ground: Ground) -> None:
+    """No cleaning by itself in the middle of a round; whoever fills a database cleans it at the end."""
+    with psycopg.connect(ground.postgres.url(), autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET autovacuum = off")
+        admin.execute("SELECT pg_reload_conf()")
 
 
 def _answers(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ class Ratio:
     def line(self) -> str:
         """`name ratio target ok|short`, then the meaning and the spread."""
         spread = f"{self.rounds} rounds, {self.lowest:.2f} to {self.highest:.2f}"
+        if self.rounds == 1:
+            spread = "1 round"
         return f"{self.name} {self.value:.2f} {self.sense}{self.target:g} {self.verdict} ({self.meaning}; {spread})"
 
     def data(self) -> dict[str, object]:
@@ -80,6 +83,5 @@ def middle(pairs: Sequence[tuple[float, ...]], side: int) -> float:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The smallest value that `share` of them do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
