@@ -110,8 +110,9 @@ class Site:
         return [str(BIN / words[0]), *(self._here(name, word) for word in words[1:])]
 
     def _here(self, name: str, text: str) -> str:
-        text = text.replace("/run/secrets", str(self.secrets)).replace("0.0.0.0:8000", f"127.0.0.1:{self.port}")  # noqa: S104  # the image's
-        return re.sub(r"^/tmp/", f"{self.folder}/tmp-{name}/", text)  # noqa: S108  # the container's own
+        text = re.sub(r"^/tmp/", f"{self.folder}/tmp-{name}/", text)  # noqa: S108  # the container's own
+        text = text.replace("/run/secrets", str(self.secrets))
+        return text.replace("0.0.0.0:8000", f"127.0.0.1:{self.port}")
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -136,7 +137,13 @@ class Site:
     def call(self, command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run any program in the image's folder."""
         done = subprocess.run(
-            command, cwd=self.app, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            cwd=self.app,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         return done.returncode, done.stdout + done.stderr
 
