@@ -1,6 +1,6 @@
 """Is the process in this container well? Standard library only; exit code 0 or one sentence and 1.
 
-The web answers `/healthz`. Worker and beat have no port: they touch PULSE_FILE while the queue hears them.
+The web answers `/healthz`. Worker and beat have no port: they touch PULSE_PATH while the queue hears them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pulse_trouble(pulse: Path) -> str:
 
 def main() -> int:
     """Judge by what this container runs."""
-    pulse = os.environ.get("PULSE_FILE")
+    pulse = os.environ.get("PULSE_PATH")
     trouble = pulse_trouble(Path(pulse)) if pulse else web_trouble(int(os.environ.get("PORT") or "8000"))
     sys.stderr.write(trouble and f"{trouble}\n")
     return 1 if trouble else 0

@@ -10,7 +10,6 @@ from typing import Final
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from portal.kernel import roles
 from portal.kernel.checks import unwalled
@@ -55,6 +54,8 @@ def _wrong_role() -> list[str]:
 
 
 def _unmade_tables() -> list[str]:
+    from django.db.migrations.executor import MigrationExecutor  # not for every management command
+
     executor = MigrationExecutor(connection)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"the database lacks {len(pending)} migrations, run database_prepare first"] if pending else []

@@ -40,8 +40,8 @@ def refuse_to_work(**_signal: object) -> None:
 @after_task_publish.connect
 def show_pulse(**_signal: object) -> None:
     """Touch the pulse file, if there is one: the worker and the clock have no port to be asked on."""
-    if settings.PULSE_FILE:
-        Path(settings.PULSE_FILE).touch()
+    if settings.PULSE_PATH:
+        Path(settings.PULSE_PATH).touch()
 
 
 @worker_ready.connect

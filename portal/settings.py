@@ -279,7 +279,7 @@ FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
 CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
 
 # A file that worker and beat touch while they are in touch with the queue, for health checks.
-PULSE_FILE: str = env.str("PULSE_FILE", default="")
+PULSE_PATH: str = env.str("PULSE_PATH", default="")
 
 # Demo only: where the simulated accounts are written down, and where the mail catcher keeps what it caught.
 DEMO_WORLD_FILE: str = env.str("DEMO_WORLD_FILE", default="")

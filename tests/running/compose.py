@@ -110,10 +110,9 @@ class Site:
         return [str(BIN / words[0]), *(self._here(name, word) for word in words[1:])]
 
     def _here(self, name: str, text: str) -> str:
-        text = text.replace("/run/secrets", str(self.secrets)).replace(
-            "0.0.0.0:8000", f"127.0.0.1:{self.port}"
-        )  # the image's
-        return re.sub(r"^/tmp/", f"{self.folder}/tmp-{name}/", text)  # noqa: S108  # the container's own
+        text = re.sub(r"^/tmp/", f"{self.folder}/tmp-{name}/", text)  # noqa: S108  # the container's own
+        text = text.replace("/run/secrets", str(self.secrets))
+        return text.replace("0.0.0.0:8000", f"127.0.0.1:{self.port}")
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
