@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 
-from accounts.models import Invitation, User
+from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
 from engagements.models import Consent, Engagement
 from portal.kernel import outbox
@@ -33,11 +33,15 @@ class Matter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A matter before one reader. `team` has the lead first and is empty while nobody works on it."""
+    """A matter before one reader. `team` has the lead first and is empty while nobody works on it.
+
+    `moved_by_client` tells whose the latest move was: only the client undoes what the client did.
+    """
 
     matter: Matter
     reader: Reader
     team: tuple[User, ...]
+    moved_by_client: bool
 
     @property
     def engagement(self) -> Engagement:
@@ -80,7 +84,13 @@ def zone_of(user: User) -> ZoneInfo:
 
 def scene_for(matter: Matter, reader: Reader) -> Scene:
     """The matter as this reader is told of it."""
-    return Scene(matter=matter, reader=reader, team=team_of(matter.engagement))
+    engagement = matter.engagement
+    return Scene(
+        matter=matter,
+        reader=reader,
+        team=team_of(engagement),
+        moved_by_client=_is_contact(engagement, engagement.moved_by_id),
+    )
 
 
 def matter_of_engagement(engagement_id: UUID) -> Matter | None:
@@ -126,3 +136,8 @@ def console_url(engagement: Engagement) -> str:
 
 def _engagements() -> QuerySet[Engagement]:
     return Engagement.objects.select_related("practice", "client", "moved_by")
+
+
+def _is_contact(engagement: Engagement, user_id: UUID | None) -> bool:
+    rows = Contact.objects.filter(client_id=engagement.client_id)
+    return user_id is not None and rows.filter(user_id=user_id).exists()
