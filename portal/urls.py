@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
@@ -16,6 +17,7 @@ handler500 = "portal.kernel.web.server_error"
 urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
+    path("console/", admin.site.urls),
     path("e/", client_home, name="client_home"),
     path("e/", include("portal.pages.urls")),
     path("", include("accounts.urls")),

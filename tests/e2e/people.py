@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -104,6 +106,14 @@ class Theatre:
         self.people.append(one)
         return one
 
+    def photograph(self) -> list[str]:
+        """Every open page, kept in a new folder for temporary files."""
+        folder = Path(tempfile.mkdtemp(prefix="latchkey-seen-"))
+        pages = [page for one in self.people for page in one.context.pages]
+        for number, page in enumerate(pages):
+            page.screenshot(path=folder / f"{number}.png", full_page=True)
+        return [f"{folder}/{number}.png {page.url}" for number, page in enumerate(pages)]
+
 
 def _hear(one: Person, kind: str, text: str) -> None:
     if kind in {"error", "warning"} or "Content Security Policy" in text:
@@ -119,7 +129,11 @@ def play(demo: Demo, story: Callable[[Theatre], T]) -> T:
 def _play(demo: Demo, story: Callable[[Theatre], T]) -> T:
     with _chromium() as browser:
         theatre = Theatre(demo=demo, browser=browser)
-        told = story(theatre)
+        try:
+            told = story(theatre)
+        except Exception as error:
+            error.add_note(f"What everybody saw: {theatre.photograph()}")
+            raise
         complaints = {one.email: one.complaints for one in theatre.people if one.complaints}
         assert not complaints, complaints
         return told

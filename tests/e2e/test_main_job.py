@@ -122,6 +122,7 @@ def leaves(ruth: Person) -> None:
     ruth.presses("End access")
     expect(ruth.page.get_by_role("heading", level=1)).to_have_text("Close this project")
     aws = ruth.opens_tab(lambda: ruth.clicks_on(ruth.page.locator("#open-stack")))
+    aws.get_by_role("link", name="latchkey-").click()
     aws.get_by_role("button", name="Delete stack").click()
     expect(aws.locator("#stack-status")).to_have_text("DELETE_COMPLETE", timeout=PATIENCE_MS)
     aws.close()

@@ -36,11 +36,12 @@ class Demo:
 
     def call(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """The launcher with these words, not waited for."""
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "DEMO_FOLDER": str(self.folder)}
         return subprocess.Popen(
             [sys.executable, "-m", "portal.demo", *words],
             cwd=ROOT,
-            env={**surroundings, "PORT": str(self.port), **environment},
+            env={**surroundings, **measured, "PORT": str(self.port), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
