@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
@@ -20,7 +20,6 @@ from portal.kernel import outbox
 from portal.kernel.models import OutboxMessage
 
 LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
-CONSOLE: Final = "/console/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +125,8 @@ def client_url(engagement: Engagement, page: str = "front") -> str:
 
 
 def console_url(engagement: Engagement) -> str:
-    """The engagement in the console. The console is a room above this one, so only its name is known here."""
-    try:
-        path = reverse("admin:engagements_engagement_change", args=[engagement.pk])
-    except NoReverseMatch:  # an installation whose console shows no engagements: its first page
-        path = CONSOLE
-    return settings.SITE_URL + path
+    """The engagement in the console, which knows it by its code. Only the name is known here: it is a room above."""
+    return settings.SITE_URL + reverse("admin:engagements_engagement_change", args=[engagement.code])
 
 
 def _engagements() -> QuerySet[Engagement]:
