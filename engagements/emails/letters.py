@@ -85,5 +85,4 @@ def _answers_to(scene: Scene) -> str:
     consent, mover = scene.matter.consent, scene.engagement.moved_by
     if consent is not None:
         return consent.contact.user.email
-    is_ours = mover is None or mover.pk in {user.pk for user in scene.team}
-    return "" if is_ours or mover is None else mover.email
+    return mover.email if mover is not None and scene.moved_by_client else ""
