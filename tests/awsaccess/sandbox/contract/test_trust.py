@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -68,6 +69,16 @@ def test_the_tables_name_cases_that_exist_and_differ() -> None:
         for label, known in table.items():
             assert known.verdict != expected[label]
             assert known.reason
+
+
+def test_the_paper_says_the_same() -> None:
+    """docs/sandbox.md is for people who decide whether to believe a green test: exactly the rows of the code."""
+    paper = Path(__file__).resolve().parents[4] / "docs" / "sandbox.md"
+    written = [line for line in paper.read_text().splitlines() if line.startswith("| ")]
+    begin = written.index("| what ministack does | its verdict | cases |")
+    expected = disagreements.rows(disagreements.MINISTACK)
+    assert written[begin + 1 :] == expected
+    assert not disagreements.SANDBOX, "the paper says that there are none"
 
 
 def test_enough_is_asked() -> None:
