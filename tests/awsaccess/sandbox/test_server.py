@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from awsaccess.sandbox.journal import Entry, Journal, JournalOfAnotherVersion
 from tests.awsaccess.sandbox.making import enter, make_role, policy, refused, trust
 from tests.awsaccess.sandbox.test_cloudformation import CallBack, events, make, role_resource, shown, template
 from tests.plugins.sandbox_process import (
@@ -19,7 +20,6 @@ from tests.plugins.sandbox_process import (
     HOLLINS,
     NORTHGATE,
     ROOT,
-    SandboxDidNotStart,
     SandboxProcess,
 )
 
@@ -159,34 +159,49 @@ def test_a_restart_goes_on_where_it_stopped(own: SandboxProcess, tmp_path: Path)
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_line_that_a_crash_cut_off_was_never_answered(own: SandboxProcess, tmp_path: Path) -> None:
+def _entry(number: int) -> Entry:
+    return Entry(
+        at="2026-01-31T12:00:00+00:00",
+        account=BRIGHTWATER,
+        service="iam",
+        region="us-east-1",
+        access_key_id="AKIA",
+        seed=str(number),
+        method="POST",
+        target="/",
+        headers={},
+        body="QWN0aW9u",
+        refused=[],
+    )
+
+
+def test_a_line_that_a_crash_cut_off_was_never_answered(tmp_path: Path) -> None:
     """It is left out, and what comes after it is kept."""
-    make_role(own)
-    own.kill()
-    with (tmp_path / "journal.jsonl").open("ab") as journal:
-        journal.write(b'{"at": "2026-')
-    own.start()
-    make_role(own, name="latchkey-second")
-    own.stop()
-    own.start()
-    names = [role["RoleName"] for role in own.iam(BRIGHTWATER).list_roles()["Roles"]]
-    assert sorted(names) == ["latchkey-r", "latchkey-second"]
+    journal = Journal(tmp_path)
+    journal.append(_entry(1))
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(b'{"at": "2026-')
+    assert list(journal.entries()) == [_entry(1)]
+    journal.append(_entry(2))
+    assert list(journal.entries()) == [_entry(1), _entry(2)]
+    journal.clear()
+    assert list(journal.entries()) == []
 
 
-def test_a_journal_of_another_version_is_refused(own: SandboxProcess, tmp_path: Path) -> None:
+def test_a_journal_of_another_version_is_refused(tmp_path: Path) -> None:
     """Its ids would come out differently, without a word."""
-    make_role(own)
-    own.stop()
-    journal = tmp_path / "journal.jsonl"
-    lines = journal.read_bytes().split(b"\n")
-    journal.write_bytes(b"\n".join([b'{"moto": "0.0"}', *lines[1:]]))
-    with pytest.raises(SandboxDidNotStart, match="JournalOfAnotherVersion"):
-        own.start()
+    journal, path = Journal(tmp_path), tmp_path / "journal.jsonl"
+    journal.append(_entry(1))
+    first, rest = path.read_bytes().split(b"\n", 1)
+    assert b"moto" in first
+    path.write_bytes(b'{"moto": "0.0"}\n' + rest)
+    with pytest.raises(JournalOfAnotherVersion):
+        list(journal.entries())
 
 
-def test_a_taken_port_is_told(own: SandboxProcess, tmp_path: Path) -> None:
+def test_a_taken_port_is_told(sandbox: SandboxProcess) -> None:
     """Not another one taken in silence: settings point at this one."""
-    port = own.base_url.rpartition(":")[2]
+    port = sandbox.base_url.rpartition(":")[2]
     command = [sys.executable, "-m", "awsaccess.sandbox", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode != 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -58,6 +60,22 @@ def test_one_call(backend: Backend, case: Case) -> None:
 def test_several_calls(backend: Backend, story: Story) -> None:
     """Something happens between the calls."""
     assert verdict(lambda: story.run(backend.world)) == awaited(backend, story)
+
+
+def _is_reachable(host: str, base_url: str) -> bool:
+    try:
+        socket.create_connection((host, urlsplit(base_url).port or 0), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+# All of 127/8 is this machine: who listens on every address answers on 127.0.0.2 too, who listens on one does not.
+@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
+def test_it_listens_on_one_address_only(backend: Backend) -> None:
+    """Nobody else on the network may use it, or be taken in by it."""
+    assert _is_reachable("127.0.0.1", backend.world.endpoint)
+    assert not _is_reachable("127.0.0.2", backend.world.endpoint)
 
 
 def test_the_tables_name_cases_that_exist_and_differ() -> None:
