@@ -7,6 +7,7 @@ from functools import cache
 from django.conf import settings
 
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
+from awsaccess.models import Hub
 from engagements.models import Offer
 
 
@@ -28,4 +29,16 @@ def hub_of(offer: Offer) -> HubIdentity:
         region=documents["region"],
         template_bucket=documents["bucket"],
         partition=documents["partition"],
+    )
+
+
+def hub_identity(hub: Hub) -> HubIdentity:
+    """A practice's hub as it is set up now, for looking at it; what was offered keeps its own."""
+    return HubIdentity(
+        practice_code=hub.practice.code,
+        account_id=hub.account_id,
+        role_arn=hub.role_arn,
+        region=hub.region,
+        template_bucket=hub.template_bucket,
+        partition=hub.partition,
     )

@@ -73,12 +73,24 @@ def visit_open(
     reason: str,
     service: arns.ConsoleService,
     actor: Actor,
+    longest: dt.timedelta = LONGEST,
+    visit_id: UUID | None = None,
 ) -> SigninForm:
     """Enter the client's console: intent, AssumeRole, sign-in token, outcome; each visit named and reasoned.
 
+    `longest` makes it shorter than AWS allows. `visit_id` names the visit beforehand, so that a form that is sent
+    twice enters once.
+
     Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away.
     """
-    intent = visit_intend(engagement=engagement, consultant=consultant, reason=reason, actor=actor)
+    intent = visit_intend(
+        engagement=engagement,
+        consultant=consultant,
+        reason=reason,
+        actor=actor,
+        longest=longest,
+        visit_id=visit_id,
+    )
     credentials: SessionCredentials | None = None
     try:
         credentials = gateway().assume(intent.hub, intent.request)
@@ -92,18 +104,26 @@ def visit_open(
 
 
 @transaction.atomic(durable=True)
-def visit_intend(*, engagement: Engagement, consultant: User, reason: str, actor: Actor) -> Intent:
+def visit_intend(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta = LONGEST,
+    visit_id: UUID | None = None,
+) -> Intent:
     """Transaction 1: everything that must hold, then the visit as `intended` with its worst case."""
     if not reason.strip():
         raise VisitRefused("Say in a few words what you are going to do. The client reads it.")
     current = engagement_locked(engagement.pk)
     grant = _usable_grant(current, consultant)
     now = clock.now()
-    duration = min(LONGEST, current.ends_at - now - ANSWER_TAKES)
+    duration = min(LONGEST, max(longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
     if duration < SHORTEST:
         raise VisitRefused("The agreed time is nearly over, and AWS gives no visit shorter than 15 minutes.")
-    worst_case = now + duration + ANSWER_TAKES
-    visit = _write_intent(current, grant, consultant, reason.strip()[:300], now, worst_case)
+    key, worst_case = _unused(visit_id), now + duration + ANSWER_TAKES
+    visit = _write_intent(current, grant, consultant, reason.strip()[:300], key, now, worst_case)
     due.schedule(ORPHAN, visit.pk, at=now + ORPHANED_AFTER, client_id=visit.client_id)
     _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason})
     return _intent(visit, grant, consultant, int(duration.total_seconds()))
@@ -158,6 +178,13 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     return grant
 
 
+def _unused(visit_id: UUID | None) -> UUID:
+    """Read under the engagement's lock, so that of two equal forms the second finds the first one's visit."""
+    if visit_id is not None and Visit.objects.filter(pk=visit_id).exists():
+        raise VisitRefused("This form was used already, and it opens one visit. Ask for another one.")
+    return visit_id or uuid4()
+
+
 def _require_fresh(grant: Grant) -> None:
     fresh = dt.timedelta(seconds=settings.GRANT_FRESH_SECONDS)
     if grant.last_ok_at is None or clock.now() - grant.last_ok_at > fresh:
@@ -179,10 +206,10 @@ def _write_intent(
     grant: Grant,
     consultant: User,
     reason: str,
+    key: UUID,
     now: dt.datetime,
     worst_case: dt.datetime,
 ) -> Visit:
-    key = uuid4()
     return Visit.objects.create(
         pk=key,
         practice_id=engagement.practice_id,

@@ -30,7 +30,7 @@ class AgreeForm(forms.Form):
     )
 
     def __init__(self, *args: Any, account_known: bool, **kwargs: Any) -> None:  # Any: Django's own
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         if account_known:
             del self.fields["account_id"]
 
@@ -53,4 +53,4 @@ class ReasonForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import statistics
 import time
@@ -11,10 +12,10 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest
 from django.test import Client as Browser
 from django.urls import NoReverseMatch, reverse
 
-from accounts import tasks
 from accounts.adapters import InvitationOnlyAdapter
 from accounts.lifecycle import AccountEvent, SignInKind
 from accounts.models import User
@@ -297,7 +298,7 @@ def test_there_is_no_way_to_sign_up_or_to_have_a_password(name: str) -> None:
 
 def test_the_adapter_opens_nothing_and_sends_nothing_else(real_db: None) -> None:
     adapter = InvitationOnlyAdapter()
-    assert not adapter.is_open_for_signup(None)
+    assert not adapter.is_open_for_signup(HttpRequest())
     with pytest.raises(ValueError, match="unknown_account"):
         adapter.send_mail("account/email/unknown_account", "a@b.example", {})
 
@@ -322,7 +323,7 @@ def test_a_code_that_is_too_old_is_not_mailed(
     real_db: None, mailbox: Mailbox, deliver: Deliver, sql_as: SqlAs
 ) -> None:
     promise()
-    later = clock.now() + tasks.dt.timedelta(minutes=15)
+    later = clock.now() + dt.timedelta(minutes=15)
     with clock.frozen(later):
         deliver()
     assert mailbox.letters == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -146,7 +147,7 @@ def promised(firm: Firm, *keys: str) -> int:
 def assert_recorded_whole(firm: Firm, engagement: Engagement) -> None:
     """The record is one path that ends where the engagement stands, and its chain has no gap."""
     path = [(before, after) for _, before, after in moves(firm, engagement)]
-    assert all(earlier[1] == later[0] for earlier, later in zip(path, path[1:], strict=False))
+    assert all(earlier[1] == later[0] for earlier, later in itertools.pairwise(path))
     assert path[-1][1] == as_stored(firm, engagement).status
     with tenancy.use(firm.practice_side):
         events = list(AuditEvent.objects.order_by("seq"))

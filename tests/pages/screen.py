@@ -113,7 +113,7 @@ class Chromium:
                 page = context.new_page()
                 page.on("console", lambda message: film.complaints.append(message.text))
                 page.on("pageerror", lambda error: film.complaints.append(str(error)))
-                page.route("**/*", lambda route: film.play(route))  # Playwright marks handlers
+                page.route("**/*", film.play)  # Playwright marks handlers
                 page.goto(ORIGIN + path, wait_until="load")
                 return act(page)
             finally:

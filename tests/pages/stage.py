@@ -246,8 +246,7 @@ def _grants(stage: Stage) -> QuerySet[Grant]:
 
 
 def _consultant(email: str, name: str, phone: str) -> User:
-    user = User.objects.create_user(email, name=name, phone=phone, is_staff=True)
-    return user
+    return User.objects.create_user(email, name=name, phone=phone, is_staff=True)
 
 
 def _hub(practice: Practice) -> None:

@@ -1,0 +1,278 @@
+"""The console's forms: every field named, and nothing else is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.utils.timezone import localtime
+
+from accounts.lifecycle import ContactRole, MemberRole
+from accounts.models import Client, Contact, User
+from awsaccess.aws.arns import (
+    PARTITIONS,
+    BadAccountId,
+    BadAddress,
+    BadArn,
+    ConsoleService,
+    RoleArn,
+    parse_account_id,
+)
+from engagements.profiles import PROFILES
+from portal.console.words import ROLES
+from portal.kernel import clock, tenancy
+
+USUAL_LENGTH: Final = dt.timedelta(weeks=4)
+SERVICES: Final = {
+    ConsoleService.HOME: "Console home",
+    ConsoleService.COSTS: "Costs and bills",
+    ConsoleService.CLOUDFORMATION: "CloudFormation",
+    ConsoleService.CLOUDWATCH: "CloudWatch",
+    ConsoleService.EC2: "EC2",
+    ConsoleService.ECS: "ECS",
+    ConsoleService.EKS: "EKS",
+    ConsoleService.IAM: "IAM",
+    ConsoleService.LAMBDA: "Lambda",
+    ConsoleService.RDS: "RDS",
+    ConsoleService.S3: "S3",
+    ConsoleService.VPC: "VPC",
+}
+MINUTES: Final = (
+    (60, "1 hour, the longest AWS allows"),
+    (30, "30 minutes"),
+    (15, "15 minutes, the shortest"),
+)
+BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+
+
+def _profile_choices() -> list[tuple[str, str]]:
+    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in PROFILES.values()]
+
+
+def _in_four_weeks() -> dt.datetime:
+    return localtime(clock.now() + USUAL_LENGTH).replace(hour=18, minute=0, second=0, microsecond=0)
+
+
+class MomentInput(forms.DateTimeInput):
+    """One labelled field for date and time; stock admin's split inputs have no labels."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class DraftForm(forms.Form):
+    """What will be asked of a client."""
+
+    client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
+    lead = forms.ModelChoiceField(
+        label="Lead consultant",
+        queryset=User.objects.none(),
+        empty_label=None,
+        help_text="The client reads this name and can reach this person.",
+    )
+    title = forms.CharField(max_length=120, help_text="A short name, such as “Cost review”.")
+    purpose = forms.CharField(
+        max_length=300,
+        help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
+    )
+    profile = forms.ChoiceField(
+        label="Kind of access", choices=_profile_choices, widget=forms.RadioSelect, initial="cost_review"
+    )
+    ends_at = forms.DateTimeField(
+        label="Ends",
+        widget=MomentInput,
+        initial=_in_four_weeks,
+        help_text="Access ends by itself at this time.",
+    )
+    account_id = forms.CharField(
+        label="AWS account number",
+        required=False,
+        max_length=20,
+        help_text="12 digits. Leave it empty if you don’t know it: the client fills it in.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    account_name = forms.CharField(
+        required=False, max_length=120, help_text="What the client calls it, such as “Production”."
+    )
+    contract_reference = forms.CharField(required=False, max_length=60)
+
+    def __init__(
+        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
+    ) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
+        _offer(self, "client", clients)
+        _offer(self, "lead", leads)
+        self.initial.setdefault("lead", me.pk)
+
+    def clean_account_id(self) -> str:
+        """Twelve digits, or nothing."""
+        return _account(self.cleaned_data["account_id"])
+
+    def clean_ends_at(self) -> dt.datetime:
+        """A moment that is still to come."""
+        ends_at: dt.datetime = self.cleaned_data["ends_at"]
+        if ends_at <= clock.now():
+            raise ValidationError("The end of the access must lie in the future.")
+        return ends_at
+
+
+class ReasonForm(forms.Form):
+    """Why, if one wants to say so."""
+
+    reason = forms.CharField(required=False, max_length=300, help_text="Optional. The client reads it.")
+
+
+class VisitForm(forms.Form):
+    """What somebody is going to do in the client's account, and where they want to begin."""
+
+    reason = forms.CharField(
+        max_length=300,
+        label="What are you going to do?",
+        help_text="A few words. The client reads them.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    service = forms.ChoiceField(
+        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
+    )
+    minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
+    once = forms.CharField(widget=forms.HiddenInput, max_length=400)
+
+    def clean_reason(self) -> str:
+        """Words, not only spaces."""
+        reason: str = self.cleaned_data["reason"].strip()
+        if not reason:
+            raise ValidationError("Say in a few words what you are going to do.")
+        return reason
+
+
+class InviteForm(forms.Form):
+    """Whom to send a link."""
+
+    contact = forms.ModelChoiceField(
+        label="Send it to",
+        queryset=Contact.objects.none(),
+        empty_label=None,
+        widget=forms.RadioSelect,
+        help_text="Links that this person got before stop working.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["contact"].label_from_instance = _reach  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def offer(self, contacts: QuerySet[Contact]) -> None:
+        """The people to choose from; the first stands ready."""
+        _offer(self, "contact", contacts)
+        self.initial.setdefault("contact", contacts.values_list("pk", flat=True).first())
+
+
+class ClientForm(forms.Form):
+    """An organisation."""
+
+    name = forms.CharField(max_length=120)
+
+
+class PersonForm(forms.Form):
+    """Somebody, found again by address."""
+
+    email = forms.EmailField(label="Email address", max_length=254)
+    name = forms.CharField(max_length=120)
+    title = forms.CharField(label="Job title", required=False, max_length=120)
+
+
+class ContactForm(PersonForm):
+    """Somebody at a client."""
+
+    phone = forms.CharField(required=False, max_length=40)
+    role = forms.ChoiceField(
+        label="What they do",
+        choices=[(role.value, ROLES[role]) for role in ContactRole],
+        widget=forms.RadioSelect,
+        initial=ContactRole.APPROVER,
+    )
+
+
+class MemberForm(PersonForm):
+    """Somebody in the practice."""
+
+    role = forms.ChoiceField(
+        choices=[(role.value, ROLES[role]) for role in MemberRole],
+        widget=forms.RadioSelect,
+        initial=MemberRole.CONSULTANT,
+    )
+
+
+class HubForm(forms.Form):
+    """The practice's own AWS side."""
+
+    account_id = forms.CharField(
+        label="AWS account number", max_length=20, help_text="Your practice’s own account: 12 digits."
+    )
+    role_arn = forms.CharField(
+        label="ARN of the hub role",
+        max_length=2048,
+        help_text="The role that every visit comes from, such as arn:aws:iam::111111111111:role/latchkey-hub.",
+    )
+    region = forms.CharField(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
+    template_bucket = forms.CharField(
+        max_length=63, help_text="A versioned bucket that clients’ CloudFormation can read templates from."
+    )
+
+    def clean_account_id(self) -> str:
+        """Twelve digits."""
+        return _account(self.cleaned_data["account_id"])
+
+    def clean_role_arn(self) -> str:
+        """One role's ARN, rebuilt from its parts."""
+        try:
+            return str(RoleArn.parse(self.cleaned_data["role_arn"].strip()))
+        except BadArn:
+            raise ValidationError("That is not the ARN of one role. It begins with arn:aws:iam::") from None
+
+    def clean_template_bucket(self) -> str:
+        """A bucket's name; dots would break the certificate of its address."""
+        name: str = self.cleaned_data["template_bucket"].strip()
+        if not BUCKET.fullmatch(name):
+            raise ValidationError("A bucket’s name has 3 to 63 small letters, digits and dashes.")
+        return name
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's own
+        """The parts fit together."""
+        asked = self.cleaned_data
+        if "role_arn" in asked:
+            arn = RoleArn.parse(asked["role_arn"])
+            if "account_id" in asked and arn.account_id != asked["account_id"]:
+                self.add_error("role_arn", "This role lies in another account than the number above.")
+            if "region" in asked:
+                self._check_region(arn.partition, asked["region"])
+        return asked
+
+    def _check_region(self, partition: str, region: str) -> None:
+        try:
+            PARTITIONS[partition].check_region(region)
+        except BadAddress:
+            self.add_error("region", "That is not a region of the role’s part of AWS.")
+
+
+def _account(text: str) -> str:
+    try:
+        return parse_account_id(text) if text.strip() else ""
+    except BadAccountId as error:
+        raise ValidationError(str(error)) from None
+
+
+def _offer(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:  # Any: whatever is chosen from
+    field = form.fields[name]
+    if isinstance(field, forms.ModelChoiceField):
+        field.queryset = rows
+
+
+def _reach(contact: Model) -> str:
+    return f"{contact.user.name}, {contact.user.email}" if isinstance(contact, Contact) else str(contact)

@@ -1,0 +1,396 @@
+"""The AWS side: grants with their health, visits, and the practice's own set-up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from awsaccess.aws.errors import AwsError
+from awsaccess.door import gateway, hub_identity
+from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
+from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.services.checks import CHECK, check_soon
+from awsaccess.services.hubs import hub_set_up
+from awsaccess.services.sending import offer_publish
+from engagements.models import Engagement, Offer
+from portal.console import engagement_page, filters, marks, reads, words
+from portal.console.forms import HubForm
+from portal.kernel import outbox
+from portal.kernel.admin import (
+    OWNERS,
+    WRITERS,
+    Cell,
+    Disclosure,
+    Fact,
+    ObjectAction,
+    Panel,
+    ScopedModelAdmin,
+    Table,
+    has_role,
+    page_of,
+)
+from portal.kernel.errors import Unavailable
+from portal.kernel.models import Due
+from portal.kernel.web import actor_of
+
+CHECKS_SHOWN = 12
+Asked = Mapping[str, Any]  # Any: a form's cleaned data
+
+
+def _check(_request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    if check_soon(engagement=grant.engagement):
+        return "AWS is being asked now. The answer shows here within seconds: load the page again."
+    return "It was looked at just now. Load the page again in a few seconds."
+
+
+def _explain_check(_grant: Grant) -> list[str]:
+    return ["Asks AWS now whether the role is there, opens only for this portal, and allows what was agreed."]
+
+
+@admin.register(Grant)
+class GrantAdmin(ScopedModelAdmin[Grant]):
+    """Roles in clients' accounts, and what the last look at each found."""
+
+    heading = "Grants & health"
+    list_display = ("account", "work", "state", "last_ok", "problem_words")
+    list_display_links = ("account",)
+    list_filter = (filters.HealthFilter,)
+    list_select_related = ("client", "engagement")
+    search_fields = ("client__name", "account_id", "engagement__title")
+    ordering = ("client__name", "engagement__title")
+    object_actions = (
+        ObjectAction(
+            slug="check",
+            label="Check now",
+            title="Check the role now",
+            explain=_explain_check,
+            run=_check,
+            offered=lambda grant: grant.status in WATCHED and bool(grant.account_id),
+            is_main=True,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        """Of engagements that this person sees."""
+        rows = reads.of_engagements_seen(request, super().get_queryset(request))
+        return rows.select_related("client", "engagement", "offer")
+
+    @admin.display(description="AWS account", ordering="account_id")
+    def account(self, grant: Grant) -> str:
+        """Twelve digits, grouped."""
+        return words.account(grant.account_id)
+
+    @admin.display(description="Engagement", ordering="client__name")
+    def work(self, grant: Grant) -> SafeString:
+        """Client and title."""
+        return marks.two_lines(grant.client.name, grant.engagement.title)
+
+    @admin.display(description="State", ordering="status")
+    def state(self, grant: Grant) -> SafeString:
+        """Healthy, or what is wrong."""
+        return marks.tag(words.GRANTS[GrantStatus(grant.status)])
+
+    @admin.display(description="Last good check", ordering="last_ok_at")
+    def last_ok(self, grant: Grant) -> str:
+        """When AWS last confirmed all."""
+        return words.moment(grant.last_ok_at, "none yet")
+
+    @admin.display(description="Last problem")
+    def problem_words(self, grant: Grant) -> str:
+        """In words, not codes."""
+        return grant.problem or "–"
+
+    def page_title(self, obj: Grant) -> str:
+        """Whose role."""
+        return f"{obj.client.name}: {words.account(obj.account_id)}"
+
+    def page_tag(self, obj: Grant) -> Cell:
+        """Its health."""
+        return words.GRANTS[GrantStatus(obj.status)]
+
+    def panels(self, request: HttpRequest, obj: Grant) -> list[Panel]:  # noqa: ARG002
+        """The role, its checks one by one, the proof of exit once there is one."""
+        proof = ExitProof.objects.filter(grant=obj).first()
+        found = [_role_panel(obj), _checks_panel(obj), _verifications_panel(obj)]
+        if proof is not None:
+            found.insert(1, Panel(key="exit", title="Exit proof", facts=engagement_page.exit_facts(proof)))
+        return found
+
+
+def _role_panel(grant: Grant) -> Panel:
+    page = page_of(Engagement)
+    arn = grant.role_arn if grant.account_id else "known once the client has named the account"
+    engagement = Cell(
+        text=grant.engagement.title, url=page.page_url(grant.engagement), small=grant.client.name
+    )
+    facts = (
+        Fact(label="Engagement", value=engagement),
+        Fact(label="Role", value=Cell(text=arn)),
+        *engagement_page.grant_facts(grant),
+        Fact(label="Next check", value=Cell(text=_next_check(grant))),
+    )
+    return Panel(key="role", title="Role", facts=facts)
+
+
+def _next_check(grant: Grant) -> str:
+    due = Due.objects.filter(kind=CHECK, object_id=grant.pk).first()
+    return words.moment(due.next_at if due else None, "none planned")
+
+
+def _checks_panel(grant: Grant) -> Panel:
+    return Panel(key="checks", title="The four checks", facts=engagement_page.check_facts(grant))
+
+
+def _verifications_panel(grant: Grant) -> Panel:
+    checks = list(Verification.objects.filter(grant=grant).order_by("-at")[:CHECKS_SHOWN])
+    rows = tuple(
+        (Cell(text=words.moment(one.at)), words.VERDICTS[Verdict(one.verdict)], Cell(text=one.reason or "–"))
+        for one in checks
+    )
+    table = Table(
+        headings=("When", "Verdict", "What was found"),
+        rows=rows,
+        empty="Not looked at yet. The portal looks from the moment the client agrees.",
+    )
+    return Panel(key="verifications", title="Latest checks", table=table, disclosures=_findings(checks))
+
+
+def _findings(checks: list[Verification]) -> tuple[Disclosure, ...]:
+    if not checks:
+        return ()
+    text = json.dumps(checks[0].findings, indent=2, sort_keys=True, ensure_ascii=False)
+    return (Disclosure(summary="Everything that the newest check noted", text=text),)
+
+
+@admin.register(Visit)
+class VisitAdmin(ScopedModelAdmin[Visit]):
+    """Who went in, why, and until when. Also those who were refused."""
+
+    heading = "Visits"
+    list_display = ("began", "who", "where", "reason", "outcome")
+    list_display_links = ("began",)
+    list_filter = (filters.MyVisitsFilter, filters.VisitFilter, filters.VisitSinceFilter)
+    search_fields = ("client__name", "consultant_name", "reason", "engagement__title")
+    ordering = ("-intended_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Visit]:
+        """Of engagements that this person sees."""
+        rows = reads.of_engagements_seen(request, super().get_queryset(request))
+        return rows.select_related("client", "engagement", "grant")
+
+    @admin.display(description="When", ordering="intended_at")
+    def began(self, visit: Visit) -> str:
+        """When it was asked for."""
+        return words.moment(visit.intended_at)
+
+    @admin.display(description="Who", ordering="consultant_name")
+    def who(self, visit: Visit) -> str:
+        """Who asked."""
+        return visit.consultant_name
+
+    @admin.display(description="Where", ordering="client__name")
+    def where(self, visit: Visit) -> SafeString:
+        """Client, account and door."""
+        door = words.DOORS[visit.kind]
+        return marks.two_lines(visit.client.name, f"{words.account(visit.grant.account_id)} · {door}")
+
+    @admin.display(description="Outcome", ordering="status")
+    def outcome(self, visit: Visit) -> SafeString:
+        """How it ended, and until when it can last."""
+        return marks.tag(words.VISITS[VisitStatus(visit.status)])
+
+    def page_title(self, obj: Visit) -> str:
+        """Who was where."""
+        return f"{obj.consultant_name} at {obj.client.name}"
+
+    def page_tag(self, obj: Visit) -> Cell:
+        """How it ended."""
+        return words.VISITS[VisitStatus(obj.status)]
+
+    def panels(self, request: HttpRequest, obj: Visit) -> list[Panel]:  # noqa: ARG002
+        """What is known of it. The credentials are nowhere."""
+        facts = (
+            Fact(label="Reason", value=Cell(text=obj.reason)),
+            Fact(label="Engagement", value=_work_of(obj)),
+            Fact(label="AWS account", value=Cell(text=words.account(obj.grant.account_id))),
+            Fact(label="Door", value=Cell(text=words.DOORS[obj.kind])),
+            Fact(label="Asked for", value=Cell(text=words.moment(obj.intended_at))),
+            Fact(label="Opened", value=Cell(text=words.moment(obj.issued_at, "never"), small=obj.refusal)),
+            Fact(label="Over by", value=Cell(text=words.moment(obj.latest_end))),
+            Fact(label="Name in the client’s CloudTrail", value=Cell(text=obj.session_name)),
+            Fact(label="Access key id", value=Cell(text=obj.access_key_id or "none was given")),
+        )
+        return [
+            Panel(key="visit", title="Visit", facts=facts),
+            engagement_page.history_panel(reads.history_of_subject(obj)),
+        ]
+
+
+def _work_of(visit: Visit) -> Cell:
+    url = page_of(Engagement).page_url(visit.engagement)
+    return Cell(text=visit.engagement.title, url=url, small=visit.client.name)
+
+
+def _change_hub(request: HttpRequest, hub: Hub, asked: Asked) -> str:
+    names = ("role_arn", "region", "template_bucket")
+    hub_set_up(practice=hub.practice, **{name: asked[name] for name in names}, actor=actor_of(request))
+    return "Saved. Check it now, so that nothing comes as a surprise."
+
+
+def _explain_change(_hub: Hub) -> list[str]:
+    return [
+        "Offers that were sent already keep the hub they were made with.",
+        "From now on, new offers name this role, and templates go into this bucket.",
+    ]
+
+
+def _hub_now(_request: HttpRequest, hub: Hub) -> dict[str, Any]:  # Any: what forms start from
+    names = ("account_id", "role_arn", "region", "template_bucket")
+    return {name: getattr(hub, name) for name in names}
+
+
+def _check_hub(_request: HttpRequest, hub: Hub, _asked: Asked) -> str:
+    try:
+        identity = gateway().own_identity(hub_identity(hub))
+    except AwsError as error:
+        raise Unavailable(error.user_message) from None
+    return f"The hub role opens. AWS says we are {identity.arn}."
+
+
+def _explain_check_hub(_hub: Hub) -> list[str]:
+    return [
+        "Asks AWS who the portal is once it uses the hub role. Nothing is changed, and no client is touched."
+    ]
+
+
+def _publish(_request: HttpRequest, _hub: Hub, _asked: Asked) -> str:
+    waiting = list(reads.unpublished_offers())
+    for offer in waiting:
+        try:
+            offer_publish(offer_id=offer.pk)
+        except (outbox.Later, outbox.Hopeless) as error:
+            raise Unavailable(f"“{offer.engagement.title}” could not be published: {error}") from None
+    return f"Published: {len(waiting)}."
+
+
+def _explain_publish(_hub: Hub) -> list[str]:
+    waiting = [
+        f"{offer.engagement.client.name}: {offer.engagement.title}" for offer in reads.unpublished_offers()
+    ]
+    if not waiting:
+        return ["Every template that was sent lies in the bucket already. There is nothing to do."]
+    return ["Puts these templates into the bucket now, instead of waiting for the next try:", *waiting]
+
+
+@admin.register(Hub)
+class HubAdmin(ScopedModelAdmin[Hub]):
+    """The practice's own AWS side: one row."""
+
+    heading = "AWS set-up"
+    add_heading = "Set up AWS"
+    add_words = (
+        "Your practice’s own AWS side: the role that every visit comes from, and the bucket for templates."
+    )
+    add_form = HubForm
+    adders = OWNERS
+    list_display = ("account", "role_arn", "region", "template_bucket")
+    list_display_links = ("account",)
+    list_select_related = ("practice",)
+    ordering = ("account_id",)
+    object_actions = (
+        ObjectAction(
+            slug="check",
+            label="Check the hub",
+            title="Check the hub",
+            explain=_explain_check_hub,
+            run=_check_hub,
+            is_main=True,
+        ),
+        ObjectAction(
+            slug="publish",
+            label="Publish templates",
+            title="Publish templates",
+            explain=_explain_publish,
+            run=_publish,
+            roles=WRITERS,
+        ),
+        ObjectAction(
+            slug="change",
+            label="Change",
+            title="Change the AWS set-up",
+            explain=_explain_change,
+            run=_change_hub,
+            roles=OWNERS,
+            form=HubForm,
+            initial=_hub_now,
+            button="Save",
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Once; after that it is changed."""
+        return has_role(request, self.adders) and not self.get_queryset(request).exists()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Hub]:
+        """With its practice, which the door to AWS asks for."""
+        return super().get_queryset(request).select_related("practice")
+
+    def add(self, request: HttpRequest, asked: Asked) -> Hub:
+        """Write it down for the practice in force."""
+        return hub_set_up(
+            practice=request.membership.practice,  # type: ignore[attr-defined]  # put there by ScopeMiddleware
+            role_arn=asked["role_arn"],
+            region=asked["region"],
+            template_bucket=asked["template_bucket"],
+            actor=actor_of(request),
+        )
+
+    @admin.display(description="AWS account", ordering="account_id")
+    def account(self, hub: Hub) -> str:
+        """Twelve digits, grouped."""
+        return words.account(hub.account_id)
+
+    def page_title(self, obj: Hub) -> str:  # noqa: ARG002  # there is one
+        """There is one."""
+        return "AWS set-up"
+
+    def panels(self, request: HttpRequest, obj: Hub) -> list[Panel]:  # noqa: ARG002
+        """What was set up, and which templates wait."""
+        facts = (
+            Fact(label="AWS account", value=Cell(text=words.account(obj.account_id))),
+            Fact(label="Hub role", value=Cell(text=obj.role_arn)),
+            Fact(label="Region", value=Cell(text=obj.region)),
+            Fact(label="Template bucket", value=Cell(text=obj.template_bucket)),
+        )
+        return [
+            Panel(
+                key="hub",
+                title="Hub",
+                words="Every visit begins at this role. Its keys are AWS’s own, and none is stored here.",
+                facts=facts,
+            ),
+            _templates_panel(),
+        ]
+
+
+def _templates_panel() -> Panel:
+    rows = tuple(_template_row(offer) for offer in reads.unpublished_offers())
+    table = Table(
+        headings=("Engagement", "Sent"),
+        rows=rows,
+        empty="None. Every template that was sent lies in the bucket.",
+    )
+    return Panel(key="templates", title="Templates on their way", table=table)
+
+
+def _template_row(offer: Offer) -> tuple[Cell, ...]:
+    url = reverse("admin:engagements_engagement_change", args=[offer.engagement.code])
+    work = Cell(text=offer.engagement.title, url=url, small=offer.engagement.client.name)
+    return (work, Cell(text=words.moment(offer.frozen_at)))

@@ -1,0 +1,106 @@
+"""Open AWS: why, where, for how long; then one page with a form that leads to AWS's sign-in host, never kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from csp.decorators import csp_update
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts.models import User
+from awsaccess.aws.arns import PARTITIONS, ConsoleService
+from awsaccess.services.visits import SigninForm, VisitRefused, visit_open
+from engagements.models import Engagement
+from portal.console import reads, words
+from portal.console.forms import SERVICES
+from portal.kernel.admin import ScopedModelAdmin
+from portal.kernel.web import actor_of
+
+SALT: Final = "portal.console.opening"
+FORM_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
+
+
+def start(request: HttpRequest, engagement: Engagement) -> dict[str, Any]:  # Any: what forms start from
+    """The last reason, and a mark that lets this form enter once."""
+    mark = {"visit": str(uuid4()), "engagement": str(engagement.pk), "user": str(request.user.pk)}
+    return {"reason": reads.last_reason(request, engagement), "once": signing.dumps(mark, salt=SALT)}
+
+
+def explain(engagement: Engagement) -> list[str]:
+    """What happens when the button is pressed."""
+    return [
+        f"AWS opens for {engagement.client.name}, account {words.account(engagement.account_id)}, in a new tab.",
+        "The client sees your name, this reason and the time at once.",
+    ]
+
+
+def enter(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> SigninForm:
+    """Ask AWS. Raises VisitRefused, NotAllowed, Unavailable."""
+    return visit_open(
+        engagement=engagement,
+        consultant=cast("User", request.user),
+        reason=asked["reason"],
+        service=ConsoleService(asked["service"]),
+        actor=actor_of(request),
+        longest=dt.timedelta(minutes=asked["minutes"]),
+        visit_id=_visit_of(request, engagement, asked["once"]),
+    )
+
+
+def ready_page(
+    admin: ScopedModelAdmin[Engagement],
+    request: HttpRequest,
+    engagement: Engagement,
+    asked: Mapping[str, Any],
+    signin: SigninForm,
+) -> HttpResponse:
+    """The form that leads to AWS. Its fields are a secret for 15 minutes: they stand here, once, and nowhere else."""
+    context = {
+        "title": "AWS is ready",
+        "subtitle": admin.page_title(engagement),
+        "object_title": admin.page_title(engagement),
+        "back_url": admin.page_url(engagement),
+        "signin": signin,
+        "client_name": engagement.client.name,
+        "account": words.account(signin.account_id),
+        "ends": words.clock_time(signin.ends_at),
+        "reason": asked["reason"],
+        "service": SERVICES[ConsoleService(asked["service"])],
+    }
+    page = admin.respond(request, "admin/open_aws.html", context)
+    page["Cache-Control"] = "no-store"
+    return may_lead_to(request, page, form_targets(signin))
+
+
+def form_targets(signin: SigninForm) -> list[str]:
+    """Where the form may lead. Browsers hold redirects to it as well, and AWS's sign-in host sends on to its console."""
+    return sorted({_target(url) for url in (signin.action, signin.fields["Destination"])})
+
+
+def may_lead_to(request: HttpRequest, page: TemplateResponse, targets: list[str]) -> HttpResponse:
+    """The page, with these hosts beside our own in its `form-action`."""
+    told = csp_update({"form-action": targets})(lambda _request: page)(request)
+    return cast("HttpResponse", told)
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    worlds = {one.signin_host.partition(".")[2] for one in PARTITIONS.values()}
+    world = next((name for name in worlds if (parts.hostname or "").endswith(f".{name}")), "")
+    return f"https://*.{world}" if world else f"{parts.scheme}://{parts.netloc}"
+
+
+def _visit_of(request: HttpRequest, engagement: Engagement, once: str) -> UUID:
+    try:
+        mark = signing.loads(once, salt=SALT, max_age=FORM_SECONDS)
+    except signing.BadSignature:
+        raise VisitRefused("This form was open too long. Nothing was opened.") from None
+    if (mark["engagement"], mark["user"]) != (str(engagement.pk), str(request.user.pk)):
+        raise VisitRefused("This form belongs to somebody else. Nothing was opened.")
+    return UUID(mark["visit"])

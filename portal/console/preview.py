@@ -1,0 +1,73 @@
+"""What the client will see, to the letter: the client's own template over the same paper, where nothing can be pressed."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact
+from awsaccess.asking import documents_for
+from awsaccess.models import Hub
+from awsaccess.services.sending import NotReady
+from engagements.models import Engagement, Offer
+from engagements.profiles import profile_named
+from engagements.selectors import assignments_of
+from portal.pages import compose, consenting
+from portal.pages.forms import AgreeForm
+from portal.pages.frames import desk_of
+
+
+def preview_page(request: HttpRequest, engagement: Engagement, *, back_url: str) -> HttpResponse:
+    """The consent page as the first approver reads it. Raises NotReady while hub or approver are missing."""
+    contact = _reader(engagement)
+    offer = _offer(engagement)
+    desk = desk_of(
+        engagement=engagement,
+        assignments=assignments_of(engagement),
+        contact=contact,
+        user=contact.user,
+    )
+    context = {
+        "frame": desk.frame,
+        "practice": engagement.practice,
+        "client": engagement.client,
+        "person": contact.user,
+        "paper": consenting.paper_of(desk, offer),
+        "document": compose.as_shown(consenting.paper_html(desk, offer)),
+        "form": AgreeForm(account_known=bool(engagement.account_id)),
+        "purpose": engagement.purpose.rstrip("."),
+        "question_mail": compose.question_mail(desk),
+        "back_url": back_url,
+        "reader": contact.user.name,
+        "is_frozen": not offer._state.adding,  # noqa: SLF001  # Django documents _state
+    }
+    return render(request, "admin/preview.html", context)
+
+
+def _reader(engagement: Engagement) -> Contact:
+    rows = Contact.objects.select_related("user").filter(client_id=engagement.client_id, ended_at=None)
+    found = rows.filter(role=ContactRole.APPROVER).order_by("user__name").first()
+    if found is None:
+        raise NotReady(
+            "Nobody at this client may agree yet, so there is nobody to show it as. Add a contact first."
+        )
+    return found
+
+
+def _offer(engagement: Engagement) -> Offer:
+    """The frozen offer; of a draft, what would be frozen if it were sent now. That one is never saved."""
+    frozen = engagement.offers.order_by("-number").first()
+    if frozen is not None:
+        return frozen
+    hub = Hub.objects.select_related("practice").first()
+    if hub is None:
+        raise NotReady("Your practice has no AWS set-up yet. An owner adds it under “AWS set-up”.")
+    return Offer(
+        practice=engagement.practice,
+        client=engagement.client,
+        engagement=engagement,
+        number=1,
+        lines=profile_named(engagement.profile).lines_as_data(),
+        documents=documents_for(engagement, hub),
+    )

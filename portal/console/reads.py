@@ -1,0 +1,133 @@
+"""What the console's pages read, narrowed to what this person may see. PostgreSQL keeps the practices apart below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Now
+from django.http import HttpRequest
+
+from accounts.lifecycle import MemberRole
+from accounts.models import Contact, Invitation, Membership, User
+from awsaccess.lifecycle import BROKEN
+from awsaccess.models import Grant, Visit
+from awsaccess.services.visits import MAY_ENTER
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Assignment, Engagement, Offer
+from portal.kernel.admin import role_of
+from portal.kernel.models import AuditEvent
+
+HISTORY_SHOWN = 100
+
+
+def live_assignments(user_id: Any) -> QuerySet[Assignment]:  # Any: the user model's key
+    """Where somebody works now."""
+    rows = Assignment.objects.filter(consultant_id=user_id, starts_at__lte=Now())
+    return rows.filter(Q(ends_at=None) | Q(ends_at__gt=Now()))
+
+
+def engagements_seen(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[Engagement]:
+    """Owners and auditors see all of the practice, a consultant what they are assigned to."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    return rows.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
+
+
+def of_engagements_seen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # Any: grants or visits
+    """The same for rows that belong to an engagement."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    return rows.filter(engagement_id__in=live_assignments(request.user.pk).values("engagement_id"))
+
+
+def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[Engagement]:
+    """With all that lists say of an engagement, in the same query."""
+    mine = live_assignments(request.user.pk).filter(engagement_id=OuterRef("pk"))
+    visits = Visit.objects.filter(engagement_id=OuterRef("pk")).order_by("-intended_at")
+    paused_by = Contact.objects.filter(client_id=OuterRef("client_id"), user_id=OuterRef("moved_by_id"))
+    return rows.select_related("client", "practice", "moved_by").annotate(
+        has_problem=Exists(Grant.objects.filter(engagement_id=OuterRef("pk"), status__in=BROKEN)),
+        is_mine=Exists(mine),
+        may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
+        moved_by_client=Exists(paused_by),
+        read_at=Now(),
+        last_visit_at=Subquery(visits.values("intended_at")[:1]),
+    )
+
+
+def people_who_work() -> QuerySet[User]:
+    """Who may lead: owners and consultants of the practice in force who have not left."""
+    working = Membership.objects.filter(role__in=(MemberRole.OWNER, MemberRole.CONSULTANT), ended_at=None)
+    return User.objects.filter(pk__in=working.values("user_id"), is_active=True).order_by("name")
+
+
+def noted(row: Engagement, name: str) -> Any:  # Any: whatever `with_standing` wrote
+    """What `with_standing` wrote on the row."""
+    return vars(row)[name]
+
+
+def history_of(about_id: Any) -> list[AuditEvent]:  # Any: a key
+    """What the record says about one thing, newest first."""
+    rows = AuditEvent.objects.select_related("body").filter(about_id=about_id)
+    return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def body_of(event: AuditEvent) -> str:
+    """The erasable part; empty when it was erased."""
+    body = getattr(event, "body", None)
+    return body.text if body else ""
+
+
+def contacts_of(client_id: Any) -> list[Contact]:  # Any: a key
+    """The people at a client who have not left."""
+    rows = Contact.objects.select_related("user").filter(client_id=client_id, ended_at=None)
+    return list(rows.order_by("user__name"))
+
+
+def invitations_to(landing_path: str) -> list[Invitation]:
+    """The links to one page that were not replaced, newest first."""
+    rows = Invitation.objects.select_related("contact__user").filter(
+        landing_path=landing_path, replaced_at=None
+    )
+    return list(rows.order_by("-expires_at"))
+
+
+def last_reason(request: HttpRequest, engagement: Engagement) -> str:
+    """What this person wrote the last time they entered."""
+    rows = Visit.objects.filter(engagement=engagement, consultant_id=request.user.pk)
+    return rows.order_by("-intended_at").values_list("reason", flat=True).first() or ""
+
+
+def history_of_subject(row: Model) -> list[AuditEvent]:
+    """What the record says of one row itself, newest first."""
+    subject = f"{row._meta.label_lower}:{row.pk}"  # noqa: SLF001  # Django documents _meta
+    rows = AuditEvent.objects.select_related("body").filter(subject=subject)
+    return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def unpublished_offers() -> QuerySet[Offer]:
+    """Offers whose template is not in the bucket yet, of engagements that still need it."""
+    rows = Offer.objects.select_related("engagement__client").filter(template_version_id="")
+    return rows.filter(engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED)).order_by(
+        "frozen_at"
+    )
+
+
+def invitations_seen(request: HttpRequest, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+    """A consultant sees the links of engagements they are assigned to."""
+    if role_of(request) != MemberRole.CONSULTANT:
+        return rows
+    mine = Engagement.objects.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
+    return rows.filter(landing_path__in=mine.annotate(path=landing_path()).values("path"))
+
+
+def engagement_behind(request: HttpRequest, invitation: Invitation) -> Engagement | None:
+    """What a link leads to, if this person sees it."""
+    seen = engagements_seen(request, Engagement.objects.annotate(path=landing_path()))
+    return seen.filter(Q(path=invitation.landing_path)).first()
+
+
+def landing_path() -> Concat:
+    """The address of a client's page, as a link keeps it."""
+    return Concat(Value("/e/"), "code", Value("/"))

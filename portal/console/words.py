@@ -1,0 +1,244 @@
+"""How the console says things: statuses, moments, events. Pure: no queries, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.utils.dateformat import format as date_format
+from django.utils.timezone import localtime
+
+from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
+from engagements.lifecycle import EngagementStatus
+from portal.kernel.admin import Cell
+from portal.kernel.models import OutboxState
+
+_S = EngagementStatus
+
+
+class Standing(StrEnum):
+    """The six words for people (UX §5), and the draft, which only the console sees."""
+
+    DRAFT = "Draft"
+    INVITED = "Invited"
+    AGREED = "Agreed"
+    ON = "Access on"
+    PAUSED = "Paused"
+    PROBLEM = "Problem"
+    ENDED = "Ended"
+
+
+STANDINGS: Final = {
+    _S.DRAFT: Standing.DRAFT,
+    _S.INVITED: Standing.INVITED,
+    _S.AGREED: Standing.AGREED,
+    _S.ACTIVE: Standing.ON,
+    _S.PAUSED: Standing.PAUSED,
+    _S.CLOSING: Standing.ENDED,
+    _S.CLOSED: Standing.ENDED,
+    _S.DECLINED: Standing.ENDED,
+    _S.CANCELLED: Standing.ENDED,
+}
+TONES: Final = {Standing.ON: "ok", Standing.PAUSED: "wait", Standing.PROBLEM: "stop"}
+HOW_IT_ENDED: Final = {
+    _S.CLOSING: "being closed",
+    _S.CLOSED: "closed and proved",
+    _S.DECLINED: "the client said no",
+    _S.CANCELLED: "withdrawn",
+}
+GRANTS: Final = {
+    GrantStatus.EXPECTED: Cell(text="Waiting for the role", tone="plain"),
+    GrantStatus.CHECKING: Cell(text="Being checked", tone="plain"),
+    GrantStatus.VERIFIED: Cell(text="Healthy", tone="ok"),
+    GrantStatus.DRIFTED: Cell(text="Changed in AWS", tone="stop"),
+    GrantStatus.UNSAFE: Cell(text="Unsafe: opens for others", tone="stop"),
+    GrantStatus.UNREACHABLE: Cell(text="Refused by AWS", tone="stop"),
+    GrantStatus.ENDING: Cell(text="Being closed", tone="wait"),
+    GrantStatus.GONE: Cell(text="Gone", tone="plain"),
+}
+VERDICTS: Final = {
+    Verdict.OK: Cell(text="Passed", tone="ok"),
+    Verdict.UNSAFE: Cell(text="Unsafe", tone="stop"),
+    Verdict.DRIFTED: Cell(text="Changed", tone="stop"),
+    Verdict.DENIED: Cell(text="Refused", tone="wait"),
+    Verdict.UNKNOWN: Cell(text="No answer", tone="plain"),
+}
+VISITS: Final = {
+    VisitStatus.INTENDED: Cell(text="Being opened", tone="plain"),
+    VisitStatus.ISSUED: Cell(text="Opened", tone="ok"),
+    VisitStatus.REFUSED: Cell(text="Refused", tone="wait"),
+    VisitStatus.ORPHANED: Cell(text="Unfinished: nobody holds it", tone="stop"),
+}
+DOORS: Final = {VisitKind.CONSOLE.value: "console", VisitKind.CLI.value: "command line"}
+CHECKS: Final = {
+    "found": "The role is there",
+    "lock": "Only this portal can use it",
+    "scope": "It allows what was agreed",
+    "ends": "It ends by itself",
+}
+CHECK_ANSWERS: Final = {
+    "ok": Cell(text="Yes", tone="ok"),
+    "fail": Cell(text="No", tone="stop"),
+    "pending": Cell(text="Not known yet", tone="plain"),
+}
+DELIVERIES: Final = {
+    OutboxState.QUEUED: Cell(text="Queued", tone="plain"),
+    OutboxState.INFLIGHT: Cell(text="Being sent", tone="plain"),
+    OutboxState.WAITING: Cell(text="Failed, will be tried again", tone="wait"),
+    OutboxState.SENT: Cell(text="Sent", tone="ok"),
+    OutboxState.DEAD: Cell(text="Given up", tone="stop"),
+}
+ROLES: Final = {
+    "owner": "Owner",
+    "consultant": "Consultant",
+    "auditor": "Auditor (reads only)",
+    "lead": "Leads",
+    "member": "Works on it",
+    "observer": "Observes, no AWS access",
+    "approver": "May agree",
+    "viewer": "May look",
+    "aws_admin": "Switches it on in AWS",
+}
+EVENTS: Final = {
+    "engagement:engagement:drafted": "Draft written",
+    "engagement:assignment:made": "Person put on it",
+    "engagement:engagement:moved": "Status changed",
+    "engagement:offer:frozen": "Offer frozen",
+    "engagement:offer:published": "Template put into the bucket",
+    "client:consent:given": "Client agreed",
+    "client:consent:withdrawn": "Consent withdrawn",
+    "aws:grant:expected": "Role expected",
+    "aws:grant:moved": "Role’s health changed",
+    "aws:grant:role-made-anew": "Role was made anew",
+    "aws:grant:exit-proved": "Proved to be gone",
+    "aws:visit:intended": "Visit asked for",
+    "aws:visit:issued": "Visit opened",
+    "aws:visit:refused": "Visit refused",
+    "aws:visit:orphaned": "Visit left unfinished",
+    "client:grant:deletion-confirmed": "Client says it is deleted",
+    "practice:hub:set-up": "AWS set-up changed",
+    "practice:practice:opened": "Practice opened",
+    "practice:client:added": "Client added",
+    "practice:membership:added": "Consultant added",
+    "practice:contact:added": "Contact added",
+    "practice:invitation:made": "Invitation sent",
+    "client:invitation:sent-again": "Invitation sent again",
+    "client:invitation:used": "Invitation used",
+    "person:session:opened": "Signed in",
+    "outbox:message:requeued": "Delivery tried again",
+}
+DELIVERY_KINDS: Final = {
+    "engagements.invitation": "Mail: invitation",
+    "engagements.receipt": "Mail: receipt",
+    "engagements.access_on": "Mail: access is on",
+    "engagements.paused": "Mail: paused",
+    "engagements.resumed": "Mail: resumed",
+    "engagements.problem": "Mail: problem",
+    "engagements.ended": "Mail: ended",
+    "engagements.closed": "Mail: closed",
+    "engagements.declined": "Mail: declined",
+    "accounts.invitation": "Mail: invitation",
+    "awsaccess.publish": "Template to the bucket",
+    "engagement.agreed": "Begin to look for the role",
+    "engagement.closing": "Begin to close",
+}
+
+# Which details of an event are words for people.
+SAID: Final = frozenset({"note", "reason", "title", "consultant", "email", "role", "account"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The erasable part of an event: who, and what they said."""
+
+    name: str
+    email: str
+    details: dict[str, str]
+
+
+def standing_of(status: str, *, has_problem: bool) -> Standing:
+    """The word for people. A broken grant counts while access would otherwise be on."""
+    found = STANDINGS[EngagementStatus(status)]
+    return Standing.PROBLEM if found is Standing.ON and has_problem else found
+
+
+def standing_cell(status: str, *, has_problem: bool) -> Cell:
+    """The word with its tone, and how it ended if it did."""
+    found = standing_of(status, has_problem=has_problem)
+    how = HOW_IT_ENDED.get(EngagementStatus(status), "")
+    return Cell(text=found.value, tone=TONES.get(found, "plain"), small=how)
+
+
+def moment(at: dt.datetime | None, otherwise: str = "–") -> str:
+    """21 Nov 2026, 14:37 in the reader's zone."""
+    return date_format(localtime(at), "j M Y, H:i") if at else otherwise
+
+
+def day(at: dt.datetime | None, otherwise: str = "–") -> str:
+    """21 Nov 2026 in the reader's zone."""
+    return date_format(localtime(at), "j M Y") if at else otherwise
+
+
+def lately(at: dt.datetime | None, now: dt.datetime) -> str:
+    """Today, 14:37; Yesterday, 14:37; 18 Nov; with the year once it is another one."""
+    if at is None:
+        return "–"
+    local, today = localtime(at), localtime(now).date()
+    days = (today - local.date()).days
+    if days in {0, 1}:
+        return f"{'Yesterday' if days else 'Today'}, {date_format(local, 'H:i')}"
+    return date_format(local, "j M" if local.year == today.year else "j M Y")
+
+
+def clock_time(at: dt.datetime) -> str:
+    """14:37 in the reader's zone."""
+    return date_format(localtime(at), "H:i")
+
+
+def span(length: dt.timedelta) -> str:
+    """A length of time in its biggest unit: 12 min, 3 hours, 4 days."""
+    minutes = max(0, int(length.total_seconds() // 60))
+    for size, unit in ((24 * 60, "day"), (60, "hour")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{minutes} min"
+
+
+def account(account_id: str) -> str:
+    """Grouped by four, as AWS shows it."""
+    groups = [account_id[start : start + 4] for start in range(0, len(account_id), 4)]
+    return " ".join(groups) or "not known yet"
+
+
+def event(kind: str) -> str:
+    """What happened, in words; the record's own name for what has none."""
+    return EVENTS.get(kind, kind)
+
+
+def told(body: str) -> Told:
+    """The body of an event; empty after it was erased."""
+    found = json.loads(body) if body else {}
+    details = {key: str(value) for key, value in found.get("details", {}).items() if value not in (None, "")}
+    return Told(name=found.get("name", ""), email=found.get("email", ""), details=details)
+
+
+def details(found: dict[str, str]) -> str:
+    """The details of an event on one line; digests and row ids are left to those who export the record."""
+    moved = f"{status(found['from'])} → {status(found['to'])}" if {"from", "to"} <= found.keys() else ""
+    said = [_said(key, value) for key, value in found.items() if key in SAID]
+    return " · ".join(part for part in (moved, *said) if part)
+
+
+def status(value: str) -> str:
+    """A status of an engagement or a grant, as a word."""
+    return value[:1].upper() + value[1:]
+
+
+def _said(key: str, value: str) -> str:
+    if key == "account":
+        return account(value)
+    return ROLES.get(value, value) if key == "role" else value
