@@ -160,8 +160,19 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+def declined_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who said no. Colleagues read the name, because they said nothing."""
+    who = desk.engagement.moved_by
+    heading = gettext("You said no")
+    if who is not None and who.pk != desk.user.pk:
+        heading = gettext("%(name)s said no") % {"name": who.name}
+    return page(request, desk, "engagements/declined.html", heading=heading)
+
+
 def closed_page(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """The certificate in words."""
+    """The certificate in words; to those who only help with AWS, that it is over."""
+    if not desk.frame.sees_paper:
+        return page(request, desk, "engagements/over.html")
     consent = consent_of(desk)
     return page(
         request,

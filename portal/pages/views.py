@@ -62,7 +62,7 @@ def front(request: HttpRequest, desk: Desk) -> HttpResponse:
         case _S.CLOSED:
             return compose.closed_page(request, desk)
         case _S.DECLINED:
-            return compose.page(request, desk, "engagements/declined.html")
+            return compose.declined_page(request, desk)
         case _S.DRAFT | _S.CANCELLED:
             raise NotVisible
 
