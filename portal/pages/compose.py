@@ -202,7 +202,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
-    return page(request, desk, template, form=form, inside=inside(desk))
+    return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
 
 def resume_page(request: HttpRequest, desk: Desk) -> HttpResponse:

@@ -66,6 +66,21 @@ class Stage:
             Contact.objects.create(practice=self.practice, client=self.client, user=user, role=role)
         return user
 
+    def neighbour(self) -> User:
+        """An approver of another client of the same practice."""
+        user = User.objects.create_user("ruth@hollins.example", name="Ruth Hollins")
+        with tenancy.use(self.scope):
+            client = Client.objects.create(practice=self.practice, name="Hollins Farm")
+            Contact.objects.create(
+                practice=self.practice, client=client, user=user, role=ContactRole.APPROVER
+            )
+        return user
+
+    def consents(self) -> list[Consent]:
+        with tenancy.use(self.scope):
+            rows = Consent.objects.select_related("offer").filter(engagement=self.engagement)
+            return list(rows.order_by("given_at"))
+
     def fresh(self) -> Engagement:
         with tenancy.use(self.scope):
             return Engagement.objects.get(pk=self.engagement.pk)
