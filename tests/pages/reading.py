@@ -21,13 +21,16 @@ class HasContent(Protocol):
 
 @dataclass(kw_only=True)
 class Page:
-    """What stands on a page. `links` are by their words, `forms` the addresses that are posted to."""
+    """What stands on a page. `links` are by their words, `filled` the words of the filled buttons, `forms` the
+    addresses that are posted to.
+    """
 
     title: str = ""
     headings: list[str] = field(default_factory=list)
     text: str = ""
     links: dict[str, str] = field(default_factory=dict)
     buttons: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
     forms: list[str] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     ticked: frozenset[str] = frozenset()
@@ -82,6 +85,9 @@ class _Reader(HTMLParser):
             self.words.append(data)
 
     def _note(self, tag: str, attributes: dict[str, str], words: str) -> None:
+        classes = attributes.get("class", "").split()
+        if ("btn" in classes and not {"sec", "stop"} & set(classes)) or "fill" in classes:
+            self.page.filled.append(words)
         if tag == "title":
             self.page.title = words
         elif tag == "h1":

@@ -28,6 +28,7 @@ def seen_by(scene: Stage, user: User | None = None) -> Page:
     assert response.status_code == 200
     page = read(response)
     assert page.title.startswith(page.h1)
+    assert len(page.filled) <= 1, "one filled button per view"
     return page
 
 
