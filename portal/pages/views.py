@@ -116,10 +116,10 @@ def live(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What the live card asks: 204 nothing new, 200 a fragment, 286 the last one (UX §9)."""
     if not web.is_fragment(request):
         return _front(desk)
-    started = _number(request.GET.get("from"), fallback=compose.clock_seconds())
-    context = compose.live_context(desk, started=started)
+    context = compose.live_context(desk, now=clock.now(), started=_number(request.GET.get("from")))
     card: Card = context["card"]
-    slower = card.poll_seconds > _number(request.GET.get("pace"), fallback=card.poll_seconds)
+    pace = _number(request.GET.get("pace"))
+    slower = pace is not None and card.poll_seconds > pace
     if card.digest == request.GET.get("seen") and not slower:
         return HttpResponse(status=204)
     response = render(request, compose.live_template(desk), {**context, "whole": slower})
@@ -136,7 +136,7 @@ def check(request: HttpRequest, desk: Desk) -> HttpResponse:
     check_soon(engagement=desk.engagement)
     if not web.is_fragment(request):
         return _front(desk)
-    context = compose.live_context(desk, started=compose.clock_seconds())
+    context = compose.live_context(desk, now=clock.now())
     return render(request, compose.live_template(desk), {**context, "whole": True})
 
 
@@ -256,5 +256,6 @@ def _front(desk: Desk) -> HttpResponse:
     return redirect("client:front", desk.engagement.code)
 
 
-def _number(text: str | None, *, fallback: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else fallback
+def _number(text: str | None) -> int | None:
+    """A number that our own page may have written; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None

@@ -109,4 +109,4 @@ class _Reader(HTMLParser):
 
 def _plain(text: str) -> str:
     joined = re.sub(r"\s+", " ", text.replace("\N{NO-BREAK SPACE}", " ")).strip()
-    return re.sub(r" ([.,:;·])", r"\1", joined)
+    return re.sub(r" ([.,:;])", r"\1", joined)
