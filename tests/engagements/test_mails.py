@@ -26,7 +26,7 @@ from engagements.services.closing import engagement_close_within, engagement_end
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.kernel import clock, outbox, tenancy
+from portal.kernel import clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.models import OutboxMessage, OutboxState
 from tests.engagements.records import as_stored
@@ -205,6 +205,11 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
     assert len(html.encode()) < 30_000
     assert all(len(line) <= 80 or line == address for line in body(letter).split("\n"))
     assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["List-Id"] == "<north.northgate.example>"
+    assert letter["X-Portal-Reason"].startswith("engagements.")
+    assert (
+        letter["References"] == letter["In-Reply-To"] == mail.message_id(f"thread-engagement-{engagement.pk}")
+    )
     assert not re.search(r"\{[{%]|None|&#39;", text)
 
 
