@@ -141,6 +141,8 @@ DELIVERY_KINDS: Final = {
     "engagements.closed": "Mail: closed",
     "engagements.declined": "Mail: declined",
     "accounts.invitation": "Mail: invitation",
+    "audit.checkpoint_mail": "Mail: seal of the record",
+    "audit.checkpoint_mail.to_one": "Mail: seal of the record",
     "awsaccess.publish": "Template to the bucket",
     "engagement.agreed": "Begin to look for the role",
     "engagement.closing": "Begin to close",

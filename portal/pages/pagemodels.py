@@ -187,6 +187,9 @@ class Receipt:
     shown_sha256: str
     offer_sha256: str
     withdrawn: str
+    seal: str
+    seal_words: str
+    seal_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
