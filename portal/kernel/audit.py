@@ -92,20 +92,23 @@ def reference(row: models.Model) -> str:
 
 def header(event: AuditEvent) -> bytes:
     """Canonical JSON (sorted keys, no spaces) of every column that is stored."""
-    return canonical(
-        {
-            "v": 1,
-            "practice": str(event.practice_id),
-            "client": str(event.client_id) if event.client_id else None,
-            "seq": event.seq,
-            "at": event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
-            "kind": event.kind,
-            "actor": event.actor,
-            "subject": event.subject,
-            "about": str(event.about_id) if event.about_id else None,
-            "body_sha256": event.body_sha256,
-        }
-    )
+    return canonical(header_fields(event))
+
+
+def header_fields(event: AuditEvent) -> dict[str, str | int | None]:
+    """Every column that is stored, as it is hashed and exported."""
+    return {
+        "v": 1,
+        "practice": str(event.practice_id),
+        "client": str(event.client_id) if event.client_id else None,
+        "seq": event.seq,
+        "at": event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
+        "kind": event.kind,
+        "actor": event.actor,
+        "subject": event.subject,
+        "about": str(event.about_id) if event.about_id else None,
+        "body_sha256": event.body_sha256,
+    }
 
 
 def canonical(value: Mapping[str, object]) -> bytes:
@@ -140,12 +143,13 @@ def first_fault(
 
 def events_of(practice: UUID, *, until: int, after: int = 0) -> Iterator[AuditEvent]:
     """The events after one number and up to another, with their bodies. In batches: server-side cursors are shut."""
-    rows = (
-        AuditEvent.objects.filter(practice_id=practice, seq__lte=until).select_related("body").order_by("seq")
-    )
-    while batch := list(rows.filter(seq__gt=after)[:BATCH]):
+    chain = AuditEvent.objects.filter(practice_id=practice, seq__lte=until).select_related("body")
+    rows, onward = chain.order_by("seq", "pk"), models.Q(seq__gt=after)
+    while batch := list(rows.filter(onward)[:BATCH]):
         yield from batch
-        after = batch[-1].seq
+        last = batch[-1]
+        # By key too: a number that stands twice must not hide behind the end of a batch.
+        onward = models.Q(seq__gt=last.seq) | models.Q(seq=last.seq, pk__gt=last.pk)
 
 
 def first_body_fault(bodies: Iterable[AuditBody]) -> Fault | None:
