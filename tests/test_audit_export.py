@@ -285,7 +285,7 @@ def rehash(superuser: psycopg.Connection[tuple[Any, ...]], first: int, last: int
     rows = superuser.execute(
         sql.SQL("select {} from kernel_auditevent order by seq").format(columns)
     ).fetchall()
-    found = [AuditEvent(*row) for row in rows]
+    found = [AuditEvent.from_db(None, names, row) for row in rows]
     events = {event.seq: event for event in found}
     for seq in range(first, last + 1):
         event = events[seq]
