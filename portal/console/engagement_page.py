@@ -126,7 +126,9 @@ def _overview(engagement: Engagement) -> Panel:
     profile = PROFILES.get(engagement.profile)
     standing = standing_of(engagement)
     said = f"“{engagement.moved_note}”" if engagement.moved_note else standing.small
-    facts = [Fact(label="Status", value=Cell(text=standing.text, tone=standing.tone, small=said))] if said else []
+    facts = (
+        [Fact(label="Status", value=Cell(text=standing.text, tone=standing.tone, small=said))] if said else []
+    )
     facts += [
         Fact(label="Client", value=_client(engagement)),
         Fact(label="Why", value=Cell(text=engagement.purpose)),
