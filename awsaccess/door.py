@@ -8,6 +8,7 @@ from django.conf import settings
 
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
 from awsaccess.models import Hub
+from engagements.models import Offer
 
 
 @cache
@@ -18,8 +19,21 @@ def gateway() -> AwsGateway:
     )
 
 
+def hub_of(offer: Offer) -> HubIdentity:
+    """The hub that an offer was frozen with: its role trusts that one and its link names that bucket, for good."""
+    documents = offer.documents
+    return HubIdentity(
+        practice_code=offer.practice.code,
+        account_id=documents["hub_account_id"],
+        role_arn=documents["hub_role_arn"],
+        region=documents["region"],
+        template_bucket=documents["bucket"],
+        partition=documents["partition"],
+    )
+
+
 def hub_identity(hub: Hub) -> HubIdentity:
-    """What the door needs to know of a practice's hub."""
+    """A practice's hub as it is set up now, for looking at it; what was offered keeps its own."""
     return HubIdentity(
         practice_code=hub.practice.code,
         account_id=hub.account_id,

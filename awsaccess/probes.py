@@ -88,7 +88,7 @@ def examine(door: AwsGateway, target: Target, entered: Entered) -> Result:
                 verdict=Verdict.UNSAFE, reason=wrong, checks=checks, role_id=role_id, findings=findings
             )
         return replace(_compared(door, target, entered, findings), role_id=role_id)
-    except (AwsTransient, AwsMisconfigured) as error:
+    except (AwsTransient, AwsMisconfigured, AwsRejected) as error:
         return _unknown(error, findings)
 
 
@@ -97,7 +97,7 @@ def is_refused(door: AwsGateway, target: Target) -> bool | None:
     try:
         door.own_identity(target.hub)
         return not any(_opens(door, target, tried) for tried in (target.external_id, str(uuid4())))
-    except (AwsTransient, AwsMisconfigured):
+    except (AwsTransient, AwsMisconfigured, AwsRejected):
         return None
 
 
@@ -136,9 +136,10 @@ def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]
 
 
 def _opens(door: AwsGateway, target: Target, external_id: str | None) -> bool:
+    """Only AccessDenied is the account's no: a value that AWS did not take was never tried on the lock (AWS_FACTS §9)."""
     try:
         door.assume(target.hub, _request(target, external_id))
-    except (AwsDenied, AwsRejected):
+    except AwsDenied:
         return False
     return True
 

@@ -29,7 +29,8 @@ TOO_HEAVY: Final = (
 )
 LOADED: Final = """
 import json, sys
-from portal.wsgi import application
+from django.core.wsgi import get_wsgi_application
+get_wsgi_application()  # what portal.wsgi serves, without asking the database first
 from django.urls import get_resolver
 assert get_resolver().url_patterns
 print(json.dumps(sorted(set(sys.argv[1:]) & set(sys.modules))))
@@ -38,7 +39,7 @@ print(json.dumps(sorted(set(sys.argv[1:]) & set(sys.modules))))
 
 def measure(options: Options) -> Sequence[Ratio]:
     """CPU of `manage.py check` divided by CPU of the same check on core contrib; then what the web process loads."""
-    rounds = interleave(rounds=options.rounds, sides=(_portal, bare_check))
+    rounds = interleave(rounds=options.rounds, sides=(_portal, bare_check), warm_up=options.warm_up)
     say(f"portal {middle(rounds, 0) * 1000:.0f} ms CPU, core contrib {middle(rounds, 1) * 1000:.0f} ms CPU")
     checked = ratio_of(
         rounds,

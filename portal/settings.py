@@ -14,11 +14,22 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()  # NAME_FILE is read when it is there, so secrets can be mounted as files
+
+
+class _Trimmed(FileAwareMapping):  # type: ignore[misc]  # an untyped library
+    """NAME_FILE is read when it is there, so secrets can be mounted as files; editors end them with a newline."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).strip()
+
+
+env = environ.FileAwareEnv()
+env.ENVIRON = _Trimmed()
 
 PROCESS: str = env.str("PORTAL_PROCESS", default="web")
 DATABASE_VARIABLES: Final = {
@@ -38,7 +49,14 @@ REQUIRED: Final = (
 
 
 def _missing() -> list[str]:
-    return [name for name in REQUIRED if not (os.environ.get(name) or os.environ.get(f"{name}_FILE"))]
+    return [name for name in REQUIRED if not _is_given(name)]
+
+
+def _is_given(name: str) -> bool:
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        return os.access(path, os.R_OK) and bool(Path(path).read_text().strip())
+    return bool(os.environ.get(name))
 
 
 if PROCESS not in DATABASE_VARIABLES:
@@ -47,7 +65,7 @@ if PROCESS not in DATABASE_VARIABLES:
     )
 if missing := _missing():
     raise ImproperlyConfigured(
-        f"Latchkey cannot start: set {', '.join(missing)} (or the same names with _FILE). See docs/settings.md."
+        f"Latchkey cannot start: set {', '.join(missing)} (or the same names with _FILE, each a readable file). See docs/settings.md."
     )
 
 DEBUG = False
@@ -259,6 +277,9 @@ GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
 FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
 CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
+
+# A file that worker and beat touch while they are in touch with the queue, for health checks.
+PULSE_PATH: str = env.str("PULSE_PATH", default="")
 
 # Demo only: where the simulated accounts are written down, and where the mail catcher keeps what it caught.
 DEMO_WORLD_FILE: str = env.str("DEMO_WORLD_FILE", default="")

@@ -116,3 +116,10 @@ def deliver(as_worker: Callable[[], AbstractContextManager[None]]) -> Callable[[
             return sum(outbox.deliver(held) for held in claims)
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What stories measured on their way is told at the end, whichever process played them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, told in report.user_properties:
+            terminalreporter.write_line(f"{name}: {told}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -163,6 +164,40 @@ def test_a_quiet_relay_asks_the_tables_nothing(
     start_relay()
     assert is_listening(sql_as)
     assert not clock.wait_until(lambda: len(asked) > 1, seconds=0.5)
+
+
+def test_a_look_is_handed_on_when_its_moment_comes(
+    start_relay: Callable[[], relay.Relay], handed: list[str], sql_as: SqlAs
+) -> None:
+    @transaction.atomic(durable=True)
+    def plan_ahead() -> None:
+        due.schedule("kind-nobody-handles", uuid4(), at=clock.now() + dt.timedelta(seconds=0.7))
+
+    start_relay()
+    assert is_listening(sql_as)
+    in_practice(plan_ahead)
+    assert clock.wait_until(lambda: handed == ["due"], seconds=10)
+
+
+def test_a_look_that_plans_its_next_one_soon_wakes_the_relay(
+    start_relay: Callable[[], relay.Relay], handed: list[str], sql_as: SqlAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(due.HANDLERS, "again", lambda _turn: clock.now() + dt.timedelta(seconds=0.3))
+
+    @transaction.atomic(durable=True)
+    def plan_again() -> None:
+        due.schedule("again", uuid4(), at=clock.now())
+
+    def take_as_worker(due_id: int, lease_id: str, practice_id: str) -> None:
+        handed.append("due")
+        if len(handed) < 3:
+            tasks.due_take_task.run(due_id, lease_id, practice_id)
+
+    monkeypatch.setattr(tasks.due_take_task, "delay", take_as_worker)
+    start_relay()
+    assert is_listening(sql_as)
+    in_practice(plan_again)
+    assert clock.wait_until(lambda: len(handed) == 3, seconds=10)
 
 
 @pytest.mark.parametrize("lost", [LISTENERS, WORKERS])

@@ -29,9 +29,20 @@ _DENIALS: Final = frozenset(
         "RegionDisabledException",
     }
 )
-_JSON_SERVICES: Final = frozenset(
-    {"dynamodb", "sqs", "logs", "kms", "ssm", "tagging", "organizations", "cloudtrail"}
+_XML_SERVICES: Final = frozenset(
+    {
+        "autoscaling",
+        "cfn-response",
+        "cloudformation",
+        "cloudfront",
+        "ec2",
+        "elasticache",
+        "elasticloadbalancing",
+        "email",
+    }
+    | {"iam", "monitoring", "rds", "redshift", "route53", "s3", "sns", "sts"}
 )
+"""All others speak JSON: the newer ones, and those that neither moto nor the sandbox has."""
 
 SWITCHES: Final[Mapping[str, Mapping[str, Any]]] = {  # Any: the arguments of `Faults.add`
     "throttle": {"service": "*", "code": "Throttling"},
@@ -78,8 +89,8 @@ class Fault:
         return bool(self.code or self.status or self.html or self.cut)
 
 
-class ConnectionCut(Exception):
-    """The connection is to be closed without an answer."""
+class ConnectionCut(ConnectionError):
+    """The connection is to be closed without an answer. werkzeug answers every other kind of error with a 500."""
 
 
 @dataclass(slots=True)
@@ -153,7 +164,7 @@ def _status_of(fault: Fault) -> int:
 
 def error_body(call: Call, code: str, message: str) -> tuple[str, str]:
     """Body and content type of an error in the service's own protocol."""
-    if call.service in _JSON_SERVICES:
+    if call.service not in _XML_SERVICES:
         return json.dumps({"__type": code, "message": message}), "application/x-amz-json-1.1"
     error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if call.service == "s3":

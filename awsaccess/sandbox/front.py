@@ -66,7 +66,7 @@ class Front:
         self.closing = threading.Event()
         self.base_url = "http://127.0.0.1"
         self.own: Sequence[Own] = ()
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(_backend_app)
         # Changes go one at a time, so that the journal has them in the order in which they happened.
         self.changing = threading.RLock()
 
@@ -212,6 +212,13 @@ class Front:
             keys=keys, scope=scope, method=method, url=f"{self.base_url}{path}", body=body, headers=headers
         )
         return self.aws(Request(_environ(method, path, self.base_url, all_headers, body)), body)
+
+
+def _backend_app(service: Any) -> Any:  # Any: moto's literal names, and a Flask application
+    """moto asks for the application of None where it has no such service, and would fall over."""
+    if service is None:
+        raise NotImplementedError("moto has no such service")
+    return create_backend_app(service)
 
 
 def _not_simulated(call: Call) -> Response:

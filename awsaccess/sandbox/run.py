@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 
 def _origin(text: str) -> str:
+    if not text:
+        return ""  # argparse sends the default through here as well
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
         raise argparse.ArgumentTypeError("an origin is wanted, such as http://127.0.0.1:8000")

@@ -8,15 +8,16 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.arns import session_name_for
-from awsaccess.door import gateway, hub_identity
+from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import BROKEN, WATCHED, AccessEvent, GrantStatus, Verdict, check_wait, status_after
-from awsaccess.models import Grant, Hub, Verification
+from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
 from engagements.models import Engagement
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
@@ -28,6 +29,8 @@ WATCHER: Final = machine("watch")
 # A refusal may be IAM catching up with itself; people are told when it is refused again and again.
 DENIALS_BEFORE_MAIL: Final = 3
 SOONEST: Final = dt.timedelta(seconds=3)
+# No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
+LOOKED_AT: Final = CLOSED_BY_ITSELF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,11 @@ def grant_watch(*, engagement_id: UUID) -> None:
 def check_soon(*, engagement: Engagement) -> bool:
     """Somebody asks to look now. At most once in three seconds; False if it was looked at just now."""
     now = clock.now()
-    fresh = Grant.objects.filter(engagement=engagement, status__in=WATCHED).exclude(account_id="")
-    asked = [grant for grant in fresh if grant.checked_at is None or now - grant.checked_at >= SOONEST]
+    asked = [
+        grant
+        for grant in _watched().filter(engagement=engagement)
+        if grant.checked_at is None or now - grant.checked_at >= SOONEST
+    ]
     for grant in asked:
         due.schedule(CHECK, grant.pk, at=now, client_id=grant.client_id)
     return bool(asked)
@@ -77,9 +83,8 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
 
 
 def read(grant_id: UUID) -> Seen | None:
-    """What is checked: a watched grant whose account is known."""
-    rows = Grant.objects.select_related("offer", "engagement", "practice").filter(status__in=WATCHED)
-    grant = rows.exclude(account_id="").filter(pk=grant_id).first()
+    """What is checked: a watched grant whose account is known and agreed to."""
+    grant = _watched().select_related("offer__practice", "engagement").filter(pk=grant_id).first()
     if grant is None:
         return None
     return Seen(
@@ -91,11 +96,15 @@ def read(grant_id: UUID) -> Seen | None:
     )
 
 
+def _watched() -> QuerySet[Grant]:
+    rows = Grant.objects.filter(status__in=WATCHED, engagement__status__in=LOOKED_AT)
+    return rows.exclude(account_id="")
+
+
 def target_of(grant: Grant) -> Target:
     """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1)."""
-    hub = hub_identity(Hub.objects.select_related("practice").get(practice_id=grant.practice_id))
     return Target(
-        hub=hub,
+        hub=hub_of(grant.offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,

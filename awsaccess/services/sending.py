@@ -12,7 +12,7 @@ from accounts.models import Contact
 from accounts.services.invitations import invitation_make_within
 from awsaccess.asking import documents_for, spec_from
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.door import gateway, hub_identity
+from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import BadGrant, render_template
@@ -21,7 +21,7 @@ from engagements.profiles import profile_named
 from engagements.selectors import lead_of
 from engagements.services.drafts import offer_freeze_within, offer_published
 from engagements.services.moves import engagement_invite_within, engagement_locked
-from portal.kernel import audit, outbox
+from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import PortalError
 
@@ -40,10 +40,12 @@ class NotReady(PortalError):
 def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
     """draft -> invited: everything the client will read and AWS will get is fixed now; approvers are invited.
 
-    Raises NotReady without a hub, an approver or a valid template, InvalidMove if it was sent meanwhile.
+    Raises NotReady without a hub, an approver or a valid template, and for a draft that nobody could agree to;
+    InvalidMove if it was sent meanwhile.
     """
     current = engagement_locked(engagement.pk)
     hub, approvers = _hub(), _approvers(current)
+    _require_agreeable(current, hub)
     external_id = str(uuid4())  # ours, for this grant alone, never changed (SECURITY A1)
     documents = documents_for(current, hub)
     offer = offer_freeze_within(
@@ -72,13 +74,12 @@ def offer_publish(*, offer_id: UUID) -> None:
 
     Raises outbox.Later while AWS does not answer or our set-up is broken, outbox.Hopeless if AWS will not take it.
     """
-    offer = Offer.objects.select_related("engagement").get(pk=offer_id)
+    offer = Offer.objects.select_related("engagement", "practice").get(pk=offer_id)
     if offer.template_version_id:
         return
-    hub = hub_identity(_hub())
     try:
         version = gateway().upload_template(
-            hub, key=offer.documents["template_key"], body=offer.template.encode()
+            hub_of(offer), key=offer.documents["template_key"], body=offer.template.encode()
         )
     except (AwsTransient, AwsMisconfigured) as error:
         raise outbox.Later(error.user_message) from None
@@ -101,6 +102,14 @@ def _approvers(engagement: Engagement) -> list[Contact]:
             "Nobody at this client may agree yet. Add a contact who is an approver, then send again."
         )
     return approvers
+
+
+def _require_agreeable(engagement: Engagement, hub: Hub) -> None:
+    """What the client's page would refuse is not asked: the one who can mend it is here."""
+    if engagement.ends_at <= clock.now():
+        raise NotReady("The agreed end has passed. Choose a later one, then send again.")
+    if engagement.account_id == hub.account_id:
+        raise NotReady("That account number is your own AWS account's. Ask the client for theirs.")
 
 
 def _rendered(documents: dict[str, object], external_id: str) -> str:

@@ -30,6 +30,9 @@ ORPHANED_AFTER: Final = dt.timedelta(minutes=2)
 # Role chaining: credentials of a role that was itself entered by a role live one hour at most (AWS_FACTS §6).
 LONGEST: Final = dt.timedelta(hours=1)
 SHORTEST: Final = dt.timedelta(seconds=900)
+# AWS counts the duration from its own answer, which may come half a minute after the intent was committed: that much
+# is taken off, so that no session outlives the consent (SECURITY I5).
+ANSWER_TAKES: Final = dt.timedelta(minutes=1)
 MAY_ENTER: Final = (AssignmentRole.LEAD, AssignmentRole.MEMBER)
 
 
@@ -88,10 +91,12 @@ def visit_open(
         longest=longest,
         visit_id=visit_id,
     )
+    credentials: SessionCredentials | None = None
     try:
-        credentials, token = _asked(intent)
+        credentials = gateway().assume(intent.hub, intent.request)
+        token = _signed_in(intent, credentials)
     except AwsError as error:
-        _refuse(intent, error.user_message, actor)
+        _give_up(intent, error, credentials, actor)
         raise _as_refusal(error) from None
     if not visit_issue(intent=intent, credentials=credentials, actor=actor):
         raise VisitRefused("The access was paused or ended in this very moment. Nothing was opened.")
@@ -114,11 +119,11 @@ def visit_intend(
     current = engagement_locked(engagement.pk)
     grant = _usable_grant(current, consultant)
     now = clock.now()
-    duration = min(LONGEST, max(longest, SHORTEST), current.ends_at - now)
+    duration = min(LONGEST, max(longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
     if duration < SHORTEST:
-        raise VisitRefused("The agreed time is over in less than 15 minutes, and AWS gives no shorter visit.")
-    key = _unused(visit_id)
-    visit = _write_intent(current, grant, consultant, reason.strip()[:300], key, now, now + duration)
+        raise VisitRefused("The agreed time is nearly over, and AWS gives no visit shorter than 15 minutes.")
+    key, worst_case = _unused(visit_id), now + duration + ANSWER_TAKES
+    visit = _write_intent(current, grant, consultant, reason.strip()[:300], key, now, worst_case)
     due.schedule(ORPHAN, visit.pk, at=now + ORPHANED_AFTER, client_id=visit.client_id)
     _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason})
     return _intent(visit, grant, consultant, int(duration.total_seconds()))
@@ -163,7 +168,7 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
         raise VisitRefused("Access is not on: it is waiting, paused or ended.")
     grant = (
         Grant.objects.select_for_update(of=("self",))
-        .select_related("offer", "engagement", "practice")
+        .select_related("offer__practice", "engagement")
         .filter(engagement=engagement, status=GrantStatus.VERIFIED)
         .first()
     )
@@ -217,8 +222,7 @@ def _write_intent(
         kind=VisitKind.CONSOLE,
         session_name=arns.session_name_for(consultant.email, key.hex[:12]),
         intended_at=now,
-        # AWS counts the duration from its own answer, which may come half a minute after this commit.
-        worst_case_until=worst_case + dt.timedelta(minutes=1),
+        worst_case_until=worst_case,
     )
 
 
@@ -242,23 +246,37 @@ def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int) -> Inten
     )
 
 
-def _asked(intent: Intent) -> tuple[SessionCredentials, str]:
-    """AssumeRole, who we are inside, the sign-in token. Outside any transaction."""
+def _signed_in(intent: Intent, credentials: SessionCredentials) -> str:
+    """Who we are inside, then the sign-in token. Outside any transaction, as AssumeRole before it."""
     door = gateway()
-    credentials = door.assume(intent.hub, intent.request)
     inside = door.caller_identity(credentials, intent.hub.region)
-    if arns.assumed_role_parts(inside.arn) != (intent.account_id, intent.role_name):
+    if _role_behind(inside.arn) != (intent.account_id, intent.role_name):
         raise AwsRejected("the role that opened is not the one that was agreed")
-    token = door.signin_token(credentials, region=intent.hub.region, partition=intent.hub.partition)
-    return credentials, token
+    return door.signin_token(credentials, region=intent.hub.region, partition=intent.hub.partition)
+
+
+def _role_behind(arn: str) -> tuple[str, str] | None:
+    try:
+        return arns.assumed_role_parts(arn)
+    except arns.BadArn:
+        return None
 
 
 @transaction.atomic(durable=True)
-def _refuse(intent: Intent, words: str, actor: Actor) -> None:
-    visit = _swap(intent, {"status": VisitStatus.REFUSED, "refusal": words[:300]})
+def _give_up(intent: Intent, error: AwsError, dropped: SessionCredentials | None, actor: Actor) -> None:
+    """intended -> refused, with the end of what is dropped; without any answer -> orphaned: something may be open."""
+    unanswered = dropped is None and isinstance(error, AwsTransient) and not error.code
+    changes: dict[str, object] = {
+        "status": VisitStatus.ORPHANED if unanswered else VisitStatus.REFUSED,
+        "refusal": error.user_message[:300],
+        "ends_at": dropped.expires_at if dropped else None,
+        "access_key_id": dropped.access_key_id if dropped else "",
+    }
+    visit = _swap(intent, changes)
     # The role may have been changed in this minute: look at it now instead of in an hour.
     due.schedule(CHECK, visit.grant_id, at=clock.now(), client_id=visit.client_id)
-    _record(AccessEvent.VISIT_REFUSED, visit, actor, {"reason": words})
+    kind = AccessEvent.VISIT_ORPHANED if unanswered else AccessEvent.VISIT_REFUSED
+    _record(kind, visit, actor, {"reason": error.user_message})
 
 
 def _swap(intent: Intent, changes: dict[str, object]) -> Visit:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -28,6 +29,8 @@ from portal.demo.postgres import Postgres, PostgresError
 
 BYPASSING: Final = "bench_bypassing"
 SETTINGS: Final = "kit.settings"
+PORTAL: Final = "portal.wsgi"  # the application's name in the demo's words
+UNGUARDED: Final = "kit.unguarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,13 @@ class Ground:
     addresses: Addresses
     environment: Mapping[str, str] = field(repr=False)
 
-    @property
-    def admin_url(self) -> str:
-        """The superuser's way into the portal's database."""
-        return self.postgres.url(database=commands.DATABASE)
+    def admin_url(self, database: str = commands.DATABASE) -> str:
+        """The superuser's way into the portal's database, or into a copy of it."""
+        return self.postgres.url(database=database)
+
+    def web_url(self, database: str) -> str:
+        """The web role's way into a copy of the portal's database."""
+        return urlsplit(self.environment["DATABASE_URL"])._replace(path=f"/{database}").geturl()
 
     @property
     def postgres_pid(self) -> int:
@@ -69,6 +75,7 @@ def prepared_ground() -> Iterator[Ground]:
     try:
         with held(place) as lock, _crew(place, lock) as crew:
             ground = _started(place, crew)
+            _stop_cleaning(ground)
             run_command(ground, "database_prepare", owner=True)
             run_command(ground, "collectstatic", "--noinput")
             yield ground
@@ -79,13 +86,14 @@ def prepared_ground() -> Iterator[Ground]:
 
 
 @contextmanager
-def web_server(ground: Ground, *, database_url: str = "") -> Iterator[WebServer]:
+def web_server(ground: Ground, *, database_url: str = "", application: str = PORTAL) -> Iterator[WebServer]:
     """A web server that answers, with the same words as the demo's; `database_url` logs in as somebody else."""
     addresses = replace(ground.addresses, web=commands.free_port())
     environment = {**ground.environment, "PORTAL_PROCESS": "web"}
     if database_url:
         environment["DATABASE_URL"] = database_url
-    child = ground.crew.start(f"web {addresses.web}", commands.web(addresses), environment)
+    command = [application if word == PORTAL else word for word in commands.web(addresses)]
+    child = ground.crew.start(f"web {addresses.web}", command, environment)
     ground.crew.wait_for(child.name, lambda: _answers(addresses.web), seconds=60)
     yield WebServer(pid=child.process.pid, port=addresses.web)
 
@@ -93,11 +101,18 @@ def web_server(ground: Ground, *, database_url: str = "") -> Iterator[WebServer]
 def make_bypassing_role(ground: Ground) -> str:
     """A login with the web role's rights that no policy stops, for comparison alone. Gives its address."""
     role, password = sql.Identifier(BYPASSING), sql.Literal(ground.postgres.password)
-    with psycopg.connect(ground.admin_url, autocommit=True) as admin:
+    with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
         admin.execute(
             sql.SQL("CREATE ROLE {} LOGIN BYPASSRLS PASSWORD {} IN ROLE portal_web").format(role, password)
         )
     return ground.postgres.url(BYPASSING, database=commands.DATABASE)
+
+
+def copy_database(ground: Ground, name: str) -> None:
+    """A copy of the portal's database as it is now, beside it in the same server. Nobody may be connected to it."""
+    target, origin = sql.Identifier(name), sql.Identifier(commands.DATABASE)
+    with psycopg.connect(ground.postgres.url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner").format(target, origin))
 
 
 def run_command(ground: Ground, *words: str, owner: bool = False) -> None:
@@ -108,9 +123,11 @@ def run_command(ground: Ground, *words: str, owner: bool = False) -> None:
     finished(commands.manage(*words, "-v0"), environment)
 
 
-def run_module(ground: Ground, module: str, *words: str) -> str:
+def run_module(ground: Ground, module: str, *words: str, database_url: str = "") -> str:
     """`python -m module` as the web role, to its end; gives what it printed."""
-    environment = {**ground.environment, "PORTAL_PROCESS": "web", "ADMIN_DATABASE_URL": ground.admin_url}
+    environment = {**ground.environment, "PORTAL_PROCESS": "web"}
+    if database_url:
+        environment["DATABASE_URL"] = database_url
     return finished([sys.executable, "-m", module, *words], environment)
 
 
@@ -156,6 +173,13 @@ def _started(place: Place, crew: Crew) -> Ground:
         "LOG_LEVEL": "WARNING",
     }
     return Ground(crew=crew, postgres=postgres, addresses=addresses, environment=environment)
+
+
+def _stop_cleaning(ground: Ground) -> None:
+    """No cleaning by itself in the middle of a round; whoever fills a database cleans it at the end."""
+    with psycopg.connect(ground.postgres.url(), autocommit=True) as admin:
+        admin.execute("ALTER SYSTEM SET autovacuum = off")
+        admin.execute("SELECT pg_reload_conf()")
 
 
 def _answers(port: int) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kit.errors import BenchError
+from kit.ratios import percentile
 
 LOOPBACK: Final = "127.0.0.1"
 PEOPLE: Final = 4
@@ -31,6 +32,14 @@ class Visits:
 
     seconds_each: tuple[float, ...]
     seconds: float
+
+    @property
+    def count(self) -> int:
+        return len(self.seconds_each)
+
+    def percentile(self, share: float) -> float:
+        """The seconds within which this share of the answers came."""
+        return percentile(self.seconds_each, share)
 
 
 def visit(page: Page, *, times: int) -> Visits:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 Sense = Literal["<=", ">="]
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Ratio:
     def line(self) -> str:
         """`name ratio target ok|short`, then the meaning and the spread."""
         spread = f"{self.rounds} rounds, {self.lowest:.2f} to {self.highest:.2f}"
+        if self.rounds == 1:
+            spread = "1 round"
         return f"{self.name} {self.value:.2f} {self.sense}{self.target:g} {self.verdict} ({self.meaning}; {spread})"
 
     def data(self) -> dict[str, object]:
@@ -46,8 +50,8 @@ class Ratio:
 
 
 def interleave(
-    *, rounds: int, sides: Sequence[Callable[[], float]], warm_up: int = 1
-) -> list[tuple[float, ...]]:
+    *, rounds: int, sides: Sequence[Callable[[], Side]], warm_up: int = 1
+) -> list[tuple[Side, ...]]:
     """Measure every side once per round, A B A B, so that a noisy minute disturbs all of them alike.
 
     The first `warm_up` rounds are thrown away.
@@ -79,6 +83,5 @@ def middle(pairs: Sequence[tuple[float, ...]], side: int) -> float:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The smallest value that `share` of them do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from kit import BENCH
+from portal import settings as portal_settings
 from portal.settings import *  # noqa: F403  # settings are a module by Django's design
-from portal.settings import TEMPLATES
 
 ROOT_URLCONF = "kit.urls"
-TEMPLATES[0]["DIRS"].append(BENCH / "kit" / "templates")
+TEMPLATES = [
+    {
+        **portal_settings.TEMPLATES[0],
+        "DIRS": [portal_settings.BASE_DIR / "templates", BENCH / "kit" / "templates"],
+    }
+]

@@ -1,28 +1,21 @@
-"""One practice with clients, engagements and a long record, and one signed-in approver. Run as `python -m kit.world`.
+"""One practice with one client, one engagement that is switched on, and its approver, signed in.
 
-The first engagement is made by the services that people use, and so is its grant, as far as no AWS is needed. All
-others are copies of its rows under new ids, made inside PostgreSQL: ten thousand through services take an hour.
+Made by the services that people use, as far as no AWS is needed. All other engagements are copies of its rows
+(`kit.copies`): ten thousand through services take an hour.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-import os
-import sys
-from typing import Any, Final
-
-import django
-
-django.setup()
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Client, Contact, Practice, User
@@ -36,7 +29,6 @@ from engagements.models import Engagement, Offer
 from engagements.services.closing import engagement_activate_within
 from engagements.services.consents import Evidence, Shown, consent_give
 from engagements.services.drafts import engagement_draft, offer_published
-from kit.copies import Size, multiply
 from portal.kernel import clock, tenancy
 from portal.kernel.actor import machine, person
 
@@ -45,11 +37,10 @@ BUILDER: Final = machine("bench")
 VISITS: Final = 17
 ACCOUNT: Final = "441709265583"
 PAPER: Final = "<article><h1>What you agree to</h1></article>"
-Json = dict[str, Any]  # Any: JSON
 
 
-def main(size: Size) -> Json:
-    """Make the world in an empty database; where its measured page is and who opens it."""
+def make_world() -> dict[str, str]:
+    """Fill an empty database; what `kit.worlds.World` holds. Raises whatever the services raise."""
     practice = practice_open(
         firm=Firm(
             code="northgate",
@@ -63,13 +54,13 @@ def main(size: Size) -> Json:
     )
     with tenancy.use(tenancy.practice_scope(practice.pk)):
         contact, engagement = _first_engagement(practice)
-        multiply(os.environ["ADMIN_DATABASE_URL"], size)
         return {
-            "path": _path(engagement),
+            "path": reverse("client:front", args=[engagement.code]),
             "floor_path": reverse("floor"),
             "cookie": f"{settings.SESSION_COOKIE_NAME}={_session(contact)}",
+            "person": contact.user.name,
             "title": engagement.title,
-            "last_reason": _reason(0),
+            "oldest_reason": _reason(VISITS - 1),
         }
 
 
@@ -188,15 +179,3 @@ def _session(contact: Contact) -> str:
     request.session["seat"] = str(contact.pk)
     request.session.save()
     return str(request.session.session_key)
-
-
-def _path(engagement: Engagement) -> str:
-    try:
-        return reverse("client:front", args=[engagement.code])
-    except NoReverseMatch:
-        sys.exit("The portal has no address named client:front, so there is no client page to measure.")
-
-
-if __name__ == "__main__":
-    rows = Size(engagements=int(sys.argv[1]), events=int(sys.argv[2]))
-    sys.stdout.write(json.dumps(main(rows)))

@@ -51,7 +51,7 @@ def engagement_draft(
         practice_id=client.practice_id,
         client=client,
         title=title,
-        purpose=purpose,
+        purpose=purpose_phrase(purpose),
         profile=profile,
         ends_at=ends_at,
         account_id=account_id,
@@ -61,6 +61,12 @@ def engagement_draft(
     _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
+
+
+def purpose_phrase(text: str) -> str:
+    """“to find out why the bill went up”, however it was typed: it ends sentences on pages and in mails."""
+    words = text.strip().rstrip(".").removeprefix("To ").removeprefix("to ")
+    return f"to {words}"
 
 
 @transaction.atomic(durable=True)

@@ -89,6 +89,8 @@ def portal_environment(
             "REDIS_URL": valkey,
             "EMAIL_URL": f"smtp://{LOOPBACK}:{addresses.mail}",
             "MAIL_FROM": "Northgate Cloud <portal@northgate.example>",
+            # Minutes in earnest; whoever tries the demo wants to see the certificate.
+            "EXIT_PROOF_SECONDS": "20",
             "STATIC_ROOT": str(place.folder / "static"),
         }
         | _aws(addresses, keys)

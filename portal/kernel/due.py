@@ -7,6 +7,7 @@ practice's scope. Unlike an outbox message, a due row stays: its handler says wh
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ from portal.kernel.models import Due
 
 # After a handler broke, the same look is tried again: a bug must not become a storm, nor a silence.
 WAIT_AFTER_CRASH: Final = dt.timedelta(minutes=1)
+# Looks further ahead are beat's: hourly checks of thousands of roles should not wake anybody one by one.
+SOON: Final = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ def schedule(kind: str, object_id: UUID, *, at: dt.datetime, client_id: UUID | N
     client = client_id or tenancy.current().client_id
     with connection.cursor() as cursor:
         cursor.execute(SCHEDULE_SQL, [tenancy.practice_id(), client, kind, object_id, at])
-        cursor.execute("SELECT pg_notify(%s, '')", [outbox.CHANNEL])
+    _wake()
 
 
 def drop(kind: str, object_id: UUID) -> None:
@@ -101,6 +104,20 @@ def claim(limit: int = 50) -> list[Turn]:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM_SQL, [limit, settings.OUTBOX_LEASE_SECONDS])
         return [Turn(**dict(zip(TURN_FIELDS, row, strict=True))) for row in cursor.fetchall()]
+
+
+NEXT_SQL: Final = """
+select extract(epoch from min(next_at) - clock_timestamp()) from kernel_due
+where lease_until is null or lease_until < clock_timestamp()
+"""
+
+
+def seconds_to_next() -> float:
+    """Until the next row is ripe: 0 if one is, infinity if there is none. Only in system scope, as `claim`."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_SQL)
+        (seconds,) = cursor.fetchone()
+    return math.inf if seconds is None else max(0.0, float(seconds))
 
 
 def find_turn(*, due_id: int, lease_id: UUID, practice_id: UUID) -> Turn | None:
@@ -144,4 +161,13 @@ def _plan(turn: Turn, next_at: dt.datetime | None) -> bool:
     rows = Due.objects.filter(pk=turn.due_id, lease_id=turn.lease_id)
     if next_at is None:
         return rows.delete()[0] == 1
-    return rows.update(next_at=next_at, lease_id=None, lease_until=None) == 1
+    planned = rows.update(next_at=next_at, lease_id=None, lease_until=None) == 1
+    if planned and next_at - clock.now() < SOON:
+        _wake()
+    return planned
+
+
+def _wake() -> None:
+    """A relay that sleeps till the next look it knows of learns at commit that there may be an earlier one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [outbox.CHANNEL])

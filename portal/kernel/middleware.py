@@ -85,7 +85,8 @@ class PrivateResponse:
         response["X-Robots-Tag"] = "noindex"
         is_link = request.path.startswith(LINKS)
         if is_link:
-            response["Referrer-Policy"] = "no-referrer"
+            # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
+            response["Referrer-Policy"] = "strict-origin"
         # `user` is absent when something further out refused the request.
         user = getattr(request, "user", None)
         if is_link or (user is not None and user.is_authenticated):

@@ -1,9 +1,13 @@
-"""Wakes on PostgreSQL's NOTIFY and hands due rows to the workers at once; beat's tick finds what it misses."""
+"""Wakes on PostgreSQL's NOTIFY, or when the next look is due, and hands due rows to the workers.
+
+Beat's tick finds what it misses. Somebody who waits at the live card would notice each second that a check comes late.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,10 +17,11 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connection
 from psycopg import sql
 
-from portal.kernel import outbox
+from portal.kernel import due, outbox, tenancy
 from portal.kernel.tasks import due_sweep_task, outbox_due_sweep_task
 
 ROUND_SECONDS: Final = 1.0
+LONGEST_WAIT_SECONDS: Final = 60.0
 WAIT_AFTER_LOSS_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
 
@@ -47,8 +52,15 @@ class Relay(threading.Thread):
         with _ears() as ears:
             drain()  # what was promised while nobody listened
             while not self._over.is_set():
-                if any(True for _ in ears.notifies(timeout=ROUND_SECONDS, stop_after=1)):
-                    drain()
+                self._await_work(ears)
+                drain()
+
+    def _await_work(self, ears: psycopg.Connection[tuple[object, ...]]) -> None:
+        """Until something is promised, a look is due, or `stop`. Looks far ahead are left to beat: they wait well."""
+        due_at = time.monotonic() + next_wait()
+        while not self._over.is_set() and (left := due_at - time.monotonic()) > 0:
+            for _ in ears.notifies(timeout=min(ROUND_SECONDS, left), stop_after=1):
+                return
 
 
 @contextmanager
@@ -61,6 +73,12 @@ def _ears() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     with psycopg.connect(**wanted, autocommit=True, connect_timeout=5) as ears:
         ears.execute(sql.SQL("LISTEN {}").format(sql.Identifier(outbox.CHANNEL)))
         yield ears
+
+
+def next_wait() -> float:
+    """Seconds until a look is due; `LONGEST_WAIT_SECONDS` if none is before."""
+    with tenancy.use(tenancy.SYSTEM):
+        return min(LONGEST_WAIT_SECONDS, due.seconds_to_next())
 
 
 def drain() -> None:

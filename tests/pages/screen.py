@@ -41,7 +41,7 @@ def answer_of(response: HttpResponseBase) -> Answer:
     )
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)  # no slots: Playwright leaves a mark on whose method it is given
 class Film:
     """Answers by method and path, the last of them again and again; what was asked; what the browser complained of."""
 
@@ -113,7 +113,7 @@ class Chromium:
                 page = context.new_page()
                 page.on("console", lambda message: film.complaints.append(message.text))
                 page.on("pageerror", lambda error: film.complaints.append(str(error)))
-                page.route("**/*", film.play)  # Playwright marks handlers
+                page.route("**/*", film.play)
                 page.goto(ORIGIN + path, wait_until="load")
                 return act(page)
             finally:

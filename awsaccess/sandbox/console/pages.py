@@ -26,7 +26,8 @@ _LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _STATIC: Final = {"console.css": "text/css", "console.js": "text/javascript"}
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    # Not `no-referrer`: browsers then post with `Origin: null`, and we could not tell our own forms from others.
+    "Referrer-Policy": "strict-origin",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",

@@ -15,6 +15,7 @@ from awsaccess.sandbox.cloudformation.template import Template, parse
 from awsaccess.sandbox.console.visit import AwsRefusal, Gone, Page, Redirect, Visit
 
 _PARAMETER: Final = "param_"
+_RETAIN: Final = "retain_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +124,11 @@ def create(visit: Visit) -> Page | Redirect:
 
 
 def listing(visit: Visit) -> Page:
-    """The stacks of a region."""
-    stacks = visit.call("cloudformation", "DescribeStacks").get("Stacks", [])
-    return Page(template="stacks.html", content={"stacks": stacks})
+    """The stacks of a region whose names hold what the link filters by."""
+    wanted = visit.given.get("filteringText", "")
+    found = visit.call("cloudformation", "DescribeStacks").get("Stacks", [])
+    stacks = [stack for stack in found if wanted in stack["StackName"]]
+    return Page(template="stacks.html", content={"stacks": stacks, "wanted": wanted})
 
 
 def _found(visit: Visit) -> dict[str, Any]:  # Any: JSON of an AWS answer
@@ -171,9 +174,15 @@ def update(visit: Visit) -> Page | Redirect:
     return _change(visit, "UpdateStack", fields | _capabilities(visit))
 
 
+def _retained(given: Mapping[str, str]) -> dict[str, str]:
+    named = [name.removeprefix(_RETAIN) for name in given if name.startswith(_RETAIN)]
+    return {f"RetainResources.member.{number}": name for number, name in enumerate(named, start=1)}
+
+
 def delete(visit: Visit) -> Page | Redirect:
-    """Delete the stack."""
-    return _change(visit, "DeleteStack", {})
+    """Delete the stack; after a failure also without what could not be deleted, or by force."""
+    force = {"DeletionMode": "FORCE_DELETE_STACK"} if visit.given.get("force") else {}
+    return _change(visit, "DeleteStack", _retained(visit.given) | force)
 
 
 def home(_: Visit) -> Page:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from moto.organizations.models import organizations_backends
+
 from awsaccess.sandbox import clock
 from awsaccess.sandbox.guard.caller import Caller
 from awsaccess.sandbox.guard.language import Context
@@ -47,6 +49,12 @@ def _of_the_caller(caller: Caller) -> dict[str, str | Sequence[str]]:
         "aws:principalaccount": principal.account,
         "aws:userid": f"{principal.unique_id}:{session.name}" if session else principal.unique_id,
     }
+    if organization := _organization_of(principal.account):
+        keys["aws:principalorgid"] = organization
+    is_user = ":user/" in principal.arn
+    keys["aws:principaltype"] = "User" if is_user else "AssumedRole"
+    if is_user:
+        keys["aws:username"] = caller.entity.name
     if session is None:
         return keys
     keys["aws:multifactorauthpresent"] = "false"  # absent for long-term keys, which is not the same
@@ -54,6 +62,13 @@ def _of_the_caller(caller: Caller) -> dict[str, str | Sequence[str]]:
     if session.source_identity:
         keys["aws:sourceidentity"] = session.source_identity
     return keys
+
+
+def _organization_of(account: str) -> str | None:
+    """The id of the organization that an account manages or belongs to."""
+    manager, partition = organizations_backends.master_accounts.get(account, (account, "aws"))
+    found = organizations_backends[manager][partition].org if manager in organizations_backends else None
+    return str(found.id) if found else None
 
 
 def _principal_tags(caller: Caller) -> dict[str, str]:

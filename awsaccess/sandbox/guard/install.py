@@ -7,7 +7,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import moto.cloudformation.models
 import moto.iam.models
@@ -16,7 +16,7 @@ import moto.sts.models
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.iam.access_control import PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
-from moto.iam.exceptions import MalformedPolicyDocument
+from moto.iam.exceptions import LimitExceededException, MalformedPolicyDocument
 from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
 from moto.s3.models import FakeBucket
 from moto.sts.responses import TokenResponse
@@ -28,28 +28,37 @@ from awsaccess.sandbox.guard.context import tags_of
 from awsaccess.sandbox.guard.language import Document, as_list, parse_document, statements
 from awsaccess.sandbox.guard.validation import trust_document_fault
 
+_ENTITY: Final = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/.+")
+_NOT_PINNED: Final = re.compile(
+    r"\*|\d{12}|arn:aws:iam::\d{12}:root|arn:aws:sts::\d{12}:(assumed-role/[^/*?]+|federated-user)/[^/*?]+"
+)
+
 
 def _named_arns(document: Document) -> list[str]:
     principals = [statement.get("Principal") for statement in statements(document)]
     return [arn for p in principals if isinstance(p, dict) for arn in as_list(p.get("AWS", []))]
 
 
-def _unique_id(arn: str) -> str | None:
-    """The unique id of the user or role that this ARN names; None for accounts, `*` and sessions."""
-    match = re.fullmatch(r"arn:aws:iam::(\d{12}):(role|user)/.+", arn)
-    if not match:
+def _unique_id(named: str) -> str | None:
+    """The unique id of the user or role that this ARN names; None for accounts, `*` and sessions.
+
+    Raises MalformedPolicyDocument for what names nobody: AWS knows no wildcards in a part of a name either.
+    """
+    if _NOT_PINNED.fullmatch(named):
         return None
-    entities = getattr(iam_backends[match[1]]["aws"], f"{match[2]}s").values()
-    entity = next((entity for entity in list(entities) if entity.arn == arn), None)
-    if entity is None:
-        raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
-    return str(entity.id)
+    if match := _ENTITY.fullmatch(named):
+        entities = getattr(iam_backends[match[1]]["aws"], f"{match[2]}s").values()
+        if entity := next((entity for entity in list(entities) if entity.arn == named), None):
+            return str(entity.id)
+    raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{named}"')
 
 
 def refuse_malformed(trust: str) -> None:
-    """Raises MalformedPolicyDocument for a trust policy that AWS would not take."""
+    """Raises MalformedPolicyDocument or LimitExceededException for a trust policy that AWS would not take."""
     if fault := trust_document_fault(trust):
         raise MalformedPolicyDocument(fault)
+    if len("".join(trust.split())) > 2048:  # AWS_FACTS §1: white space is not counted
+        raise LimitExceededException("Cannot exceed quota for ACLSizePerRole: 2048")
 
 
 def pin_principals(role: Moto) -> None:
@@ -64,7 +73,7 @@ def _careful_create_role(create: Callable[..., Moto]) -> Callable[..., Moto]:
         role = create(self, *args, **kwargs)
         try:
             pin_principals(role)
-        except MalformedPolicyDocument:
+        except (LimitExceededException, MalformedPolicyDocument):
             self.roles.pop(role.id)
             raise
         return role
@@ -80,11 +89,43 @@ def _careful_update(update: Callable[..., None]) -> Callable[..., None]:
             refuse_malformed(policy_document)
             update(self, role_name, policy_document)
             pin_principals(role)
-        except MalformedPolicyDocument:
+        except (LimitExceededException, MalformedPolicyDocument):
             role.assume_role_policy_document = old
             raise
 
     return update_assume_role_policy
+
+
+def _with_id(principal: Any, arn: str, unique_id: str) -> Any:  # Any: JSON
+    if not isinstance(principal, dict) or arn not in as_list(principal.get("AWS", [])):
+        return principal
+    named = [unique_id if name == arn else name for name in as_list(principal["AWS"])]
+    return {**principal, "AWS": named if len(named) > 1 else named[0]}
+
+
+def _show_by_id(role: Moto, arn: str, unique_id: str) -> None:
+    document = parse_document(role.assume_role_policy_document)
+    shown = [{**s, "Principal": _with_id(s.get("Principal"), arn, unique_id)} for s in statements(document)]
+    role.assume_role_policy_document = json.dumps({**document, "Statement": shown})
+
+
+def _orphan_principals(arn: str, unique_id: str) -> None:
+    """Whoever trusted this user or role by name now shows its unique id, which nobody has any more (AWS_FACTS §1)."""
+    for partitions in list(iam_backends.values()):
+        roles: list[Moto] = list(partitions["aws"].roles.values())
+        for role in roles:
+            if getattr(role, "pinned_ids", {}).get(arn) == unique_id:
+                del role.pinned_ids[arn]
+                _show_by_id(role, arn, unique_id)
+
+
+def _leaving_its_id(find: str, delete: Callable[..., None]) -> Callable[..., None]:
+    def delete_entity(self: Moto, name: str) -> None:
+        entity = getattr(self, find)(name)
+        delete(self, name)
+        _orphan_principals(entity.arn, entity.id)
+
+    return delete_entity
 
 
 def _session_of(response: Moto, made: Moto) -> Session | None:
@@ -153,6 +194,8 @@ def install() -> None:
     mixin._authenticate_and_authorize_action = checks.authorize
     iam.create_role = _careful_create_role(iam.create_role)
     iam.update_assume_role_policy = _careful_update(iam.update_assume_role_policy)
+    iam.delete_role = _leaving_its_id("get_role", iam.delete_role)
+    iam.delete_user = _leaving_its_id("get_user", iam.delete_user)
     iam._init_aws_policies = lambda _: _aws_policies()
     token.assume_role = _remembering(token.assume_role)
     # These give one constant key of moto's default account: better none than a wrong one.

@@ -18,6 +18,14 @@ Context = Mapping[str, "str | Sequence[str]"]  # keys in lower case
 Verdict = Literal["deny", "direct", "allow"]
 
 
+VERSIONS: Final = ("2008-10-17", "2012-10-17")
+DOCUMENT_ELEMENTS: Final = frozenset({"Version", "Id", "Statement"})
+STATEMENT_ELEMENTS: Final = frozenset(
+    {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction"}
+    | {"Resource", "NotResource", "Condition"}
+)
+
+
 class UnknownElement(Exception):
     """A policy holds something AWS does not know, or this evaluator does not: refuse it where it is written."""
 
@@ -218,7 +226,7 @@ def evaluate(documents: Iterable[Document], question: Question) -> Verdict | Non
 
 
 def parse_document(text: str) -> Document:
-    """Read a policy document and refuse what AWS would: no JSON object, no statements, an unknown operator.
+    """Read a policy document and refuse what AWS would: no JSON object, no statements, an unknown element or operator.
 
     Raises UnknownElement with what is wrong.
     """
@@ -228,6 +236,8 @@ def parse_document(text: str) -> Document:
         raise UnknownElement("This policy contains invalid Json") from error
     if not isinstance(document, dict) or not isinstance(document.get("Statement", None), list | dict):
         raise UnknownElement("Syntax errors in policy.")
+    if document.get("Version", VERSIONS[0]) not in VERSIONS or not DOCUMENT_ELEMENTS.issuperset(document):
+        raise UnknownElement("Syntax errors in policy.")
     for statement in statements(document):
         _check_statement(statement)
     return document
@@ -236,10 +246,13 @@ def parse_document(text: str) -> Document:
 def _check_statement(statement: Any) -> None:  # Any: JSON
     if not isinstance(statement, dict) or statement.get("Effect") not in {"Allow", "Deny"}:
         raise UnknownElement("Syntax errors in policy.")
+    if not STATEMENT_ELEMENTS.issuperset(statement):
+        raise UnknownElement("Syntax errors in policy.")
     block = statement.get("Condition", {})
     if not isinstance(block, dict) or not all(isinstance(pairs, dict) for pairs in block.values()):
         raise UnknownElement("Syntax errors in policy.")
     for operator in block:
         parse_operator(operator)
     if "NotPrincipal" in statement:
-        raise UnknownElement("NotPrincipal is not simulated: name the principals that are meant")
+        # IAM User Guide, NotPrincipal: neither in an identity-based policy nor in a role's trust policy.
+        raise UnknownElement("AssumeRole policy must not contain NotPrincipal field.")

@@ -228,6 +228,34 @@ def test_a_failing_resource_rolls_all_back(sandbox: SandboxProcess) -> None:
     assert sandbox.client("sns", sandbox.accounts[BRIGHTWATER].admin_keys).list_topics()["Topics"] == []
 
 
+@pytest.mark.parametrize(
+    ("more", "status", "topics"),
+    [
+        ({}, "ROLLBACK_COMPLETE", 0),
+        ({"OnFailure": "DO_NOTHING"}, "CREATE_FAILED", 1),
+        ({"DisableRollback": True}, "CREATE_FAILED", 1),
+        ({"OnFailure": "DELETE"}, "DELETE_COMPLETE", 0),
+    ],
+)
+def test_what_becomes_of_a_failure_is_chosen(
+    sandbox: SandboxProcess, more: dict[str, Any], status: str, topics: int
+) -> None:
+    """Rolled back unless told otherwise; none of the leftovers can be updated, all can be deleted."""
+    nobody = json.loads(policy(trust(f"arn:aws:iam::{NORTHGATE}:role/nope")))
+    role = {**role_resource(AssumeRolePolicyDocument=nobody), "DependsOn": "Topic"}
+    body = template({"Topic": TOPIC, "Role": role})
+    stack = make(sandbox, body, **more)
+    assert shown(sandbox, stack)["StackStatus"] == status
+    sns = sandbox.client("sns", sandbox.accounts[BRIGHTWATER].admin_keys)
+    assert len(sns.list_topics()["Topics"]) == topics
+    cloudformation = sandbox.cloudformation(BRIGHTWATER)
+    given = {"StackName": stack, "TemplateBody": body, "Capabilities": NAMED}
+    refused("ValidationError", cloudformation.update_stack, **given)
+    cloudformation.delete_stack(StackName=stack)
+    assert shown(sandbox, stack)["StackStatus"] == "DELETE_COMPLETE"
+    assert sns.list_topics()["Topics"] == []
+
+
 def test_a_stack_may_do_only_what_its_maker_may(sandbox: SandboxProcess) -> None:
     """moto makes every resource by itself, with nobody's rights."""
     keys = make_user(sandbox, BRIGHTWATER, "narrow", policy(grant(["cloudformation:*", "sns:*"])))
@@ -328,6 +356,24 @@ def test_a_policy_put_by_hand_stops_the_deletion(sandbox: SandboxProcess) -> Non
     assert shown(sandbox, stack)["StackStatus"] == "DELETE_FAILED"
     assert "must delete policies first" in reason(sandbox, stack, "DELETE_FAILED")
     cloudformation.delete_stack(StackName=stack, RetainResources=["Role"])
+    assert shown(sandbox, stack)["StackStatus"] == "DELETE_COMPLETE"
+    assert role_names(sandbox) == ["latchkey-made"]
+
+
+def test_a_failed_deletion_can_be_forced(sandbox: SandboxProcess) -> None:
+    """The stack goes, what was in its way stays; like RetainResources only after a failure."""
+    stack = make(sandbox, template({"Role": role_resource(), "Topic": TOPIC}))
+    iam, cloudformation = sandbox.iam(BRIGHTWATER), sandbox.cloudformation(BRIGHTWATER)
+    iam.put_role_policy(RoleName="latchkey-made", PolicyName="x", PolicyDocument=policy(grant("s3:*")))
+    force: dict[str, Any] = {"StackName": stack, "DeletionMode": "FORCE_DELETE_STACK"}  # Any: a literal
+    refused("ValidationError", cloudformation.delete_stack, **force)
+    cloudformation.delete_stack(StackName=stack)
+    states = {
+        r["LogicalResourceId"]: r["ResourceStatus"]
+        for r in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    }
+    assert states["Role"] == "DELETE_FAILED"
+    cloudformation.delete_stack(**force)
     assert shown(sandbox, stack)["StackStatus"] == "DELETE_COMPLETE"
     assert role_names(sandbox) == ["latchkey-made"]
 

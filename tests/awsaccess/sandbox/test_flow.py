@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import pytest
+from botocore.exceptions import ClientError
+
 from awsaccess.provision import links
 from awsaccess.sandbox.signing import Keys
 from tests.awsaccess.sandbox.making import HUB, STANDARD, enter, grant, make_role, policy, refused, trust
@@ -67,7 +70,7 @@ def follow(browser: Browser, link: str, base_url: str) -> tuple[int, str]:
 def create(browser: Browser, template: str, **more: str) -> tuple[int, str]:
     """Press Create stack with the box ticked."""
     fields = {"region": "eu-west-1", "templateURL": template, "stackName": "latchkey-lk-1"}
-    return browser.post("/cloudformation/create", **fields, **{"capability": "CAPABILITY_NAMED_IAM", **more})
+    return browser.post("/cloudformation/create", **{**fields, "capability": "CAPABILITY_NAMED_IAM", **more})
 
 
 def signin_form(keys: Keys, **more: str) -> dict[str, str]:
@@ -170,6 +173,79 @@ def test_a_quick_create_page_fills_in_what_a_link_may_fill_in(sandbox: SandboxPr
     assert "acknowledge" not in page
 
 
+PARAMETERS = {
+    "Parameters": {
+        "Name": {"Type": "String", "MinLength": 3},
+        "Secret": {"Type": "String", "NoEcho": True, "MinLength": 8},
+    },
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Ref": "Name"}}}},
+}
+
+
+def test_a_person_fills_in_the_rest(sandbox: SandboxProcess) -> None:
+    """What is wrong is said on the page, which keeps what was typed but never a secret; then it works."""
+    address = publish(sandbox, json.dumps(PARAMETERS))
+    client = sandbox.browser()
+    client.sign_in(BRIGHTWATER)
+    for typed, words in (
+        ({"param_Name": "ab", "param_Secret": "long-enough"}, "at least 3 characters"),
+        ({"param_Name": "abc", "param_Secret": "short"}, "at least 8 characters"),
+        ({"param_Name": "abc"}, "Parameters: [Secret] must have values"),
+        ({"param_Name": "abc", "param_Secret": "long-enough", "stackName": "1st"}, "stackName"),
+    ):
+        status, page = create(client, address, **typed)
+        assert (status, words in page, 'role="alert"' in page) == (400, True, True)
+        assert f'value="{typed["param_Name"]}"' in page
+        assert "long-enough" not in page
+    status, page = create(client, address, param_Name="abc", param_Secret="long-enough")
+    assert (status, "CREATE_COMPLETE" in page, "long-enough" in page) == (200, True, False)
+    status, page = create(client, address, param_Name="abc", param_Secret="long-enough")
+    assert (status, "AlreadyExistsException" in page) == (400, True)
+
+
+def test_a_stack_that_fails_says_why_on_its_page(sandbox: SandboxProcess) -> None:
+    """The trust policy names nobody: the event that began it is there to be read."""
+    broken = json.loads(policy(trust(f"{HUB}-nope")))
+    client = sandbox.browser()
+    client.sign_in(BRIGHTWATER)
+    status, page = create(client, publish(sandbox, access_template(AssumeRolePolicyDocument=broken)))
+    assert (status, "ROLLBACK_COMPLETE" in page, "Invalid principal in policy" in page) == (200, True, True)
+    assert "AccessDenied" in refused_code(sandbox, ROLE)
+
+
+def refused_code(sandbox: SandboxProcess, role: str) -> str:
+    """The error of entering a role as the hub."""
+    with pytest.raises(ClientError) as caught:
+        enter(sandbox, role)
+    return caught.value.response["Error"]["Code"]
+
+
+def delete_at(client: Browser, stack_id: str, **ticked: str) -> tuple[int, str]:
+    """Press Delete stack."""
+    return client.post("/cloudformation/stack/delete", region="eu-west-1", id=stack_id, **ticked)
+
+
+@pytest.mark.parametrize("way", ["put right", "retain", "force"])
+def test_the_trap_of_revoked_sessions(sandbox: SandboxProcess, way: str) -> None:
+    """The button leaves a policy that stops the deletion (AWS_FACTS §8); the page shows the three ways out."""
+    client = sandbox.browser()
+    client.sign_in(BRIGHTWATER)
+    create(client, publish(sandbox, access_template()))
+    stack_id = parse_qs(urlsplit(client.path).query)["id"][0]
+    client.post("/iam/role/revoke", name="latchkey-lk-1")
+    _, page = delete_at(client, stack_id)
+    assert "DELETE_FAILED" in page
+    assert "must delete policies first" in page
+    assert 'name="retain_Role"' in page
+    if way == "put right":
+        client.post("/iam/role/policy/delete", name="latchkey-lk-1", policy="AWSRevokeOlderSessions")
+    ticked = {"retain": {"retain_Role": "yes"}, "force": {"force": "yes"}}.get(way, {})
+    status, page = delete_at(client, stack_id, **ticked)
+    assert (status, '"stack-status">DELETE_COMPLETE<' in page) == (200, True)
+    names = [role["RoleName"] for role in sandbox.iam(BRIGHTWATER).list_roles()["Roles"]]
+    assert names == ([] if way == "put right" else ["latchkey-lk-1"])
+
+
 def test_a_link_to_nothing_is_explained(sandbox: SandboxProcess) -> None:
     """Another host, another version, no address at all."""
     client = sandbox.browser()
@@ -261,7 +337,7 @@ def test_pages_are_strict_about_scripts_and_caches(sandbox: SandboxProcess) -> N
     for path in ("/console/sign-in", "/cloudformation/nope", "/console/"):
         _, headers, text = sandbox.http("GET", path)
         assert "script-src 'self'" in headers["Content-Security-Policy"]
-        assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+        assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "strict-origin")
         assert "<script>" not in text
     for name in ("console.js", "console.css"):
         assert sandbox.http("GET", f"/_sandbox/static/{name}")[0] == 200

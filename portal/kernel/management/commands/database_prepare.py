@@ -49,7 +49,7 @@ def _addresses() -> dict[str, SplitResult]:
     if missing:
         raise CommandError(f"Set {', '.join(missing)} (or the same names with _FILE). See docs/running.md.")
     environment = FileAwareEnv()
-    return {name: urlsplit(environment.str(name)) for name in names}
+    return {name: urlsplit(environment.str(name).strip()) for name in names}
 
 
 def _password(role: str, address: SplitResult) -> str:

@@ -1,0 +1,94 @@
+"""Words put into the frame of a mail: from whom, to whom, in the reader's language."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.utils import translation
+
+from accounts.emails import invitation_url
+from accounts.models import Invitation
+from engagements.emails import words
+from engagements.emails.news import News
+from engagements.emails.readers import Reader
+from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
+from engagements.emails.words import Words
+from engagements.lifecycle import EngagementStatus
+from portal.kernel import clock, mail, outbox, secrets
+
+# Nothing of these is shown to a client, so nothing leads there.
+HIDDEN = frozenset({EngagementStatus.DRAFT, EngagementStatus.CANCELLED})
+
+
+def news_letter(
+    news: News, matter: Matter, reader: Reader, *, reason: str, message_key: str
+) -> mail.Letter | None:
+    """The mail of this news for this reader, or None when there is nothing to tell them any more."""
+    scene = scene_for(matter, reader)
+    with translation.override(reader.user.language):
+        told = news.words(scene)
+        return _letter(scene, told, reason=reason, message_key=message_key) if told else None
+
+
+def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter | None:
+    """The mail that asks an approver, or once that is answered, the bare link that somebody asked for again.
+
+    None when the engagement was withdrawn. Raises outbox.Hopeless for a link that can never be sent.
+    """
+    matter = matter_of_invitation(invitation)
+    if matter is None:
+        raise outbox.Hopeless("the invitation leads to no engagement")
+    if matter.engagement.status in HIDDEN:
+        return None
+    scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
+    write = words.asking if _is_open(scene) else words.link
+    with translation.override(scene.reader.user.language):
+        told = write(scene, invitation, _url(invitation))
+        return _letter(scene, told, reason=reason, message_key=message_key)
+
+
+def _is_open(scene: Scene) -> bool:
+    engagement = scene.engagement
+    return engagement.status == EngagementStatus.INVITED and engagement.ends_at > clock.now()
+
+
+def _url(invitation: Invitation) -> str:
+    try:
+        return invitation_url(invitation)
+    except secrets.Unreadable as error:
+        raise outbox.Hopeless("the key its link was made with is gone") from error
+
+
+def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail.Letter:
+    practice, reader = scene.engagement.practice, scene.reader
+    # Consultants read many clients' mails in one box: there the client's name comes first.
+    name = scene.host_name if reader.is_client else scene.engagement.client.name
+    try:
+        return mail.compose(
+            "engagement",
+            {
+                "words": told,
+                "person": reader.user,
+                "practice": practice,
+                "host": scene.host_first_name,
+                "is_client": reader.is_client,
+            },
+            to=reader.user.email,
+            from_name=f"{name} via {practice.name}" if name != practice.name else name,
+            reply_to=_answers_to(scene),
+            thread=f"engagement-{scene.engagement.pk}",
+            reason=reason,
+            list_label=practice.code,
+            message_key=message_key,
+        )
+    except ValidationError as error:
+        raise outbox.Hopeless("one of its addresses is none") from error
+
+
+def _answers_to(scene: Scene) -> str:
+    """A client's answer reaches the consultant; a consultant's, whoever at the client made the latest move."""
+    if scene.reader.is_client:
+        return scene.host_email
+    consent, mover = scene.matter.consent, scene.engagement.moved_by
+    if consent is not None:
+        return consent.contact.user.email
+    return mover.email if mover is not None and scene.moved_by_client else ""

@@ -1,0 +1,119 @@
+"""Each kind of news: what it is about, who hears of it, in which words, and until when it is true."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from accounts.lifecycle import ContactRole
+from engagements.emails import words
+from engagements.emails.readers import (
+    READERS,
+    READERS_AND_HANDS,
+    Reader,
+    readers_at_client,
+    readers_at_practice,
+)
+from engagements.emails.scenes import Matter, Scene, matter_of_consent, matter_of_engagement
+from engagements.emails.words import Words
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Consent, Engagement
+
+_S = EngagementStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One kind. `find` reads the matter, `is_true` asks whether it still holds, `words` may have none for a reader."""
+
+    find: Callable[[UUID], Matter | None]
+    is_true: Callable[[Engagement, dt.datetime], bool]
+    readers: Callable[[Matter], list[Reader]]
+    words: Callable[[Scene], Words | None]
+
+    def matter(self, object_id: UUID, told_at: dt.datetime) -> Matter | None:
+        """What it is about, as long as what was promised at `told_at` is still so."""
+        found = self.find(object_id)
+        return found if found is not None and self.is_true(found.engagement, told_at) else None
+
+
+def _both_sides(roles: frozenset[ContactRole] = READERS) -> Callable[[Matter], list[Reader]]:
+    def readers(matter: Matter) -> list[Reader]:
+        engagement = matter.engagement
+        return [*readers_at_client(engagement, roles), *readers_at_practice(engagement)]
+
+    return readers
+
+
+def _practice(matter: Matter) -> list[Reader]:
+    return readers_at_practice(matter.engagement)
+
+
+def _who_agreed_and_practice(matter: Matter) -> list[Reader]:
+    """The receipt is for whoever agreed, in whatever role they are by now, as long as they may come in."""
+    contact = _consent(matter).contact
+    is_here = contact.ended_at is None and contact.user.is_active
+    own = [Reader(user=contact.user, is_client=True)] if is_here else []
+    return [*own, *_practice(matter)]
+
+
+def _receipt_or_agreed(scene: Scene) -> Words | None:
+    """The receipt stays true; that the client agreed does not, once they took it back."""
+    consent = _consent(scene.matter)
+    if scene.reader.is_client:
+        return words.receipt(scene, consent)
+    return None if consent.withdrawn_at else words.agreed(scene, consent)
+
+
+def _consent(matter: Matter) -> Consent:
+    assert matter.consent is not None  # noqa: S101  # this kind of news is found by its consent
+    return matter.consent
+
+
+def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
+    return True
+
+
+def _is(*states: EngagementStatus) -> Callable[[Engagement, dt.datetime], bool]:
+    def is_true(engagement: Engagement, _told_at: dt.datetime) -> bool:
+        return engagement.status in states
+
+    return is_true
+
+
+def _is_since(state: EngagementStatus) -> Callable[[Engagement, dt.datetime], bool]:
+    """The status holds, and no later pause came between: pausing and resuming may happen again and again, and
+    each pause has its own mails."""
+
+    def is_true(engagement: Engagement, told_at: dt.datetime) -> bool:
+        paused_at = engagement.paused_at
+        return engagement.status == state and (paused_at is None or paused_at <= told_at)
+
+    return is_true
+
+
+def _of_engagement(
+    is_true: Callable[[Engagement, dt.datetime], bool],
+    write: Callable[[Scene], Words],
+    readers: Callable[[Matter], list[Reader]],
+) -> News:
+    return News(find=matter_of_engagement, is_true=is_true, readers=readers, words=write)
+
+
+NEWS: Final[dict[str, News]] = {
+    "engagements.receipt": News(
+        find=matter_of_consent, is_true=_always, readers=_who_agreed_and_practice, words=_receipt_or_agreed
+    ),
+    "engagements.declined": _of_engagement(_is(_S.DECLINED), words.declined, _practice),
+    "engagements.access_on": _of_engagement(_is_since(_S.ACTIVE), words.access_on, _both_sides()),
+    "engagements.paused": _of_engagement(_is_since(_S.PAUSED), words.paused, _both_sides()),
+    "engagements.resumed": _of_engagement(_is_since(_S.ACTIVE), words.resumed, _both_sides()),
+    "engagements.problem": _of_engagement(
+        _is(_S.AGREED, _S.ACTIVE, _S.PAUSED), words.problem, _both_sides(READERS_AND_HANDS)
+    ),
+    "engagements.ended": _of_engagement(_is(_S.CLOSING), words.ended, _both_sides(READERS_AND_HANDS)),
+    "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
+}

@@ -1,0 +1,138 @@
+"""What a mail is about, read when it leaves and not when it was promised."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from accounts.models import Contact, Invitation, User
+from engagements.emails.readers import Reader, team_of
+from engagements.models import Consent, Engagement
+from portal.kernel import outbox
+from portal.kernel.models import OutboxMessage
+
+LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """An engagement as it is now, with the consent that the news is about, if any."""
+
+    engagement: Engagement
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A matter before one reader. `team` has the lead first and is empty while nobody works on it.
+
+    `moved_by_client` tells whose the latest move was: only the client undoes what the client did.
+    """
+
+    matter: Matter
+    reader: Reader
+    team: tuple[User, ...]
+    moved_by_client: bool
+
+    @property
+    def engagement(self) -> Engagement:
+        """Shorthand."""
+        return self.matter.engagement
+
+    @property
+    def host(self) -> User | None:
+        """The human behind the mail: the lead, or whoever stands in."""
+        return self.team[0] if self.team else None
+
+    @property
+    def host_name(self) -> str:
+        """Somebody to name, even while nobody leads."""
+        return self.host.name if self.host else self.engagement.practice.name
+
+    @property
+    def host_first_name(self) -> str:
+        """Somebody to call."""
+        return self.host.first_name if self.host else self.engagement.practice.name
+
+    @property
+    def host_email(self) -> str:
+        """Where an answer goes."""
+        return self.host.email if self.host else self.engagement.practice.support_email
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The reader's."""
+        return zone_of(self.reader.user)
+
+
+def zone_of(user: User) -> ZoneInfo:
+    """The person's zone; UTC, which every mail names, when the stored name is not known here."""
+    try:
+        return ZoneInfo(user.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def scene_for(matter: Matter, reader: Reader) -> Scene:
+    """The matter as this reader is told of it."""
+    engagement = matter.engagement
+    return Scene(
+        matter=matter,
+        reader=reader,
+        team=team_of(engagement),
+        moved_by_client=_is_contact(engagement, engagement.moved_by_id),
+    )
+
+
+def matter_of_engagement(engagement_id: UUID) -> Matter | None:
+    """With practice, client and whoever moved it last. None when it is not in scope."""
+    found = _engagements().filter(pk=engagement_id).first()
+    return Matter(engagement=found) if found else None
+
+
+def matter_of_consent(consent_id: UUID) -> Matter | None:
+    """With the contact who agreed and the offer. None when it is not in scope."""
+    consent = Consent.objects.select_related("contact__user", "offer").filter(pk=consent_id).first()
+    if consent is None:
+        return None
+    return Matter(engagement=_engagements().get(pk=consent.engagement_id), consent=consent)
+
+
+def matter_of_invitation(invitation: Invitation) -> Matter | None:
+    """The engagement that the link leads to, or None when it leads elsewhere."""
+    place = LANDING.match(invitation.landing_path)
+    found = _engagements().filter(code=place["code"]).first() if place else None
+    return Matter(engagement=found) if found else None
+
+
+def promised_at(held: outbox.Claim) -> tuple[dt.datetime, str]:
+    """When this message was promised, and under which key."""
+    row = OutboxMessage.objects.get(pk=held.message_id)
+    return row.created_at, row.dedupe_key
+
+
+def client_url(engagement: Engagement, page: str = "front") -> str:
+    """An address of the client's pages; `front` is always the page that fits the status."""
+    return settings.SITE_URL + reverse(f"client:{page}", args=[engagement.code])
+
+
+def console_url(engagement: Engagement) -> str:
+    """The engagement in the console, which knows it by its code. Only the name is known here: it is a room above."""
+    return settings.SITE_URL + reverse("admin:engagements_engagement_change", args=[engagement.code])
+
+
+def _engagements() -> QuerySet[Engagement]:
+    return Engagement.objects.select_related("practice", "client", "moved_by")
+
+
+def _is_contact(engagement: Engagement, user_id: UUID | None) -> bool:
+    rows = Contact.objects.filter(client_id=engagement.client_id)
+    return user_id is not None and rows.filter(user_id=user_id).exists()

@@ -1,0 +1,553 @@
+"""The words of each mail, once for text and HTML, so that the two can never tell different things.
+
+A subject says who and what in at most 78 characters. Dates are the reader's; a time names its zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.utils.dateformat import format as date_format
+from django.utils.translation import gettext, ngettext
+
+from accounts.models import Invitation
+from engagements.emails.scenes import Scene, client_url, console_url
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Consent, Engagement
+from engagements.profiles import PROFILES, Kind
+
+SUBJECT_LENGTH: Final = 78
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A paragraph; `stress` is printed bold, or in capitals where there is no bold."""
+
+    before: str
+    stress: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One row of the box. `is_code` for what is compared letter by letter."""
+
+    name: str
+    value: str
+    is_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One mail. `preview` is the line that mailboxes show beside the subject."""
+
+    subject: str
+    preview: str
+    heading: str
+    lines: tuple[Line, ...]
+    facts: tuple[Fact, ...]
+    button: str
+    url: str
+    note: str
+    why: str
+
+
+def asking(scene: Scene, invitation: Invitation, url: str) -> Words:
+    """To an approver: who wants to look at what, and until when."""
+    engagement, host = scene.engagement, scene.host_name
+    what = _verb(engagement)
+    return Words(
+        subject=subject(
+            gettext("%(name)s asks to %(look)s your AWS account") % {"name": host, "look": what},
+            engagement.practice.name,
+            engagement.title,
+        ),
+        preview=gettext("%(kind)s, for “%(title)s”, until %(day)s. Nothing happens until you agree.")
+        % {"kind": _kind(engagement), "title": engagement.title, "day": _day(scene, engagement.ends_at)},
+        heading=gettext("%(name)s asks to %(look)s your AWS account")
+        % {"name": scene.host_first_name, "look": what},
+        lines=(_reason(scene),),
+        facts=_three_facts(scene),
+        button=gettext("Review what they can see"),
+        url=url,
+        note=gettext("Nothing happens until you agree.") + " " + _link_note(scene, invitation),
+        why=gettext("because %(name)s invited you to the project “%(title)s”.")
+        % {"name": invitation.invited_by.name, "title": engagement.title},
+    )
+
+
+def link(scene: Scene, invitation: Invitation, url: str) -> Words:
+    """To somebody who asked for a link again after the question was answered."""
+    engagement = scene.engagement
+    return Words(
+        subject=subject(gettext("Your link to %(title)s") % _title(engagement), engagement.practice.name),
+        preview=gettext("It opens the page of the project and is for you only."),
+        heading=gettext("Your link to “%(title)s”") % _title(engagement),
+        lines=(Line(before=gettext("Here is your link to the project. It shows how things stand now.")),),
+        facts=_three_facts(scene),
+        button=gettext("Open the project"),
+        url=url,
+        note=_link_note(scene, invitation),
+        why=gettext("because %(name)s invited you to the project “%(title)s”.")
+        % {"name": invitation.invited_by.name, "title": engagement.title},
+    )
+
+
+def receipt(scene: Scene, consent: Consent) -> Words:
+    """To the contact who agreed: what, when, and the fingerprint of what was shown."""
+    engagement, moment = scene.engagement, _moment(scene, consent.given_at)
+    is_next = engagement.status == EngagementStatus.AGREED
+    return Words(
+        subject=subject(
+            gettext("Your receipt: you agreed to the access"), engagement.practice.name, engagement.title
+        ),
+        preview=gettext("Agreed on %(moment)s. Keep this mail.") % {"moment": moment},
+        heading=gettext("You agreed to the access"),
+        lines=(
+            Line(
+                before=gettext(
+                    "This is your receipt. On %(moment)s, you agreed that %(names)s may %(look)s your AWS account."
+                )
+                % {"moment": moment, "names": _names(scene), "look": _verb(engagement)}
+            ),
+            *_after_agreeing(scene, consent),
+        ),
+        facts=(
+            Fact(name=gettext("Reference"), value=f"{engagement.code.upper()}-{consent.offer.number}"),
+            *_three_facts(scene),
+            Fact(name=gettext("Fingerprint"), value=consent.shown_sha256, is_code=True),
+        ),
+        button=gettext("Switch on access") if is_next else gettext("See your receipt"),
+        url=client_url(engagement, "front" if is_next else "receipt"),
+        note=gettext("You can pause or end the access at any time. You don’t need a reason."),
+        why=gettext("because you agreed to the access for “%(title)s”.") % _title(engagement),
+    )
+
+
+def agreed(scene: Scene, consent: Consent) -> Words:
+    """To the consultants: the client said yes."""
+    engagement, who = scene.engagement, consent.contact.user.name
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s agreed") % _client(engagement), engagement.title),
+        preview=gettext("%(name)s said yes. Switching on in AWS comes next.") % {"name": who},
+        heading=gettext("%(client)s agreed") % _client(engagement),
+        lines=(
+            gettext("%(name)s agreed to the access for “%(title)s” on %(moment)s.")
+            % {"name": who, "title": engagement.title, "moment": _moment(scene, consent.given_at)},
+            gettext("Next, they switch it on in AWS. We look for it by ourselves and tell you."),
+        ),
+        facts=_three_facts(scene),
+    )
+
+
+def declined(scene: Scene) -> Words:
+    """To the consultants: the client said no."""
+    engagement = scene.engagement
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s said no") % _client(engagement), engagement.title),
+        preview=gettext("Nothing was created in AWS."),
+        heading=gettext("%(client)s said no") % _client(engagement),
+        lines=(
+            gettext("%(name)s said no to the access for “%(title)s”. Nothing was created in AWS.")
+            % {"name": _mover(scene), "title": engagement.title},
+        ),
+        facts=_said(scene),
+    )
+
+
+def access_on(scene: Scene) -> Words:
+    """To both: AWS has confirmed the access."""
+    engagement = scene.engagement
+    about = {"names": _first_names(scene), "look": _verb(engagement), "client": engagement.client.name}
+    told = gettext("AWS has confirmed it: the access is exactly what was agreed.")
+    if not scene.reader.is_client:
+        return _to_practice(
+            scene,
+            subject=subject(gettext("Access is on: %(client)s") % about, engagement.title),
+            preview=told,
+            heading=gettext("Access is on"),
+            lines=(
+                gettext("%(client)s switched on the access for “%(title)s”. You can go in from now on.")
+                % {**about, **_title(engagement)},
+                told,
+            ),
+            facts=_three_facts(scene),
+        )
+    return _to_client(
+        scene,
+        subject=subject(gettext("Access is on"), engagement.title, engagement.practice.name),
+        preview=gettext("You have nothing more to do."),
+        heading=gettext("Access is on"),
+        lines=(
+            told,
+            gettext("%(names)s can %(look)s your AWS account now. They can’t change anything.") % about
+            if _is_look_only(engagement)
+            else gettext("%(names)s can %(look)s your AWS account now, as you agreed.") % about,
+        ),
+        facts=_three_facts(scene),
+        button=gettext("See the access"),
+        note=gettext(
+            "You see every visit there. It ends by itself, and you can pause or end it sooner at any time."
+        ),
+    )
+
+
+def paused(scene: Scene) -> Words:
+    """To both: no new visits for now."""
+    engagement = scene.engagement
+    by_whom = gettext("%(name)s paused the access.") % {"name": _mover(scene)}
+    lines = (
+        gettext("You paused the access.") if _is_own_move(scene) else by_whom,
+        gettext("No new visit can start. A visit that is still open ends by itself; the page shows when."),
+    )
+    facts = (*_said(scene), *_since(scene, gettext("Paused on"), engagement.paused_at))
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(gettext("Access is paused"), engagement.title, engagement.practice.name),
+            preview=gettext("No new visit can start."),
+            heading=gettext("Access is paused"),
+            lines=lines,
+            facts=facts,
+            button=gettext("See the access"),
+            note=gettext("You can switch it back on, or end it, whenever you like."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Access is paused: %(client)s") % _client(engagement), engagement.title),
+        preview=gettext("No new visit can start."),
+        heading=gettext("Access is paused"),
+        lines=lines,
+        facts=facts,
+        note=gettext("Only the client can switch it back on.")
+        if scene.moved_by_client
+        else gettext("You can switch it back on in the console, and so can the client."),
+    )
+
+
+def resumed(scene: Scene) -> Words:
+    """To both: visits may start again."""
+    engagement = scene.engagement
+    by_whom = gettext("%(name)s switched the access back on.") % {"name": _mover(scene)}
+    lines = (
+        gettext("You switched the access back on.") if _is_own_move(scene) else by_whom,
+        gettext("The permissions and the end date are the same as before."),
+    )
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(gettext("Access is back on"), engagement.title, engagement.practice.name),
+            preview=gettext("Same permissions, same end date."),
+            heading=gettext("Access is back on"),
+            lines=lines,
+            facts=_three_facts(scene),
+            button=gettext("See the access"),
+            note=gettext("You can pause or end it again at any time."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Access is back on: %(client)s") % _client(engagement), engagement.title),
+        preview=gettext("Same permissions, same end date."),
+        heading=gettext("Access is back on"),
+        lines=lines,
+        facts=_three_facts(scene),
+    )
+
+
+def problem(scene: Scene) -> Words:
+    """To both: AWS refused, or the access is not what was agreed. The page knows how it stands now."""
+    engagement = scene.engagement
+    found = gettext("At our last check, AWS refused us, or the access was not what was agreed.")
+    safe = gettext("No visit can start through it until it is put right.")
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(gettext("The access needs a look"), engagement.title, engagement.practice.name),
+            preview=safe,
+            heading=gettext("There is a problem with the access"),
+            lines=(found, safe),
+            facts=_three_facts(scene),
+            button=gettext("See what happened"),
+            note=gettext("The page shows what we found and what you can do. %(name)s knows too.")
+            % {"name": scene.host_first_name},
+        )
+    return _to_practice(
+        scene,
+        subject=subject(
+            gettext("Problem with the access: %(client)s") % _client(engagement), engagement.title
+        ),
+        preview=safe,
+        heading=gettext("There is a problem with the access"),
+        lines=(found, safe),
+        facts=_three_facts(scene),
+        note=gettext("The client is told too, and sees how to put it right."),
+    )
+
+
+def ended(scene: Scene) -> Words:
+    """To both: it is over, and the client is asked to delete the role."""
+    engagement = scene.engagement
+    facts = (*_said(scene), *_since(scene, gettext("Ended on"), engagement.closing_at))
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(gettext("Access has ended"), engagement.title, engagement.practice.name),
+            preview=gettext("One step is left: delete it in AWS."),
+            heading=gettext("The access has ended"),
+            lines=(
+                _who_ended(scene) + " " + gettext("No new visit can start."),
+                gettext("One step is left for you: delete the access in AWS. It takes about a minute.")
+                if engagement.activated_at
+                else gettext("If you had switched it on in AWS already, delete it there."),
+            ),
+            facts=facts,
+            button=gettext("Close this project"),
+            note=gettext("After that we check that AWS lets nobody in, and send you the proof."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Access has ended: %(client)s") % _client(engagement), engagement.title),
+        preview=gettext("No new visit can start."),
+        heading=gettext("The access has ended"),
+        lines=(
+            _who_ended(scene) + " " + gettext("No new visit can start."),
+            gettext("The client is asked to delete the access in AWS. We tell you once it is proved gone."),
+        ),
+        facts=facts,
+    )
+
+
+def closed(scene: Scene) -> Words:
+    """To both: the access is proved to be gone."""
+    engagement = scene.engagement
+    told = gettext("We asked AWS to let us in, again and again. AWS refused each time.")
+    facts = (_account(engagement), *_since(scene, gettext("Proved on"), engagement.closed_at))
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(
+                gettext("The access is gone: your certificate"), engagement.title, engagement.practice.name
+            ),
+            preview=told,
+            heading=gettext("The access is gone"),
+            lines=(
+                gettext("%(practice)s can’t get into your AWS account any more.")
+                % {"practice": engagement.practice.name},
+                told,
+            ),
+            facts=facts,
+            button=gettext("Get your certificate"),
+            page="certificate",
+            note=gettext("You have nothing more to do. The certificate stays at this address."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("The access is gone: %(client)s") % _client(engagement), engagement.title),
+        preview=told,
+        heading=gettext("The access is gone"),
+        lines=(
+            gettext("You can’t get into the AWS account of %(client)s any more.") % _client(engagement),
+            told,
+        ),
+        facts=facts,
+    )
+
+
+def subject(main: str, *more: str) -> str:
+    """Who and what, and in brackets as much more as 78 characters hold."""
+    for count in range(len(more), 0, -1):
+        if len(whole := f"{main} ({', '.join(more[:count])})") <= SUBJECT_LENGTH:
+            return whole
+    return main if len(main) <= SUBJECT_LENGTH else main[: SUBJECT_LENGTH - 1].rstrip() + "…"
+
+
+def zone_words(zone: ZoneInfo, moment: dt.datetime) -> str:
+    """London time (GMT); Kolkata time (IST); UTC."""
+    if zone.key in {"UTC", "Etc/UTC"}:
+        return "UTC"
+    local = moment.astimezone(zone)
+    short = local.tzname() or ""
+    shown = short if short.isalpha() else f"UTC{local.isoformat()[-6:]}"
+    city = zone.key.rpartition("/")[2].replace("_", " ")
+    return gettext("%(city)s time (%(short)s)") % {"city": city, "short": shown}
+
+
+def _to_client(
+    scene: Scene,
+    *,
+    subject: str,
+    preview: str,
+    heading: str,
+    lines: Sequence[str],
+    facts: tuple[Fact, ...],
+    button: str,
+    note: str,
+    page: str = "front",
+) -> Words:
+    engagement = scene.engagement
+    return Words(
+        subject=subject,
+        preview=preview,
+        heading=heading,
+        lines=tuple(Line(before=line) for line in lines),
+        facts=facts,
+        button=button,
+        url=client_url(engagement, page),
+        note=note,
+        why=gettext("because you look after the project “%(title)s” at %(client)s.")
+        % {**_title(engagement), **_client(engagement)},
+    )
+
+
+def _to_practice(
+    scene: Scene,
+    *,
+    subject: str,
+    preview: str,
+    heading: str,
+    lines: Sequence[str],
+    facts: tuple[Fact, ...],
+    note: str = "",
+) -> Words:
+    engagement = scene.engagement
+    return Words(
+        subject=subject,
+        preview=preview,
+        heading=heading,
+        lines=tuple(Line(before=line) for line in lines),
+        facts=facts,
+        button=gettext("Open the project"),
+        url=console_url(engagement),
+        note=note,
+        why=gettext("because you work on “%(title)s” for %(client)s.")
+        % {**_title(engagement), **_client(engagement)},
+    )
+
+
+def _reason(scene: Scene) -> Line:
+    """As agreed in contract X, we'd like to … To do that, A and B need to LOOK at the account."""
+    engagement = scene.engagement
+    purpose = engagement.purpose.strip().rstrip(".").removeprefix("to ")
+    why = (
+        gettext("As agreed in contract %(contract)s, we’d like to %(purpose)s.")
+        if engagement.contract_reference
+        else gettext("We’d like to %(purpose)s.")
+    ) % {"contract": engagement.contract_reference, "purpose": purpose}
+    need = ngettext(
+        "To do that, %(names)s needs to", "To do that, %(names)s need to", len(scene.team) or 1
+    ) % {"names": _names(scene)}
+    if _is_look_only(engagement):
+        stress, after = gettext("look"), gettext("at the account. They won’t be able to change anything.")
+    else:
+        stress, after = gettext("work"), gettext("in the account. The page shows exactly what they can do.")
+    return Line(before=f"{why} {need} ", stress=stress, after=f" {after}")
+
+
+def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
+    if consent.withdrawn_at is not None:
+        moment = _moment(scene, consent.withdrawn_at)
+        return (Line(before=gettext("It was taken back on %(moment)s.") % {"moment": moment}),)
+    if scene.engagement.status == EngagementStatus.AGREED:
+        return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
+    return ()
+
+
+def _three_facts(scene: Scene) -> tuple[Fact, ...]:
+    engagement = scene.engagement
+    return (
+        _account(engagement),
+        Fact(name=gettext("Access"), value=_kind(engagement)),
+        Fact(name=gettext("Until"), value=_day(scene, engagement.ends_at)),
+    )
+
+
+def _account(engagement: Engagement) -> Fact:
+    """The name and the last four digits are enough to recognise it; a mail is no place for the whole number."""
+    ending = gettext("ending %(digits)s") % {"digits": engagement.account_id[-4:]}
+    known = [engagement.account_name, ending if engagement.account_id else ""]
+    value = ", ".join(word for word in known if word)
+    return Fact(name=gettext("Account"), value=value or gettext("you choose it when you agree"))
+
+
+def _said(scene: Scene) -> tuple[Fact, ...]:
+    """The words that a person gave for the move; the portal's own are no reason of anybody."""
+    note, mover = " ".join(scene.engagement.moved_note.split()), scene.engagement.moved_by
+    return (Fact(name=gettext("Reason"), value=note),) if note and mover else ()
+
+
+def _since(scene: Scene, name: str, moment: dt.datetime | None) -> tuple[Fact, ...]:
+    return (Fact(name=name, value=_moment(scene, moment)),) if moment else ()
+
+
+def _who_ended(scene: Scene) -> str:
+    if _is_own_move(scene):
+        return gettext("You ended the access.")
+    if scene.engagement.moved_by is None:
+        return gettext("The agreed end has come.")
+    return gettext("%(name)s ended the access.") % {"name": _mover(scene)}
+
+
+def _is_own_move(scene: Scene) -> bool:
+    return scene.engagement.moved_by_id == scene.reader.user.pk
+
+
+def _mover(scene: Scene) -> str:
+    """Who made the latest move; the portal moves by itself as well."""
+    return scene.engagement.moved_by.name if scene.engagement.moved_by else gettext("The portal")
+
+
+def _link_note(scene: Scene, invitation: Invitation) -> str:
+    day = date_format(invitation.expires_at.astimezone(scene.zone), "l j F")
+    return gettext("The link is for you only and works until %(day)s.") % {"day": day}
+
+
+def _is_look_only(engagement: Engagement) -> bool:
+    """A profile that is not offered any more is never called harmless."""
+    profile = PROFILES.get(engagement.profile)
+    return profile is not None and profile.kind is Kind.LOOK
+
+
+def _verb(engagement: Engagement) -> str:
+    return gettext("look at") if _is_look_only(engagement) else gettext("work in")
+
+
+def _kind(engagement: Engagement) -> str:
+    return gettext("Look only") if _is_look_only(engagement) else gettext("Look and change")
+
+
+def _names(scene: Scene) -> str:
+    return joined([user.name for user in scene.team] or [scene.host_name])
+
+
+def _first_names(scene: Scene) -> str:
+    return joined([user.first_name for user in scene.team] or [scene.host_name])
+
+
+def joined(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return gettext("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
+
+
+def _day(scene: Scene, moment: dt.datetime) -> str:
+    return date_format(moment.astimezone(scene.zone), "j F Y")
+
+
+def _moment(scene: Scene, moment: dt.datetime) -> str:
+    """Friday 20 November 2026, 14:32, London time (GMT)."""
+    told = date_format(moment.astimezone(scene.zone), "l j F Y, H:i")
+    return f"{told}, {zone_words(scene.zone, moment)}"
+
+
+def _title(engagement: Engagement) -> dict[str, str]:
+    return {"title": engagement.title}
+
+
+def _client(engagement: Engagement) -> dict[str, str]:
+    return {"client": engagement.client.name}

@@ -1,0 +1,65 @@
+"""The practice's own AWS side: only what AWS could have is written down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from awsaccess.lifecycle import AccessEvent
+from awsaccess.models import Hub
+from awsaccess.services.hubs import BadHub
+from portal.kernel import tenancy
+from portal.kernel.models import AuditBody
+from tests.awsaccess.services.cast import HUBS, make_practice, set_hub
+from tests.factories import Firm
+
+GOOD = HUBS["northgate"]
+
+
+@pytest.fixture
+def bare(db: None) -> Firm:
+    return make_practice("northgate", with_hub=False)
+
+
+def hubs(firm: Firm) -> list[Hub]:
+    with tenancy.use(firm.practice_side):
+        return list(Hub.objects.all())
+
+
+def test_account_and_partition_are_read_off_the_roles_arn(bare: Firm) -> None:
+    arn = "arn:aws-us-gov:iam::222222222222:role/path/latchkey-hub"
+    hub = set_hub(bare, replace(GOOD, role_arn=f"  {arn}\n", region="us-gov-west-1"))
+    assert (hub.partition, hub.account_id, hub.role_arn) == ("aws-us-gov", "222222222222", arn)
+    assert str(hub) == "hub in 222222222222"
+    with tenancy.use(bare.practice_side):
+        body = AuditBody.objects.get(event__kind=AccessEvent.HUB_SET_UP)
+    assert json.loads(body.text)["details"]["template_bucket"] == GOOD.bucket
+
+
+def test_setting_up_again_changes_the_one_hub(bare: Firm) -> None:
+    first = set_hub(bare, GOOD)
+    second = set_hub(bare, replace(GOOD, region="eu-central-1"))
+    assert first.pk == second.pk
+    assert [hub.region for hub in hubs(bare)] == ["eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"role_arn": "latchkey-hub"}, "not the ARN of a role"),
+        ({"role_arn": "arn:aws:iam::111111111111:user/portal"}, "not the ARN of a role"),
+        ({"role_arn": "arn:aws:iam::*:role/latchkey-hub"}, "not the ARN of a role"),
+        ({"region": "eu-west-1.evil.example"}, "not a region of aws"),
+        ({"region": "us-gov-west-1"}, "not a region of aws"),
+        ({"bucket": "UPPER"}, "A bucket's name"),
+        ({"bucket": "ab"}, "A bucket's name"),
+        ({"bucket": "a/../b"}, "A bucket's name"),
+        ({"bucket": "bucket\n"}, "A bucket's name"),
+    ],
+)
+def test_what_aws_could_not_have_is_refused(bare: Firm, change: dict[str, str], words: str) -> None:
+    with pytest.raises(BadHub, match=words):
+        set_hub(bare, replace(GOOD, **change))
+    assert hubs(bare) == []

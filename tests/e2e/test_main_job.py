@@ -1,0 +1,142 @@
+"""Ask, agree, connect, enter, leave: one story, played by a consultant and a client against the running house.
+
+Nothing here writes to the database: people press buttons, mails arrive by SMTP, AWS is the simulated one. Its clock
+runs slow for one moment, so that the shortest session AWS gives (15 minutes) is over soon and leaving can be proved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import expect
+
+from tests.e2e.people import LINK, Person, Theatre, play
+from tests.plugins.demo_process import Demo
+
+MAYA, RUTH = "maya@northgate.example", "ruth@hollins.example"
+ACCOUNT, ACCOUNT_NAME = "222222222222", "Hollins Farm"
+SHORTEST_SESSION, LEFT_OF_IT = 900, 25
+MAX_CLICKS, MAX_FIELDS, MAX_PAGES, MAX_SECONDS = 8, 1, 4, 15
+PATIENCE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onboarding:
+    """What it cost the client to switch access on."""
+
+    clicks: int
+    fields: int
+    pages: tuple[str, ...]
+    seconds_to_on: float
+
+
+def test_ask_agree_connect_enter_leave(demo: Demo, record_property: Callable[[str, object], None]) -> None:
+    cost = play(demo, the_main_job)
+    record_property("onboarding", str(cost))
+    assert cost.clicks <= MAX_CLICKS
+    assert cost.fields <= MAX_FIELDS
+    assert len(cost.pages) <= MAX_PAGES
+    assert cost.seconds_to_on <= MAX_SECONDS
+
+
+def the_main_job(theatre: Theatre) -> Onboarding:
+    maya, ruth = theatre.person(MAYA), theatre.person(RUTH)
+    asks(maya)
+    cost = agrees_and_connects(ruth)
+    enters(maya)
+    sees_the_visit(ruth)
+    leaves(ruth)
+    reads_the_end(maya)
+    return cost
+
+
+def asks(maya: Person) -> None:
+    maya.goes_to("/console/")
+    maya.signs_in()
+    maya.follows("Engagements")
+    maya.follows("Security review")
+    maya.follows("Send to the client")
+    maya.presses("Send it now")
+    expect(maya.page.get_by_text("Invited").first).to_be_visible()
+
+
+def agrees_and_connects(ruth: Person) -> Onboarding:
+    link = LINK.search(ruth.demo.await_mail(RUTH, "").plain)
+    assert link
+    ruth.count_pages()
+    ruth.clicks += 1  # the link in the mail
+    ruth.goes_to(link.group())
+    ruth.presses("Continue")
+    expect(ruth.page.get_by_role("heading", level=1)).to_have_text("Review the access we’re asking for")
+    ruth.types(ruth.page.get_by_label("Your AWS account number"), "2222 2222 2222")
+    ruth.clicks_on(ruth.page.locator("#id_agree"))
+    ruth.presses("Agree and continue")
+    expect(ruth.page.get_by_role("heading", level=1)).to_have_text("Switch on access in AWS")
+    created_at = makes_the_stack(ruth)
+    expect(ruth.page.locator("#live")).to_contain_text("Access is on", timeout=PATIENCE_MS)
+    return Onboarding(
+        clicks=ruth.clicks,
+        fields=ruth.fields,
+        pages=tuple(ruth.pages),
+        seconds_to_on=time.monotonic() - created_at,
+    )
+
+
+def makes_the_stack(ruth: Person) -> float:
+    """In the AWS tab. Gives the moment at which the stack was seen complete."""
+    button = ruth.page.locator("#open-aws").get_by_role("link", name="Open AWS")
+    expect(button).to_be_visible(timeout=PATIENCE_MS)
+    aws = ruth.opens_tab(lambda: ruth.clicks_on(button))
+    ruth.clicks_on(aws.get_by_role("button", name=ACCOUNT_NAME))
+    ruth.clicks_on(aws.locator("input[name=capability]"))
+    ruth.clicks_on(aws.get_by_role("button", name="Create stack"))
+    expect(aws.locator("#stack-status")).to_have_text("CREATE_COMPLETE", timeout=PATIENCE_MS)
+    created_at = time.monotonic()
+    aws.close()
+    return created_at
+
+
+def enters(maya: Person) -> None:
+    maya.demo.set_aws_clock(LEFT_OF_IT - SHORTEST_SESSION)
+    maya.page.reload()
+    maya.follows("Open AWS")
+    maya.page.locator("[name=reason]").fill("Look why the firewall lets everybody in")
+    maya.page.get_by_label("For how long").select_option("15")
+    maya.presses("Open AWS")
+    aws = maya.opens_tab(lambda: maya.clicks_on(maya.page.get_by_role("button", name="Open")))
+    expect(aws.get_by_role("heading", level=1)).to_have_text(f"Signed in to {ACCOUNT_NAME}")
+    expect(aws.locator("main")).to_contain_text(MAYA)
+    aws.close()
+    maya.demo.set_aws_clock(0)
+
+
+def sees_the_visit(ruth: Person) -> None:
+    ruth.follows("Continue")
+    expect(ruth.page.locator("main")).to_contain_text("Look why the firewall lets everybody in")
+    expect(ruth.page.locator("main")).to_contain_text("Maya Okafor")
+
+
+def leaves(ruth: Person) -> None:
+    ruth.follows("End access")
+    ruth.presses("End access")
+    expect(ruth.page.get_by_role("heading", level=1)).to_have_text("Close this project")
+    aws = ruth.opens_tab(lambda: ruth.clicks_on(ruth.page.locator("#open-stack")))
+    aws.get_by_role("link", name="latchkey-").click()
+    aws.get_by_role("button", name="Delete stack").click()
+    expect(aws.locator("#stack-status")).to_have_text("DELETE_COMPLETE", timeout=PATIENCE_MS)
+    aws.close()
+    ruth.clicks_on(ruth.page.locator("#deleted"))
+    certificate = ruth.page.get_by_role("link", name="See the certificate")
+    expect(certificate).to_be_visible(timeout=2 * PATIENCE_MS)
+    ruth.clicks_on(certificate)
+    expect(ruth.page.locator("main")).to_contain_text("2222 2222 2222")
+    ruth.demo.await_mail(RUTH, "certificate")
+
+
+def reads_the_end(maya: Person) -> None:
+    maya.goes_to("/console/")
+    maya.follows("Engagements")
+    maya.follows("Hollins Farm")
+    expect(maya.page.locator("main")).to_contain_text("closed and proved")
