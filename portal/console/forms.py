@@ -127,7 +127,7 @@ class DraftForm(forms.Form):
 class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
-    reason = forms.CharField(required=False, max_length=300, help_text="Optional. The client reads it.")
+    reason = forms.CharField(required=False, max_length=300, help_text="The client reads it.")
 
 
 class VisitForm(forms.Form):
