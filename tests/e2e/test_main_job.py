@@ -57,8 +57,8 @@ def asks(maya: Person) -> None:
     maya.signs_in()
     maya.follows("Engagements")
     maya.follows("Security review")
-    maya.follows("Send")
-    maya.presses("Send")
+    maya.follows("Send to the client")
+    maya.presses("Send it now")
     expect(maya.page.get_by_text("Invited").first).to_be_visible()
 
 
@@ -103,10 +103,11 @@ def enters(maya: Person) -> None:
     maya.page.reload()
     maya.follows("Open AWS")
     maya.page.locator("[name=reason]").fill("Look why the firewall lets everybody in")
+    maya.page.get_by_label("For how long").select_option("15")
     maya.presses("Open AWS")
     aws = maya.opens_tab(lambda: maya.clicks_on(maya.page.get_by_role("button", name="Open")))
     expect(aws.get_by_role("heading", level=1)).to_have_text(f"Signed in to {ACCOUNT_NAME}")
-    expect(aws.locator("main")).to_contain_text("maya-northgate.example")
+    expect(aws.locator("main")).to_contain_text(MAYA)
     aws.close()
     maya.demo.set_aws_clock(0)
 
@@ -130,11 +131,12 @@ def leaves(ruth: Person) -> None:
     certificate = ruth.page.get_by_role("link", name="See the certificate")
     expect(certificate).to_be_visible(timeout=2 * PATIENCE_MS)
     ruth.clicks_on(certificate)
-    expect(ruth.page.locator("main")).to_contain_text(ACCOUNT)
-    ruth.demo.await_mail(RUTH, "closed")
+    expect(ruth.page.locator("main")).to_contain_text("2222 2222 2222")
+    ruth.demo.await_mail(RUTH, "certificate")
 
 
 def reads_the_end(maya: Person) -> None:
     maya.goes_to("/console/")
     maya.follows("Engagements")
+    maya.follows("Hollins Farm")
     expect(maya.page.locator("main")).to_contain_text("closed and proved")

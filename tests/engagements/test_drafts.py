@@ -25,6 +25,7 @@ from engagements.services.drafts import (
     offer_freeze_within,
     offer_hash,
     offer_published,
+    purpose_phrase,
 )
 from portal.kernel import clock, tenancy
 from portal.kernel.models import AuditBody
@@ -295,3 +296,10 @@ def test_the_hash_tells_lines_from_documents(lines: list[Json]) -> None:
 def test_the_order_of_lines_is_part_of_what_is_asked(lines: list[Json]) -> None:
     assume(spelled(lines) != spelled(lines[::-1]))
     assert offer_hash(lines, {}, "0" * 64) != offer_hash(lines[::-1], {}, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    "typed", ["find out why", "to find out why", "To find out why.", "  find out why. ", "to find out why."]
+)
+def test_the_reason_fits_the_sentence_however_it_was_typed(typed: str) -> None:
+    assert purpose_phrase(typed) == "to find out why"
