@@ -35,7 +35,7 @@ def invitation_mail(held: outbox.Claim) -> None:
     invitation = accounts.invitation_to_send(held.object_id)
     if invitation is None:
         return
-    letter = letters.invitation_letter(invitation, message_key=mail.key_of(held))
+    letter = letters.invitation_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
     if letter is not None:
         mail.send(letter)
 
@@ -57,7 +57,8 @@ def news_spread(held: outbox.Claim) -> None:
 
 def news_mail(held: outbox.Claim) -> None:
     """Mail one reader's share, if it is still so and they still hear of such things."""
-    news = NEWS[held.kind.removesuffix(TO_ONE)]
+    kind = held.kind.removesuffix(TO_ONE)
+    news = NEWS[kind]
     told_at, key = promised_at(held)
     matter = news.matter(held.object_id, told_at)
     # The row holds ids only. Its key is made of the reader's, so the reader is found among those of now.
@@ -65,7 +66,7 @@ def news_mail(held: outbox.Claim) -> None:
     reader = next((one for one in readers if key.endswith(f":{one.key}")), None)
     if matter is None or reader is None:
         return
-    letter = letters.news_letter(news, matter, reader, message_key=mail.key_of(held))
+    letter = letters.news_letter(news, matter, reader, reason=kind, message_key=mail.key_of(held))
     if letter is not None:
         mail.send(letter)
 

@@ -19,15 +19,14 @@ CLOCK = Clock()
 
 
 def now() -> dt.datetime:
-    """Aware UTC. Inside `at` every look is a millisecond later than the one before, so that events keep their order."""
-    if CLOCK.relived is None:
-        return dt.datetime.now(dt.UTC) + Clock.offset
-    CLOCK.relived += dt.timedelta(milliseconds=1)
-    return CLOCK.relived
+    """Aware UTC. Looking does not change it: the guard looks the first time and not at a replay."""
+    return CLOCK.relived or dt.datetime.now(dt.UTC) + Clock.offset
 
 
 def naive_now() -> dt.datetime:
-    """Naive UTC, as moto keeps its moments."""
+    """Naive UTC, as moto keeps its moments. Inside `at` each is a millisecond later, so that events keep their order."""
+    if CLOCK.relived is not None:
+        CLOCK.relived += dt.timedelta(milliseconds=1)
     return now().replace(tzinfo=None)
 
 

@@ -89,8 +89,8 @@ class Fault:
         return bool(self.code or self.status or self.html or self.cut)
 
 
-class ConnectionCut(Exception):
-    """The connection is to be closed without an answer."""
+class ConnectionCut(ConnectionError):
+    """The connection is to be closed without an answer. werkzeug answers every other kind of error with a 500."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -18,7 +18,7 @@ from awsaccess.sandbox.cloudformation import custom, stacks
 from awsaccess.sandbox.cloudformation.install import install as install_cloudformation
 from awsaccess.sandbox.console.pages import Console
 from awsaccess.sandbox.controls import Controls
-from awsaccess.sandbox.faults import ConnectionCut, Faults
+from awsaccess.sandbox.faults import Faults
 from awsaccess.sandbox.federation import SignIn
 from awsaccess.sandbox.front import Front
 from awsaccess.sandbox.guard.caller import SESSIONS
@@ -26,6 +26,9 @@ from awsaccess.sandbox.guard.checks import DECISIONS, UNRESOLVED
 from awsaccess.sandbox.guard.install import install as install_guard
 from awsaccess.sandbox.journal import Journal
 from awsaccess.sandbox.parties import Account
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -36,12 +39,10 @@ class _Handler(MotoRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Not a word: addresses hold sign-in tokens and template versions."""
 
-    def run_wsgi(self) -> None:
-        try:
-            super().run_wsgi()
-        except ConnectionCut:
-            self.close_connection = True
-            self.connection.close()
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Close it: kept alive, the caller would wait for the answer that was cut."""
+        super().connection_dropped(error, environ)
+        self.close_connection = True
 
 
 def install() -> None:

@@ -89,35 +89,30 @@ def _note(grant: Grant, refused: bool | None) -> dt.datetime | None:  # noqa: FB
     now = clock.now()
     if proof.proved_at is not None:
         return None
-    if refused is not None:
-        _count(proof, refused=refused, now=now)
-        proof.save()
+    since = None if refused is None else _counted(proof, refused=refused, now=now)
     # Only a refusal ends it, never the mere passing of time while AWS could not be asked.
-    if not refused or not _is_proved(proof, engagement, now):
+    if since is None or not _is_proved(proof, engagement, now, since=since):
         return now + closing_wait(now - proof.begun_at)
     _prove(proof, grant, engagement, now)
     return None
 
 
-def _count(proof: ExitProof, *, refused: bool, now: dt.datetime) -> None:
-    """Refusals count without a break: one opening starts them anew."""
-    if not refused:
+def _counted(proof: ExitProof, *, refused: bool, now: dt.datetime) -> dt.datetime | None:
+    """Since when it is refused without a break, if it is: one opening starts the count anew."""
+    if refused:
+        proof.refused_since, proof.last_refused_at = proof.refused_since or now, now
+        proof.refusals += 1
+    else:
         proof.last_opened_at, proof.refused_since, proof.refusals = now, None, 0
-        return
-    proof.refused_since = proof.refused_since or now
-    proof.last_refused_at = now
-    proof.refusals += 1
+    proof.save()
+    return proof.refused_since
 
 
-def _is_proved(proof: ExitProof, engagement: Engagement, now: dt.datetime) -> bool:
+def _is_proved(proof: ExitProof, engagement: Engagement, now: dt.datetime, *, since: dt.datetime) -> bool:
     """Long enough, often enough, sessions over, and the refusal is not only the passed date of a role that stands."""
-    if proof.refused_since is None or proof.last_refused_at is None:
-        return False
-    long_enough = proof.last_refused_at - proof.refused_since >= dt.timedelta(
-        seconds=settings.EXIT_PROOF_SECONDS
-    )
+    long_enough = now - since >= dt.timedelta(seconds=settings.EXIT_PROOF_SECONDS)
     often_enough = proof.refusals >= FEWEST_REFUSALS
-    not_only_the_date = proof.confirmed_at is not None or proof.last_refused_at < engagement.ends_at
+    not_only_the_date = proof.confirmed_at is not None or now < engagement.ends_at
     return long_enough and often_enough and not_only_the_date and sessions_end(engagement) <= now
 
 

@@ -29,6 +29,8 @@ from portal.demo.postgres import Postgres, PostgresError
 
 BYPASSING: Final = "bench_bypassing"
 SETTINGS: Final = "kit.settings"
+PORTAL: Final = "portal.wsgi"  # the application's name in the demo's words
+UNGUARDED: Final = "kit.unguarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,14 @@ def prepared_ground() -> Iterator[Ground]:
 
 
 @contextmanager
-def web_server(ground: Ground, *, database_url: str = "") -> Iterator[WebServer]:
+def web_server(ground: Ground, *, database_url: str = "", application: str = PORTAL) -> Iterator[WebServer]:
     """A web server that answers, with the same words as the demo's; `database_url` logs in as somebody else."""
     addresses = replace(ground.addresses, web=commands.free_port())
     environment = {**ground.environment, "PORTAL_PROCESS": "web"}
     if database_url:
         environment["DATABASE_URL"] = database_url
-    child = ground.crew.start(f"web {addresses.web}", commands.web(addresses), environment)
+    command = [application if word == PORTAL else word for word in commands.web(addresses)]
+    child = ground.crew.start(f"web {addresses.web}", command, environment)
     ground.crew.wait_for(child.name, lambda: _answers(addresses.web), seconds=60)
     yield WebServer(pid=child.process.pid, port=addresses.web)
 

@@ -19,15 +19,17 @@ from portal.kernel import clock, mail, outbox, secrets
 HIDDEN = frozenset({EngagementStatus.DRAFT, EngagementStatus.CANCELLED})
 
 
-def news_letter(news: News, matter: Matter, reader: Reader, *, message_key: str) -> mail.Letter | None:
+def news_letter(
+    news: News, matter: Matter, reader: Reader, *, reason: str, message_key: str
+) -> mail.Letter | None:
     """The mail of this news for this reader, or None when there is nothing to tell them any more."""
     scene = scene_for(matter, reader)
     with translation.override(reader.user.language):
         told = news.words(scene)
-        return _letter(scene, told, message_key=message_key) if told else None
+        return _letter(scene, told, reason=reason, message_key=message_key) if told else None
 
 
-def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Letter | None:
+def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter | None:
     """The mail that asks an approver, or once that is answered, the bare link that somebody asked for again.
 
     None when the engagement was withdrawn. Raises outbox.Hopeless for a link that can never be sent.
@@ -40,7 +42,8 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
     scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
     write = words.asking if _is_open(scene) else words.link
     with translation.override(scene.reader.user.language):
-        return _letter(scene, write(scene, invitation, _url(invitation)), message_key=message_key)
+        told = write(scene, invitation, _url(invitation))
+        return _letter(scene, told, reason=reason, message_key=message_key)
 
 
 def _is_open(scene: Scene) -> bool:
@@ -55,7 +58,7 @@ def _url(invitation: Invitation) -> str:
         raise outbox.Hopeless("the key its link was made with is gone") from error
 
 
-def _letter(scene: Scene, told: Words, *, message_key: str) -> mail.Letter:
+def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail.Letter:
     practice, reader = scene.engagement.practice, scene.reader
     # Consultants read many clients' mails in one box: there the client's name comes first.
     name = scene.host_name if reader.is_client else scene.engagement.client.name
@@ -72,6 +75,9 @@ def _letter(scene: Scene, told: Words, *, message_key: str) -> mail.Letter:
             to=reader.user.email,
             from_name=f"{name} via {practice.name}" if name != practice.name else name,
             reply_to=_answers_to(scene),
+            thread=f"engagement-{scene.engagement.pk}",
+            reason=reason,
+            list_label=practice.code,
             message_key=message_key,
         )
     except ValidationError as error:
@@ -85,5 +91,4 @@ def _answers_to(scene: Scene) -> str:
     consent, mover = scene.matter.consent, scene.engagement.moved_by
     if consent is not None:
         return consent.contact.user.email
-    is_ours = mover is None or mover.pk in {user.pk for user in scene.team}
-    return "" if is_ours or mover is None else mover.email
+    return mover.email if mover is not None and scene.moved_by_client else ""

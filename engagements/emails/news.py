@@ -20,7 +20,7 @@ from engagements.emails.readers import (
 from engagements.emails.scenes import Matter, Scene, matter_of_consent, matter_of_engagement
 from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement
+from engagements.models import Consent, Engagement
 
 _S = EngagementStatus
 
@@ -54,19 +54,23 @@ def _practice(matter: Matter) -> list[Reader]:
 
 def _who_agreed_and_practice(matter: Matter) -> list[Reader]:
     """The receipt is for whoever agreed, in whatever role they are by now, as long as they may come in."""
-    contact = matter.consent.contact if matter.consent else None
-    mine = contact is not None and contact.ended_at is None and contact.user.is_active
-    own = [Reader(user=contact.user, is_client=True)] if contact and mine else []
+    contact = _consent(matter).contact
+    is_here = contact.ended_at is None and contact.user.is_active
+    own = [Reader(user=contact.user, is_client=True)] if is_here else []
     return [*own, *_practice(matter)]
 
 
 def _receipt_or_agreed(scene: Scene) -> Words | None:
     """The receipt stays true; that the client agreed does not, once they took it back."""
-    if (consent := scene.matter.consent) is None:
-        return None
+    consent = _consent(scene.matter)
     if scene.reader.is_client:
         return words.receipt(scene, consent)
     return None if consent.withdrawn_at else words.agreed(scene, consent)
+
+
+def _consent(matter: Matter) -> Consent:
+    assert matter.consent is not None  # noqa: S101  # this kind of news is found by its consent
+    return matter.consent
 
 
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:

@@ -11,16 +11,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
-from accounts.models import Invitation, User
+from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
 from engagements.models import Consent, Engagement
 from portal.kernel import outbox
 from portal.kernel.models import OutboxMessage
 
 LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
-CONSOLE: Final = "/console/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +32,15 @@ class Matter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A matter before one reader. `team` has the lead first and is empty while nobody works on it."""
+    """A matter before one reader. `team` has the lead first and is empty while nobody works on it.
+
+    `moved_by_client` tells whose the latest move was: only the client undoes what the client did.
+    """
 
     matter: Matter
     reader: Reader
     team: tuple[User, ...]
+    moved_by_client: bool
 
     @property
     def engagement(self) -> Engagement:
@@ -80,7 +83,13 @@ def zone_of(user: User) -> ZoneInfo:
 
 def scene_for(matter: Matter, reader: Reader) -> Scene:
     """The matter as this reader is told of it."""
-    return Scene(matter=matter, reader=reader, team=team_of(matter.engagement))
+    engagement = matter.engagement
+    return Scene(
+        matter=matter,
+        reader=reader,
+        team=team_of(engagement),
+        moved_by_client=_is_contact(engagement, engagement.moved_by_id),
+    )
 
 
 def matter_of_engagement(engagement_id: UUID) -> Matter | None:
@@ -116,13 +125,14 @@ def client_url(engagement: Engagement, page: str = "front") -> str:
 
 
 def console_url(engagement: Engagement) -> str:
-    """The engagement in the console. The console is a room above this one, so only its name is known here."""
-    try:
-        path = reverse("admin:engagements_engagement_change", args=[engagement.pk])
-    except NoReverseMatch:  # an installation whose console shows no engagements: its first page
-        path = CONSOLE
-    return settings.SITE_URL + path
+    """The engagement in the console, which knows it by its code. Only the name is known here: it is a room above."""
+    return settings.SITE_URL + reverse("admin:engagements_engagement_change", args=[engagement.code])
 
 
 def _engagements() -> QuerySet[Engagement]:
     return Engagement.objects.select_related("practice", "client", "moved_by")
+
+
+def _is_contact(engagement: Engagement, user_id: UUID | None) -> bool:
+    rows = Contact.objects.filter(client_id=engagement.client_id)
+    return user_id is not None and rows.filter(user_id=user_id).exists()

@@ -64,7 +64,7 @@ def asking(scene: Scene, invitation: Invitation, url: str) -> Words:
         subject=subject(
             gettext("%(name)s asks to %(look)s your AWS account") % {"name": host, "look": what},
             engagement.practice.name,
-            engagement.title.lower(),
+            engagement.title,
         ),
         preview=gettext("%(kind)s, for “%(title)s”, until %(day)s. Nothing happens until you agree.")
         % {"kind": _kind(engagement), "title": engagement.title, "day": _day(scene, engagement.ends_at)},
@@ -110,7 +110,7 @@ def receipt(scene: Scene, consent: Consent) -> Words:
         lines=(
             Line(
                 before=gettext(
-                    "This is your receipt. On %(moment)s you agreed that %(names)s may %(look)s your AWS account."
+                    "This is your receipt. On %(moment)s, you agreed that %(names)s may %(look)s your AWS account."
                 )
                 % {"moment": moment, "names": _names(scene), "look": _verb(engagement)}
             ),
@@ -186,7 +186,9 @@ def access_on(scene: Scene) -> Words:
         heading=gettext("Access is on"),
         lines=(
             told,
-            gettext("%(names)s can %(look)s your AWS account now. You have nothing more to do.") % about,
+            gettext("%(names)s can %(look)s your AWS account now. They can’t change anything.") % about
+            if _is_look_only(engagement)
+            else gettext("%(names)s can %(look)s your AWS account now, as you agreed.") % about,
         ),
         facts=_three_facts(scene),
         button=gettext("See the access"),
@@ -223,7 +225,9 @@ def paused(scene: Scene) -> Words:
         heading=gettext("Access is paused"),
         lines=lines,
         facts=facts,
-        note=gettext("Whoever paused it decides when it goes on: only the client can end their own pause."),
+        note=gettext("Only the client can switch it back on.")
+        if scene.moved_by_client
+        else gettext("You can switch it back on in the console, and so can the client."),
     )
 
 
@@ -298,7 +302,9 @@ def ended(scene: Scene) -> Words:
             heading=gettext("The access has ended"),
             lines=(
                 _who_ended(scene) + " " + gettext("No new visit can start."),
-                gettext("One step is left for you: delete the access in AWS. It takes about a minute."),
+                gettext("One step is left for you: delete the access in AWS. It takes about a minute.")
+                if engagement.activated_at
+                else gettext("If you had switched it on in AWS already, delete it there."),
             ),
             facts=facts,
             button=gettext("Close this project"),
@@ -346,8 +352,7 @@ def closed(scene: Scene) -> Words:
         preview=told,
         heading=gettext("The access is gone"),
         lines=(
-            gettext("Nobody of you can get into the AWS account of %(client)s any more.")
-            % _client(engagement),
+            gettext("You can’t get into the AWS account of %(client)s any more.") % _client(engagement),
             told,
         ),
         facts=facts,
@@ -472,7 +477,7 @@ def _account(engagement: Engagement) -> Fact:
 
 def _said(scene: Scene) -> tuple[Fact, ...]:
     """The words that a person gave for the move; the portal's own are no reason of anybody."""
-    note, mover = scene.engagement.moved_note, scene.engagement.moved_by
+    note, mover = " ".join(scene.engagement.moved_note.split()), scene.engagement.moved_by
     return (Fact(name=gettext("Reason"), value=note),) if note and mover else ()
 
 
@@ -517,14 +522,14 @@ def _kind(engagement: Engagement) -> str:
 
 
 def _names(scene: Scene) -> str:
-    return _joined([user.name for user in scene.team] or [scene.host_name])
+    return joined([user.name for user in scene.team] or [scene.host_name])
 
 
 def _first_names(scene: Scene) -> str:
-    return _joined([user.first_name for user in scene.team] or [scene.host_name])
+    return joined([user.first_name for user in scene.team] or [scene.host_name])
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return gettext("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
-class ConsoleConfig(AdminConfig):
-    """Django's admin app with our site in place of the stock one."""
+class ConsoleConfig(SimpleAdminConfig):
+    """Django's admin app with our site, and without looking for other apps' registrations: groups and logs are not ours."""
 
     default_site = "portal.console.site.ConsoleSite"
 

@@ -34,6 +34,8 @@ LINE_LENGTH: Final = 200
 class Letter:
     """One mail to one address. `message_key` names it over all retries; `from_name` stands before our own address.
 
+    Mails with the same `thread` stand together in a mailbox; `reason` is the kind of cause, for filters; `list_label`
+    names whose mails these are, in letters that a host name may have.
     Raises ValidationError for an address that is none; line breaks in what becomes a header are made spaces.
     """
 
@@ -44,12 +46,17 @@ class Letter:
     message_key: str = ""
     reply_to: str = ""
     from_name: str = ""
+    thread: str = ""
+    reason: str = ""
+    list_label: str = ""
 
     def __post_init__(self) -> None:
         for address in (self.to, *([self.reply_to] if self.reply_to else [])):
             validate_email(address)
         object.__setattr__(self, "subject", one_line(self.subject))
         object.__setattr__(self, "from_name", one_line(self.from_name))
+        object.__setattr__(self, "reason", one_line(self.reason))
+        object.__setattr__(self, "list_label", one_line(self.list_label))
 
 
 def one_line(words: str) -> str:
@@ -116,11 +123,29 @@ def key_of(held: outbox.Claim) -> str:
 def message_id(message_key: str) -> str:
     """The Message-ID header of a key: the same on each try, without telling how many letters there were."""
     number: UUID = uuid.uuid5(uuid.NAMESPACE_URL, f"{settings.SITE_URL}/{message_key}")
-    return f"<{number}@{Address(addr_spec=_own_address()).domain}>"
+    return f"<{number}@{_own_domain()}>"
 
 
 def _own_address() -> str:
     return parseaddr(settings.MAIL_FROM)[1]
+
+
+def _own_domain() -> str:
+    return Address(addr_spec=_own_address()).domain
+
+
+def _headers(letter: Letter) -> dict[str, str]:
+    """A thread refers to a first mail that nobody got: so it holds whichever of its mails somebody gets."""
+    found = {
+        "Message-ID": message_id(letter.message_key),
+        "Auto-Submitted": "auto-generated",
+        "X-Portal-Reason": letter.reason,
+        "List-Id": f"<{letter.list_label}.{_own_domain()}>" if letter.list_label else "",
+    }
+    if letter.thread:
+        root = message_id(f"thread-{letter.thread}")
+        found |= {"In-Reply-To": root, "References": root}
+    return {name: value for name, value in found.items() if value}
 
 
 def _message(letter: Letter) -> EmailMultiAlternatives:
@@ -130,10 +155,7 @@ def _message(letter: Letter) -> EmailMultiAlternatives:
         from_email=formataddr((letter.from_name, _own_address())) if letter.from_name else settings.MAIL_FROM,
         to=[letter.to],
         reply_to=[letter.reply_to] if letter.reply_to else None,
-        headers={
-            "Message-ID": message_id(letter.message_key),
-            "Auto-Submitted": "auto-generated",
-        },
+        headers=_headers(letter),
     )
     if letter.html:
         message.attach_alternative(letter.html, "text/html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
@@ -80,22 +81,20 @@ def consent_page(
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The AWS step with its live card."""
-    offer = offer_current(desk.engagement)
     return page(
         request,
         desk,
         "awsaccess/connect.html",
-        **live_context(desk, started=clock_seconds()),
+        **live_context(desk, now=clock.now()),
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
-        region=offer.documents["region"],
         question_mail=question_mail(desk),
     )
 
 
-def live_context(desk: Desk, *, started: int) -> Context:
-    """What the live card of the connect or the closing page shows now."""
-    now = clock.now()
+def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) -> Context:
+    """What the live card shows now. `started` is when its page came, in Unix seconds; None: just now."""
+    started = int(now.timestamp()) if started is None else started
     if desk.engagement.status in CLOSING:
         proof, address = exit_proof(desk.engagement), stack_url(desk.engagement)
         context = closings.closing_of(proof, started=started, now=now, zone=desk.zone)
@@ -103,8 +102,10 @@ def live_context(desk: Desk, *, started: int) -> Context:
     found = live_card(desk.engagement)
     opening = desk.engagement.status in SWITCHING_ON
     open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
-    facts = facts_of(desk, offer_current(desk.engagement))
+    offer = offer_current(desk.engagement)
+    facts = facts_of(desk, offer)
     return {
+        "region": offer.documents["region"],
         "stack_url": stack_url(desk.engagement),
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
@@ -153,15 +154,26 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         request,
         desk,
         "awsaccess/closing.html",
-        **live_context(desk, started=clock_seconds()),
+        **live_context(desk, now=now),
         account_number=words.account_number(desk.engagement.account_id),
         inside=activity.open_visits(visits, desk.zone, now=now),
         reason=closings.reason_of(desk.engagement),
     )
 
 
+def declined_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who said no. Colleagues read the name, because they said nothing."""
+    who = desk.engagement.moved_by
+    heading = gettext("You said no")
+    if who is not None and who.pk != desk.user.pk:
+        heading = gettext("%(name)s said no") % {"name": who.name}
+    return page(request, desk, "engagements/declined.html", heading=heading)
+
+
 def closed_page(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """The certificate in words."""
+    """The certificate in words; to those who only help with AWS, that it is over."""
+    if not desk.frame.sees_paper:
+        return page(request, desk, "engagements/over.html")
     consent = consent_of(desk)
     return page(
         request,
@@ -191,7 +203,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
-    return page(request, desk, template, form=form, inside=inside(desk))
+    return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
 
 def resume_page(request: HttpRequest, desk: Desk) -> HttpResponse:
@@ -232,8 +244,3 @@ def question_mail(desk: Desk) -> str:
 def as_shown(html: str) -> SafeString:
     """Our own paper, rendered by our own template with escaping on: no other HTML comes in here."""
     return mark_safe(html)  # noqa: S308
-
-
-def clock_seconds() -> int:
-    """Now, in Unix seconds."""
-    return int(clock.now().timestamp())

@@ -88,6 +88,12 @@ def aws_names(offer: Offer) -> tuple[str, ...]:
     return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
 
 
+def own_account(desk: Desk) -> str:
+    """What stands beside a number of twelve digits that cannot be the client's: it is the practice's own."""
+    name = {"practice": desk.frame.practice}
+    return gettext("That is %(practice)s’s own account. Enter the number of yours.") % name
+
+
 def digest(html: str) -> str:
     """SHA-256 of the bytes, in hexadecimal."""
     return hashlib.sha256(html.encode()).hexdigest()

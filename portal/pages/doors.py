@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Final
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
@@ -30,7 +33,7 @@ def at_desk(*methods: str, roles: frozenset[ContactRole] = READERS) -> Callable[
 
     Signed out: to the sign-in and back. Another's engagement: NotVisible. Wrong role: NotAllowed.
     """
-    allowed = ("GET", "HEAD", *methods) if "GET" in methods else methods
+    allowed = ("HEAD", *methods) if "GET" in methods else methods
 
     def wrap(view: DeskView) -> CodeView:
         @wraps(view)
@@ -42,7 +45,9 @@ def at_desk(*methods: str, roles: frozenset[ContactRole] = READERS) -> Callable[
         @wraps(view)
         def answered(request: HttpRequest, code: str) -> HttpResponse:
             if request.method not in allowed:
-                return HttpResponseNotAllowed(allowed)
+                return HttpResponseNotAllowed(sorted(allowed))
+            if _came_too_late(request):
+                return private(_sign_in_again(code))
             return private(guarded(request, code))
 
         return answered
@@ -73,6 +78,18 @@ def private(response: HttpResponse) -> HttpResponse:
     response.headers["Cache-Control"] = "no-store"
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def _came_too_late(request: HttpRequest) -> bool:
+    """A form of somebody whose sign-in is over by now. Fragments are sent away by `web.contact_required`."""
+    posted = request.method == "POST" and not web.is_fragment(request)
+    return posted and not request.user.is_authenticated
+
+
+def _sign_in_again(code: str) -> HttpResponse:
+    """To the sign-in, and back to the project: the form's own address may not know a GET."""
+    back = urlencode({"next": reverse("client:front", args=[code])})
+    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
 
 
 def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) -> Desk:

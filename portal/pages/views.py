@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from awsaccess.services.checks import check_soon
@@ -15,7 +16,7 @@ from engagements.selectors import engagements_of_client, offer_current
 from engagements.services.closing import engagement_end
 from engagements.services.consents import BadAccount, Shown, consent_give, engagement_decline
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.kernel import web
+from portal.kernel import clock, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
 from portal.pages import compose, consenting, homes
 from portal.pages.circumstances import evidence_of
@@ -62,8 +63,8 @@ def front(request: HttpRequest, desk: Desk) -> HttpResponse:
         case _S.CLOSED:
             return compose.closed_page(request, desk)
         case _S.DECLINED:
-            return compose.page(request, desk, "engagements/declined.html")
-        case _S.DRAFT | _S.CANCELLED:
+            return compose.declined_page(request, desk)
+        case _S.DRAFT | _S.CANCELLED:  # pragma: no branch  # every status is named
             raise NotVisible
 
 
@@ -80,6 +81,8 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     except Stale as error:
         raise Stale(next_url=reverse("client:front", args=[desk.engagement.code])) from error
     except InvalidMove:
+        if desk.engagement.ends_at <= clock.now():
+            raise _over(desk) from None
         return redirect("client:connect", desk.engagement.code)
 
 
@@ -88,8 +91,8 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Saying no needs no reason."""
     if desk.engagement.status != _S.INVITED:
         return _front(desk)
-    form = ReasonForm(request.POST or None)
-    if request.method != "POST" or not form.is_valid():
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/decline.html", form)
     engagement_decline(
         engagement=desk.engagement,
@@ -113,10 +116,10 @@ def live(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What the live card asks: 204 nothing new, 200 a fragment, 286 the last one (UX §9)."""
     if not web.is_fragment(request):
         return _front(desk)
-    started = _number(request.GET.get("from"), fallback=compose.clock_seconds())
-    context = compose.live_context(desk, started=started)
+    context = compose.live_context(desk, now=clock.now(), started=_number(request.GET.get("from")))
     card: Card = context["card"]
-    slower = card.poll_seconds > _number(request.GET.get("pace"), fallback=card.poll_seconds)
+    pace = _number(request.GET.get("pace"))
+    slower = pace is not None and card.poll_seconds > pace
     if card.digest == request.GET.get("seen") and not slower:
         return HttpResponse(status=204)
     response = render(request, compose.live_template(desk), {**context, "whole": slower})
@@ -133,7 +136,7 @@ def check(request: HttpRequest, desk: Desk) -> HttpResponse:
     check_soon(engagement=desk.engagement)
     if not web.is_fragment(request):
         return _front(desk)
-    context = compose.live_context(desk, started=compose.clock_seconds())
+    context = compose.live_context(desk, now=clock.now())
     return render(request, compose.live_template(desk), {**context, "whole": True})
 
 
@@ -142,8 +145,8 @@ def pause(request: HttpRequest, desk: Desk) -> HttpResponse:
     """No visit can start from the next second on."""
     if desk.engagement.status != _S.ACTIVE:
         return _front(desk)
-    form = ReasonForm(request.POST or None)
-    if request.method != "POST" or not form.is_valid():
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/pause.html", form)
     engagement_pause(engagement=desk.engagement, actor=actor_of(desk), reason=form.cleaned_data["reason"])
     return _front(desk)
@@ -175,7 +178,7 @@ def end(request: HttpRequest, desk: Desk) -> HttpResponse:
 def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The client says that it is deleted; the portal then proves it."""
     if desk.engagement.status == _S.CLOSING:
-        deletion_confirm(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+        _confirm(desk)
     return _front(desk)
 
 
@@ -217,17 +220,42 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
         )
-    except BadAccount as error:
+    except BadAccount:
         if known:
             raise
-        form.add_error("account_id", error.user_message)
+        form.add_error("account_id", consenting.own_account(desk))
         return compose.consent_page(request, desk, offer, shown, form)
     return redirect("client:connect", desk.engagement.code)
+
+
+def _confirm(desk: Desk) -> None:
+    """The list of closing stands a moment before the worker has begun to look: saying so then is too early."""
+    try:
+        deletion_confirm(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    except InvalidMove:
+        raise InvalidMove(
+            gettext("Nothing is at risk: no new visits can start. Press the button again in a minute."),
+            title=gettext("One moment, please"),
+            next_url=reverse("client:front", args=[desk.engagement.code]),
+            next_label=gettext("Back to the list"),
+        ) from None
+
+
+def _over(desk: Desk) -> InvalidMove:
+    """The end has passed, and the sweep that takes the invitation back is not through yet."""
+    first = {"first": desk.frame.lead.first_name}
+    return InvalidMove(
+        gettext("Nothing was saved, and nothing was created in AWS. Ask %(first)s for a new one.") % first,
+        title=gettext("This invitation has ended"),
+        next_url=compose.question_mail(desk),
+        next_label=gettext("Write to %(first)s") % first,
+    )
 
 
 def _front(desk: Desk) -> HttpResponse:
     return redirect("client:front", desk.engagement.code)
 
 
-def _number(text: str | None, *, fallback: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else fallback
+def _number(text: str | None) -> int | None:
+    """A number that our own page may have written; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else None

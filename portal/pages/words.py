@@ -58,13 +58,11 @@ def day_heading(date: dt.date, *, today: dt.date) -> str:
 
 
 def days_left(moment: dt.datetime, zone: ZoneInfo, *, now: dt.datetime) -> str:
-    """in 28 days; today."""
+    """in 28 days; today; already over."""
     days = (moment.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return (
-        ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days}
-        if days > 0
-        else gettext("today")
-    )
+    if days > 0:
+        return ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days}
+    return gettext("today") if days == 0 else gettext("already over")
 
 
 def zone_words(zone: ZoneInfo, moment: dt.datetime) -> str:

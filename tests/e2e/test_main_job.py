@@ -138,4 +138,5 @@ def leaves(ruth: Person) -> None:
 def reads_the_end(maya: Person) -> None:
     maya.goes_to("/console/")
     maya.follows("Engagements")
+    maya.follows("Hollins Farm")
     expect(maya.page.locator("main")).to_contain_text("closed and proved")

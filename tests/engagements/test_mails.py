@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable
 from email.message import EmailMessage
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
+from django.test import Client as Browser
 
 from accounts.emails import invitation_url
-from accounts.models import Invitation
-from accounts.services.invitations import invitation_make
+from accounts.lifecycle import ContactRole
+from accounts.models import Client, Contact, Invitation, User
+from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
-from engagements.models import Engagement
-from portal.kernel import outbox, tenancy
+from engagements.emails import words
+from engagements.emails.news import NEWS
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Assignment, Consent, Engagement
+from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
+from engagements.services.consents import engagement_decline
+from engagements.services.moves import engagement_cancel
+from engagements.services.pauses import engagement_pause, engagement_resume
+from portal.kernel import clock, mail, outbox, tenancy
+from portal.kernel.actor import Actor
 from portal.kernel.models import OutboxMessage, OutboxState
+from tests.engagements.records import as_stored
 from tests.factories import (
     TESTER,
     Firm,
+    acting,
+    make_contact,
     make_engagement_active,
+    make_engagement_agreed,
+    make_engagement_closed,
+    make_engagement_closing,
+    make_engagement_drafted,
     make_engagement_invited,
+    make_engagement_paused,
     make_firm,
 )
 from tests.mailbox import Mailbox
 
 Deliver = Callable[[], int]
+SAM, MAYA = "approver@north.example", "owner@north.example"
 
 
 @pytest.fixture
@@ -39,7 +62,7 @@ def deliver_all(deliver: Deliver) -> None:
 
 
 def forget(firm: Firm) -> None:
-    """Let what led here be told already."""
+    """Let everything promised so far be told already."""
     with tenancy.use(firm.practice_side):
         OutboxMessage.objects.update(state=OutboxState.SENT)
 
@@ -50,21 +73,27 @@ def tell(firm: Firm, kind: str, engagement: Engagement) -> None:
         outbox.put(kind, engagement.pk, dedupe_key=f"test:{kind}", client_id=engagement.client_id)
 
 
-def invite(firm: Firm, engagement: Engagement) -> Invitation:
+def change(firm: Firm, engagement: Engagement, **fields: object) -> None:
+    """What a consultant edits in a draft, or time does."""
+    with tenancy.use(firm.practice_side):
+        Engagement.objects.filter(pk=engagement.pk).update(**fields)
+
+
+def invite(firm: Firm, engagement: Engagement, *, landing_path: str = "") -> Invitation:
+    """The link that an approver gets."""
     with tenancy.use(firm.practice_side):
         return invitation_make(
             contact=firm.contact,
-            landing_path=f"/e/{engagement.code}/",
+            landing_path=landing_path or f"/e/{engagement.code}/",
             invited_by=firm.owner,
             letter_kind=tasks.INVITATION,
             actor=TESTER,
         )
 
 
-def by_address(mailbox: Mailbox) -> dict[str, EmailMessage]:
-    found = {str(letter["To"]): letter for letter in mailbox.letters}
-    assert len(found) == len(mailbox.letters)
-    return found
+def rows(firm: Firm, kind: str) -> list[OutboxMessage]:
+    with tenancy.use(firm.practice_side):
+        return list(OutboxMessage.objects.filter(kind__startswith=kind).order_by("pk"))
 
 
 def body(letter: EmailMessage, kind: str = "plain") -> str:
@@ -73,25 +102,567 @@ def body(letter: EmailMessage, kind: str = "plain") -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
+def flat(letter: EmailMessage) -> str:
+    """The text without its line breaks."""
+    return " ".join(body(letter).split())
+
+
+def told(mailbox: Mailbox) -> dict[str, EmailMessage]:
+    """The letters by address; nobody is told twice."""
+    found = {str(letter["To"]): letter for letter in mailbox.letters}
+    assert len(found) == len(mailbox.letters)
+    return found
+
+
+def subjects(mailbox: Mailbox) -> dict[str, str]:
+    return {address: str(letter["Subject"]) for address, letter in told(mailbox).items()}
+
+
+def in_state(firm: Firm, kind: str) -> Engagement:
+    """An engagement of which this kind of news, and no other, waits to be told."""
+    make: dict[str, Callable[[Firm], Engagement]] = {
+        "engagements.receipt": make_engagement_agreed,
+        "engagements.declined": make_engagement_invited,
+        "engagements.access_on": make_engagement_active,
+        "engagements.paused": make_engagement_paused,
+        "engagements.resumed": make_engagement_paused,
+        "engagements.problem": make_engagement_active,
+        "engagements.ended": make_engagement_closing,
+        "engagements.closed": make_engagement_closed,
+    }
+    engagement = make[kind](firm)
+    if kind == "engagements.declined":
+        with tenancy.use(firm.client_side):
+            engagement_decline(
+                engagement=engagement, contact=firm.contact, reason="Not now", actor=acting(firm.approver)
+            )
+    if kind == "engagements.resumed":
+        with tenancy.use(firm.client_side):
+            engagement_resume(engagement=engagement, actor=acting(firm.approver))
+    if kind == "engagements.problem":
+        tell(firm, kind, engagement)
+    with tenancy.use(firm.practice_side):
+        OutboxMessage.objects.exclude(kind=kind).update(state=OutboxState.SENT)
+    return as_stored(firm, engagement)
+
+
+SUBJECTS = {
+    "engagements.receipt": {
+        SAM: "Your receipt: you agreed to the access (North, Cost review)",
+        MAYA: "Client of north agreed (Cost review)",
+    },
+    "engagements.declined": {MAYA: "Client of north said no (Cost review)"},
+    "engagements.access_on": {
+        SAM: "Access is on (Cost review, North)",
+        MAYA: "Access is on: Client of north (Cost review)",
+    },
+    "engagements.paused": {
+        SAM: "Access is paused (Cost review, North)",
+        MAYA: "Access is paused: Client of north (Cost review)",
+    },
+    "engagements.resumed": {
+        SAM: "Access is back on (Cost review, North)",
+        MAYA: "Access is back on: Client of north (Cost review)",
+    },
+    "engagements.problem": {
+        SAM: "The access needs a look (Cost review, North)",
+        MAYA: "Problem with the access: Client of north (Cost review)",
+    },
+    "engagements.ended": {
+        SAM: "Access has ended (Cost review, North)",
+        MAYA: "Access has ended: Client of north (Cost review)",
+    },
+    "engagements.closed": {
+        SAM: "The access is gone: your certificate (Cost review, North)",
+        MAYA: "The access is gone: Client of north (Cost review)",
+    },
+}
+
+
+def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
+    """What UX §6 asks of every mail with a link."""
+    text, html, subject = flat(letter), body(letter, "html"), str(letter["Subject"])
+    assert len(subject) <= words.SUBJECT_LENGTH
+    assert len(re.findall(r'class="btn"', html)) == 1
+    (address,) = re.findall(r'class="btn" href="([^"]+)"', html)
+    assert address.startswith("http://testserver/")
+    assert html.count(f'href="{address}"') == 2
+    assert f">{address}</a>" in html
+    assert address in text
+    for needed in (
+        "Not sure this is from us?",
+        "We never ask for passwords or AWS keys.",
+        "north Ltd, 1 Quay",
+    ):
+        assert needed in text
+        assert needed in html
+    assert f"Sent to {letter['To']} because" in text
+    assert engagement.title in text
+    assert '<img src="http://testserver/static/logo-72.png" width="36" height="36" alt=""' in html
+    assert 'role="article"' in html
+    assert '<div class="hide" style="display: none' in html
+    assert "prefers-color-scheme:dark" in html
+    assert len(html.encode()) < 30_000
+    assert all(len(line) <= 80 or line == address for line in body(letter).split("\n"))
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["List-Id"] == "<north.northgate.example>"
+    assert letter["X-Portal-Reason"].startswith("engagements.")
+    assert (
+        letter["References"] == letter["In-Reply-To"] == mail.message_id(f"thread-engagement-{engagement.pk}")
+    )
+    assert not re.search(r"\{[{%]|None|&#39;", text)
+
+
+def test_there_is_a_case_for_each_kind() -> None:
+    assert set(SUBJECTS) == set(NEWS)
+
+
+@pytest.mark.parametrize("kind", list(SUBJECTS))
+def test_news_reaches_those_it_is_for_in_whole_mails(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str
+) -> None:
+    engagement = in_state(firm, kind)
+    deliver_all(deliver)
+    assert subjects(mailbox) == SUBJECTS[kind]
+    for letter in mailbox.letters:
+        require_whole(letter, engagement)
+    assert {row.state for row in rows(firm, kind)} == {OutboxState.SENT}
+
+
+@pytest.mark.parametrize("kind", list(SUBJECTS))
+def test_text_and_html_tell_the_same(firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str) -> None:
+    in_state(firm, kind)
+    deliver_all(deliver)
+    for letter in mailbox.letters:
+        html = body(letter, "html")
+        facts = re.findall(r'<td class="name m"[^>]*>([^<]+)</td><td class="value[^>]*>([^<]+)</td>', html)
+        shown = re.findall(r'<p class="p[^>]*>([^<]+)</p>', html)
+        assert facts
+        assert len(shown) >= 2
+        for name, value in facts:
+            assert f"{name} {value}" in flat(letter)
+        for line in shown:
+            assert line in flat(letter)
+
+
 def test_the_client_is_asked(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
     engagement = make_engagement_invited(firm)
+    change(firm, engagement, contract_reference="NC-2026-031", account_name="Production")
     invitation = invite(firm, engagement)
     assert deliver() == 1
     (letter,) = mailbox.letters
-    assert letter["To"] == firm.approver.email
+    require_whole(letter, engagement)
+    assert letter["To"] == SAM
     assert letter["From"] == "Maya Okafor via North <portal@northgate.example>"
-    assert letter["Reply-To"] == firm.owner.email
-    assert letter["Subject"] == "Maya Okafor asks to look at your AWS account (North, cost review)"
+    assert letter["Reply-To"] == MAYA
+    assert letter["Subject"] == "Maya Okafor asks to look at your AWS account (North, Cost review)"
     assert invitation_url(invitation) in body(letter)
-    assert invitation_url(invitation) in body(letter, "html")
+    assert (
+        "As agreed in contract NC-2026-031, we’d like to find out why the bill went up. To do that, Maya Okafor"
+        " needs to LOOK at the account. They won’t be able to change anything." in flat(letter)
+    )
+    assert "<strong>look</strong>" in body(letter, "html")
+    assert "Account Production, ending 5583 Access Look only Until" in flat(letter)
+    day = clock.now() + LIFETIME
+    assert f"works until {day:%A} {day.day} {day:%B}." in flat(letter)
 
 
-def test_news_reaches_both_sides(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
-    make_engagement_active(firm)
+def test_what_is_not_known_to_be_harmless_is_not_called_so(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_invited(firm, account_id="")
+    change(firm, engagement, profile="no-longer-offered")
+    invite(firm, engagement)
+    deliver()
+    (letter,) = mailbox.letters
+    assert letter["Subject"].startswith("Maya Okafor asks to work in your AWS account")
+    assert "We’d like to find out why" in flat(letter)
+    assert "WORK in the account. The page shows exactly what they can do." in flat(letter)
+    assert "Account you choose it when you agree Access Look and change" in flat(letter)
+
+
+def test_access_that_may_change_things_is_told_so(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = in_state(firm, "engagements.access_on")
+    change(firm, engagement, profile="no-longer-offered")
     deliver_all(deliver)
-    assert {(str(letter["To"]), str(letter["Subject"])) for letter in mailbox.letters} == {
-        ("approver@north.example", "Your receipt: you agreed to the access (North, Cost review)"),
-        ("owner@north.example", "Client of north agreed (Cost review)"),
-        ("approver@north.example", "Access is on (Cost review, North)"),
-        ("owner@north.example", "Access is on: Client of north (Cost review)"),
-    }
+    assert "Maya can work in your AWS account now, as you agreed." in flat(told(mailbox)[SAM])
+    assert "They can’t change anything" not in flat(told(mailbox)[SAM])
+
+
+@pytest.mark.parametrize("kind", ["cancelled", "replaced", "used", "draft"])
+def test_an_invitation_that_leads_nowhere_is_not_mailed(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str
+) -> None:
+    engagement = make_engagement_drafted(firm) if kind == "draft" else make_engagement_invited(firm)
+    invitation = invite(firm, engagement)
+    with tenancy.use(firm.practice_side):
+        if kind == "cancelled":
+            engagement_cancel(engagement=engagement, actor=TESTER)
+        elif kind in {"replaced", "used"}:
+            Invitation.objects.filter(pk=invitation.pk).update(**{f"{kind}_at": clock.now()})
+    assert deliver() == 1
+    assert mailbox.letters == []
+    assert rows(firm, tasks.INVITATION)[0].state == OutboxState.SENT
+
+
+def test_a_link_asked_for_after_the_answer_asks_for_nothing(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_active(firm)
+    forget(firm)
+    invitation = invite(firm, engagement)
+    deliver()
+    (letter,) = mailbox.letters
+    require_whole(letter, engagement)
+    assert letter["Subject"] == "Your link to Cost review (North)"
+    assert invitation_url(invitation) in body(letter)
+    assert "asks" not in flat(letter)
+
+
+def test_a_question_whose_end_has_passed_is_not_asked(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_invited(firm)
+    invite(firm, engagement)
+    change(firm, engagement, ends_at=clock.now() - dt.timedelta(seconds=1))
+    deliver()
+    assert mailbox.letters[0]["Subject"] == "Your link to Cost review (North)"
+
+
+@pytest.mark.parametrize("landing_path", ["/welcome/", "/e/nothing/"])
+def test_an_invitation_to_no_engagement_is_shown_as_dead(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, landing_path: str
+) -> None:
+    invite(firm, make_engagement_invited(firm), landing_path=landing_path)
+    deliver()
+    (row,) = rows(firm, tasks.INVITATION)
+    assert (row.state, mailbox.letters) == (OutboxState.DEAD, [])
+    assert row.last_error == "Hopeless: the invitation leads to no engagement"
+
+
+def test_a_link_whose_key_is_gone_is_shown_as_dead(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, settings: Any
+) -> None:
+    invite(firm, make_engagement_invited(firm))
+    settings.SECRET_KEY = "another-key-" * 5
+    deliver()
+    assert rows(firm, tasks.INVITATION)[0].last_error == "Hopeless: the key its link was made with is gone"
+    assert mailbox.letters == []
+
+
+def test_an_address_that_is_none_is_shown_as_dead(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    User.objects.filter(pk=firm.owner.pk).update(email="nowhere")
+    in_state(firm, "engagements.access_on")
+    deliver_all(deliver)
+    states = [row.state for row in rows(firm, "engagements.access_on.to_one")]
+    assert states == [OutboxState.DEAD, OutboxState.DEAD]  # Maya cannot be reached, nor could Sam answer her
+    assert mailbox.letters == []
+
+
+def test_a_refused_address_keeps_nobody_else_from_hearing(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.paused")
+    mailbox.refuse[SAM] = "550 no such mailbox"
+    deliver_all(deliver)
+    assert list(told(mailbox)) == [MAYA]
+    spread, sam, maya = rows(firm, "engagements.paused")
+    assert [row.state for row in (spread, sam, maya)] == ["sent", "dead", "sent"]
+    assert sam.dedupe_key.endswith(str(firm.approver.pk))
+
+
+def test_who_was_told_is_not_told_again_while_another_waits(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.paused")
+    mailbox.refuse[MAYA] = "450 try later"
+    deliver_all(deliver)
+    mailbox.refuse.clear()
+    with tenancy.use(firm.practice_side):
+        assert OutboxMessage.objects.filter(state=OutboxState.WAITING).update(next_at=clock.now()) == 1
+    deliver_all(deliver)
+    assert [letter["To"] for letter in mailbox.letters] == [SAM, MAYA]
+
+
+def test_each_mail_has_one_name_over_all_tries(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    in_state(firm, "engagements.access_on")
+    deliver_all(deliver)
+    with tenancy.use(firm.practice_side):
+        again = OutboxMessage.objects.filter(kind__startswith="engagements.access_on")
+        again.update(state=OutboxState.QUEUED)
+    deliver_all(deliver)
+    first, second = mailbox.letters[:2], mailbox.letters[2:]
+    assert [letter["Message-ID"] for letter in first] == [letter["Message-ID"] for letter in second]
+    assert len({letter["Message-ID"] for letter in mailbox.letters}) == 2
+    assert len(rows(firm, "engagements.access_on")) == 3  # spreading twice promised nothing more
+
+
+def test_a_viewer_hears_too_and_an_aws_admin_where_there_is_something_to_do(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    make_contact(firm, "val", ContactRole.VIEWER)
+    make_contact(firm, "ada", ContactRole.AWS_ADMIN)
+    engagement = in_state(firm, "engagements.access_on")
+    deliver_all(deliver)
+    assert set(told(mailbox)) == {SAM, MAYA, "val@north.example"}
+    mailbox.letters.clear()
+    tell(firm, "engagements.problem", engagement)
+    deliver_all(deliver)
+    assert set(told(mailbox)) == {SAM, MAYA, "val@north.example", "ada@north.example"}
+
+
+def test_nobody_of_another_client_or_practice_hears(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    harbour = make_firm("harbour")
+    with tenancy.use(firm.practice_side):
+        other = Client.objects.create(practice=firm.practice, name="Other")
+    make_contact(firm, "olga", ContactRole.APPROVER, client=other)
+    make_engagement_active(harbour)
+    forget(harbour)
+    in_state(firm, "engagements.access_on")
+    deliver_all(deliver)
+    assert set(told(mailbox)) == {SAM, MAYA}
+
+
+def test_who_left_hears_nothing(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    in_state(firm, "engagements.receipt")
+    with tenancy.use(firm.practice_side):
+        Contact.objects.update(ended_at=clock.now())
+        Assignment.objects.update(ends_at=clock.now())
+    deliver_all(deliver)
+    assert mailbox.letters == []
+
+
+def test_who_leaves_between_spreading_and_mailing_hears_nothing(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.access_on")
+    deliver()
+    User.objects.filter(pk=firm.approver.pk).update(is_active=False)
+    deliver_all(deliver)
+    assert set(told(mailbox)) == {MAYA}
+
+
+def test_without_a_lead_the_practice_itself_speaks(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    in_state(firm, "engagements.access_on")
+    with tenancy.use(firm.practice_side):
+        Assignment.objects.update(ends_at=clock.now())
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert letter["From"] == "North <portal@northgate.example>"
+    assert letter["Reply-To"] == "a@b.example"
+    assert "North can look at your AWS account now." in flat(letter)
+    assert "Call North on the number" in flat(letter)
+
+
+def close(*, engagement: Engagement, actor: Actor) -> None:
+    with transaction.atomic(durable=True):
+        engagement_close_within(engagement=engagement, actor=actor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "later"),
+    [
+        ("engagements.access_on", engagement_end),
+        ("engagements.access_on", engagement_pause),
+        ("engagements.paused", engagement_resume),
+        ("engagements.resumed", engagement_pause),
+        ("engagements.problem", engagement_end),
+        ("engagements.ended", close),
+    ],
+)
+@pytest.mark.parametrize("how_far", ["promised", "spread"])
+def test_what_is_no_longer_so_is_not_told(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str, later: Callable[..., None], how_far: str
+) -> None:
+    engagement = in_state(firm, kind)
+    if how_far == "spread":
+        deliver()
+    with tenancy.use(firm.client_side):
+        later(engagement=engagement, actor=acting(firm.approver))
+    deliver_all(deliver)
+    assert not set(SUBJECTS[kind].values()) & {str(letter["Subject"]) for letter in mailbox.letters}
+
+
+def test_a_pause_is_told_once_though_it_was_paused_twice(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = in_state(firm, "engagements.paused")
+    deliver()  # the first pause is spread, and waits
+    with tenancy.use(firm.client_side):
+        engagement_resume(engagement=engagement, actor=acting(firm.approver))
+        engagement_pause(engagement=engagement, actor=acting(firm.approver), reason="Again")
+    deliver_all(deliver)
+    assert subjects(mailbox) == SUBJECTS["engagements.paused"]
+    assert "Reason Again" in flat(told(mailbox)[SAM])
+
+
+def test_it_is_told_who_paused_and_who_may_go_on(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    make_engagement_paused(firm, by_client=True)
+    with tenancy.use(firm.practice_side):
+        OutboxMessage.objects.exclude(kind="engagements.paused").update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    sam, maya = told(mailbox)[SAM], told(mailbox)[MAYA]
+    assert "You paused the access." in flat(sam)
+    assert "Sam Carter paused the access." in flat(maya)
+    assert "Only the client can switch it back on." in flat(maya)
+    assert maya["Reply-To"] == SAM
+    assert maya["From"] == "Client of north via North <portal@northgate.example>"
+
+
+def test_a_pause_of_the_practice_is_its_own_to_end(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    make_engagement_paused(firm, by_client=False)
+    with tenancy.use(firm.practice_side):
+        OutboxMessage.objects.exclude(kind="engagements.paused").update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    sam, maya = told(mailbox)[SAM], told(mailbox)[MAYA]
+    assert "Maya Okafor paused the access." in flat(sam)
+    assert "You paused the access." in flat(maya)
+    assert "You can switch it back on in the console, and so can the client." in flat(maya)
+    assert maya["Reply-To"] is None
+
+
+def test_the_receipt_says_what_comes_next(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = in_state(firm, "engagements.receipt")
+    with tenancy.use(firm.practice_side):
+        consent = Consent.objects.get()
+    deliver_all(deliver)
+    text = flat(told(mailbox)[SAM])
+    assert f"Reference {engagement.code.upper()}-1" in text
+    assert f"Fingerprint {consent.shown_sha256}" in text
+    assert "One step is left: switch the access on in AWS." in text
+    assert f"Switch on access: http://testserver/e/{engagement.code}/" in text
+    given = consent.given_at.astimezone(ZoneInfo("Europe/London"))
+    assert f"On {given:%A} {given.day} {given:%B %Y, %H:%M}, London time ({given:%Z}), you agreed" in text
+    assert told(mailbox)[MAYA]["Reply-To"] == SAM
+
+
+def test_the_receipt_of_access_that_is_on_leads_to_the_receipt(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_active(firm)
+    with tenancy.use(firm.practice_side):
+        OutboxMessage.objects.exclude(kind="engagements.receipt").update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    text = flat(told(mailbox)[SAM])
+    assert "One step is left" not in text
+    assert f"See your receipt: http://testserver/e/{engagement.code}/receipt/" in text
+
+
+def test_a_consent_taken_back_leaves_its_receipt_and_no_good_news(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_agreed(firm)
+    with tenancy.use(firm.client_side):
+        engagement_end(engagement=engagement, actor=acting(firm.approver))
+    with tenancy.use(firm.practice_side):
+        OutboxMessage.objects.exclude(kind="engagements.receipt").update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    assert "It was taken back on" in flat(told(mailbox)[SAM])
+    assert MAYA not in told(mailbox)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_end_of_the_window_is_nobodys_doing(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, *, was_on: bool
+) -> None:
+    engagement = make_engagement_active(firm) if was_on else make_engagement_agreed(firm)
+    forget(firm)
+    change(firm, engagement, ends_at=clock.now() - dt.timedelta(seconds=1))
+    with tenancy.use(firm.practice_side):
+        engagement_expire(engagement_id=engagement.pk)
+        OutboxMessage.objects.exclude(kind="engagements.ended").update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    text = flat(told(mailbox)[SAM])
+    assert "The agreed end has come. No new visit can start." in text
+    assert "Reason" not in text
+    assert ("One step is left for you" in text) is was_on
+    assert ("If you had switched it on in AWS already, delete it there." in text) is not was_on
+
+
+def test_an_end_names_who_ended_it(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    in_state(firm, "engagements.ended")
+    deliver_all(deliver)
+    assert "You ended the access." in flat(told(mailbox)[SAM])
+    assert "Sam Carter ended the access." in flat(told(mailbox)[MAYA])
+
+
+def test_moments_are_the_readers(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    for user, zone in ((firm.approver, "Asia/Kolkata"), (firm.owner, "Mars/Base")):
+        User.objects.filter(pk=user.pk).update(timezone=zone)
+    engagement = in_state(firm, "engagements.paused")
+    assert engagement.paused_at is not None
+    deliver_all(deliver)
+    local = engagement.paused_at.astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f"{local:%H:%M}, Kolkata time (IST)" in flat(told(mailbox)[SAM])
+    assert f"{engagement.paused_at:%H:%M}, UTC" in flat(told(mailbox)[MAYA])
+
+
+@pytest.mark.parametrize(
+    ("zone", "month", "expected"),
+    [
+        ("Europe/London", 1, "London time (GMT)"),
+        ("Europe/London", 7, "London time (BST)"),
+        ("America/Argentina/Buenos_Aires", 1, "Buenos Aires time (UTC-03:00)"),
+        ("UTC", 1, "UTC"),
+    ],
+)
+def test_a_zone_has_a_name_that_people_know(zone: str, month: int, expected: str) -> None:
+    assert words.zone_words(ZoneInfo(zone), dt.datetime(2026, month, 15, tzinfo=dt.UTC)) == expected
+
+
+@pytest.mark.parametrize(
+    ("main", "more", "expected"),
+    [
+        ("Access is on", ("Cost review", "North"), "Access is on (Cost review, North)"),
+        ("Access is on", ("Cost review", "N" * 60), "Access is on (Cost review)"),
+        ("Access is on", ("C" * 70,), "Access is on"),
+        ("A" * 90, (), "A" * 77 + "…"),
+    ],
+)
+def test_a_subject_keeps_to_its_length(main: str, more: tuple[str, ...], expected: str) -> None:
+    assert words.subject(main, *more) == expected
+
+
+def test_names_are_read_as_a_list() -> None:
+    assert words.joined(["Maya", "Tomasz", "Ines"]) == "Maya, Tomasz and Ines"
+    assert words.joined([]) == ""
+
+
+def test_a_reason_is_words_and_nothing_else(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_active(firm)
+    forget(firm)
+    with tenancy.use(firm.client_side):
+        engagement_pause(
+            engagement=engagement, actor=acting(firm.approver), reason="<b>{{ secret }}</b>\nBcc: x@y.example"
+        )
+    deliver_all(deliver)
+    letter = told(mailbox)[MAYA]
+    assert letter["Bcc"] is None
+    assert "<b>{{ secret }}</b> Bcc" in flat(letter)
+    assert "&lt;b&gt;{{ secret }}&lt;/b&gt;" in body(letter, "html")
+
+
+def test_each_side_is_led_to_its_own_pages(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = in_state(firm, "engagements.closed")
+    deliver_all(deliver)
+    (console,) = re.findall(r'class="btn" href="http://testserver([^"]+)"', body(told(mailbox)[MAYA], "html"))
+    assert console.startswith("/console/")
+    assert f"/{engagement.code}/" in console
+    assert f"http://testserver/e/{engagement.code}/certificate/" in flat(told(mailbox)[SAM])
+    browser = Browser()
+    browser.force_login(firm.owner)
+    assert browser.get(console).status_code == 200
+
+
+def test_news_of_nothing_is_told_to_nobody(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
+        for kind in ("engagements.closed", "engagements.receipt"):
+            outbox.put(kind, firm.client.pk, dedupe_key=kind, client_id=firm.client.pk)
+    assert deliver() == 2
+    assert (deliver(), mailbox.letters) == (0, [])
+
+
+def test_a_machine_that_said_no_is_the_portal(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_invited(firm)
+    change(firm, engagement, status=EngagementStatus.DECLINED, moved_by=None)
+    tell(firm, "engagements.declined", engagement)
+    deliver_all(deliver)
+    assert "The portal said no" in flat(told(mailbox)[MAYA])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +15,17 @@ from django.apps import apps
 
 from engagements import tasks
 from engagements.emails.news import NEWS
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
 from engagements.services.moves import WINDOW
-from portal.kernel import due, outbox
-from tests.factories import (
-    Firm,
-    make_firm,
-)
+from portal.kernel import clock, due, outbox, tenancy
+from portal.kernel.models import Due
+from tests.engagements.records import as_stored
+from tests.factories import Firm, make_engagement_active, make_firm
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+# What our kinds begin with; tests register others.
+OURS: Final = {"accounts", "awsaccess", "engagement", "engagements", "grant", "visit"}
 # Kinds that are known only at run time, and where each of them comes from.
 CHOSEN_LATER: Final = {
     "accounts/services/invitations.py: letter_kind": {"accounts.invitation", "engagements.invitation"},
@@ -64,20 +69,38 @@ def _load_all_tasks() -> None:
             importlib.import_module(f"{config.name}.tasks")
 
 
-def test_every_promise_has_a_handler() -> None:
+def test_every_promise_has_a_handler_and_every_handler_a_promise() -> None:
     _load_all_tasks()
     put = set(_kinds("outbox.put"))
     assert "engagements.problem" in put
-    assert put <= set(outbox.HANDLERS)
+    ours = {kind for kind in outbox.HANDLERS if kind.split(".")[0] in OURS}
+    assert ours == put
 
 
-def test_every_plan_has_a_handler() -> None:
+def test_every_plan_has_a_handler_and_every_handler_a_plan() -> None:
     _load_all_tasks()
     planned = set(_kinds("due.schedule"))
     assert WINDOW in planned
-    assert planned <= set(due.HANDLERS)
+    assert {kind for kind in due.HANDLERS if kind.split(".")[0] in OURS} == planned
 
 
 def test_nothing_is_said_of_kinds_that_are_put_no_more() -> None:
     seen = {f"{file}: {ast.unparse(argument)}" for file, argument in _calls("outbox.put")}
     assert set(CHOSEN_LATER) <= seen
+
+
+def test_the_end_of_the_window_closes_what_runs(
+    firm: Firm, as_worker: Callable[[], AbstractContextManager[None]]
+) -> None:
+    engagement = make_engagement_active(firm)
+    over = clock.now() - dt.timedelta(seconds=1)
+    with tenancy.use(firm.practice_side):
+        Engagement.objects.update(ends_at=over)
+        Due.objects.filter(kind=WINDOW).update(next_at=over)
+    with as_worker():
+        with tenancy.use(tenancy.SYSTEM):
+            (turn,) = [found for found in due.claim() if found.kind == WINDOW]
+        due.take(turn)
+    with tenancy.use(firm.practice_side):
+        assert due.next_look(WINDOW, engagement.pk) is None
+    assert as_stored(firm, engagement).status == EngagementStatus.CLOSING

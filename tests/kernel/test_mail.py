@@ -48,6 +48,23 @@ def test_a_second_try_has_the_same_message_id_and_another_letter_has_not(mailbox
     assert mailbox.letters[0]["From"] == "portal@northgate.example"
 
 
+def test_mails_of_one_thread_refer_to_the_same_first_mail(mailbox: Mailbox) -> None:
+    for key, thread in (("outbox-1", "a"), ("outbox-2", "a"), ("outbox-3", "b"), ("outbox-4", "")):
+        mail.send(letter(message_key=key, thread=thread))
+    first, second, other, alone = mailbox.letters
+    assert first["References"] == first["In-Reply-To"] == second["References"]
+    assert first["References"] not in {other["References"], first["Message-ID"]}
+    assert {"References", "In-Reply-To", "List-Id", "X-Portal-Reason"}.isdisjoint(alone.keys())
+
+
+def test_a_letter_says_why_it_came_and_from_whose_list(mailbox: Mailbox) -> None:
+    mail.send(letter(reason="engagements.paused\nBcc: x@y.example", list_label="north"))
+    (found,) = mailbox.letters
+    assert found["X-Portal-Reason"] == "engagements.paused Bcc: x@y.example"
+    assert found["List-Id"] == "<north.northgate.example>"
+    assert found["Bcc"] is None
+
+
 def test_a_letter_without_a_key_is_not_sent(mailbox: Mailbox) -> None:
     with pytest.raises(ValueError, match="outbox message"):
         mail.send(letter(message_key=""))

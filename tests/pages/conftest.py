@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from engagements.models import Engagement
+from engagements.selectors import engagement_for_client
+from portal.kernel import tenancy
+from portal.pages import doors
 from tests.pages.screen import Chromium, find_chromium
+from tests.pages.stage import Stage
+
+Overtake = Callable[[Stage], None]
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +28,20 @@ def chromium() -> Iterator[Chromium]:
     browser = Chromium()
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def overtake(monkeypatch: pytest.MonkeyPatch) -> Overtake:
+    """Pages read the engagement as it is now, whatever happens next: a request that somebody else overtakes."""
+
+    def hold(scene: Stage) -> None:
+        with tenancy.use(scene.client_scope):
+            seen = engagement_for_client(scene.engagement.code)
+
+        def remembered(code: str) -> Engagement:
+            assert code == seen.code
+            return seen
+
+        monkeypatch.setattr(doors, "engagement_for_client", remembered)
+
+    return hold

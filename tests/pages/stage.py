@@ -26,6 +26,13 @@ from portal.pages.frames import desk_of
 
 LONDON = ZoneInfo("Europe/London")
 ALL_WELL = {"found": "ok", "lock": "ok", "scope": "ok", "ends": "ok"}
+EVIDENCE = Evidence(
+    ip="192.0.2.7",
+    user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0",
+    accept_language="en-GB",
+    sign_in="invitation",
+    timezone="Europe/London",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,21 @@ class Stage:
         with tenancy.use(self.scope):
             Contact.objects.create(practice=self.practice, client=self.client, user=user, role=role)
         return user
+
+    def neighbour(self) -> User:
+        """An approver of another client of the same practice."""
+        user = User.objects.create_user("ruth@hollins.example", name="Ruth Hollins")
+        with tenancy.use(self.scope):
+            client = Client.objects.create(practice=self.practice, name="Hollins Farm")
+            Contact.objects.create(
+                practice=self.practice, client=client, user=user, role=ContactRole.APPROVER
+            )
+        return user
+
+    def consents(self) -> list[Consent]:
+        with tenancy.use(self.scope):
+            rows = Consent.objects.select_related("offer").filter(engagement=self.engagement)
+            return list(rows.order_by("given_at"))
 
     def fresh(self) -> Engagement:
         with tenancy.use(self.scope):
@@ -131,11 +153,11 @@ def invited(**over: str) -> Stage:
     return replace(stage, engagement=stage.fresh())
 
 
-def agreed(*, published: bool = True) -> Stage:
+def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE) -> Stage:
     """Sam agreed; the template lies in the bucket unless it is still on its way."""
     stage = invited()
     with tenancy.use(stage.client_scope):
-        _give_consent(stage)
+        _give_consent(stage, evidence)
     if published:
         with tenancy.use(stage.scope):
             Offer.objects.filter(engagement=stage.engagement).update(template_version_id="v1")
@@ -259,7 +281,7 @@ def _hub(practice: Practice) -> None:
     )
 
 
-def _give_consent(stage: Stage) -> Consent:
+def _give_consent(stage: Stage, evidence: Evidence) -> Consent:
     engagement = Engagement.objects.select_related("practice", "client").get(pk=stage.engagement.pk)
     offer = Offer.objects.get(engagement=engagement)
     assignments = list(engagement.assignments.select_related("consultant").order_by("starts_at"))
@@ -271,12 +293,6 @@ def _give_consent(stage: Stage) -> Consent:
         contact=stage.contact,
         account_id=engagement.account_id,
         shown=Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now()),
-        evidence=Evidence(
-            ip="192.0.2.7",
-            user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0",
-            accept_language="en-GB",
-            sign_in="invitation",
-            timezone="Europe/London",
-        ),
+        evidence=evidence,
         actor=stage.sam_acts,
     )

@@ -1,18 +1,12 @@
-"""What anybody may see of the sandbox, and from where: loopback only, and every page says what it is."""
+"""Every page says what it is, and nobody can be asked to serve them elsewhere. Who listens where: contract/."""
 
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from html import unescape
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-
-from tests.awsaccess.sandbox.contract.ministack_process import Ministack, is_installed
 from tests.awsaccess.sandbox.making import enter, make_role
 from tests.awsaccess.sandbox.test_flow import (
     CONSOLE,
@@ -25,32 +19,6 @@ from tests.awsaccess.sandbox.test_flow import (
 from tests.plugins.sandbox_process import BRIGHTWATER, Browser, SandboxProcess
 
 LABEL = "Sandbox: simulated AWS"
-
-
-def is_reachable(host: str, base_url: str) -> bool:
-    """Does anybody listen on this address and the port of that one?"""
-    try:
-        socket.create_connection((host, urlsplit(base_url).port or 0), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
-# All of 127/8 is this machine: who listens on every address answers on 127.0.0.2 too, who listens on one does not.
-@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
-def test_the_sandbox_listens_on_one_address_only(sandbox: SandboxProcess) -> None:
-    """Nobody else on the network may use it, or be taken in by it."""
-    assert is_reachable("127.0.0.1", sandbox.base_url)
-    assert not is_reachable("127.0.0.2", sandbox.base_url)
-
-
-@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
-@pytest.mark.skipif(not is_installed(), reason="`make ministack` gets the second simulated AWS")
-def test_so_does_the_second_judge(tmp_path: Path) -> None:
-    """Left alone it would listen on all of them."""
-    with Ministack(tmp_path) as ministack:
-        assert is_reachable("127.0.0.1", ministack.base_url)
-        assert not is_reachable("127.0.0.2", ministack.base_url)
 
 
 def test_there_is_no_option_for_another_address() -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -460,7 +461,8 @@ def test_only_people_who_work_on_it_enter(north: Firm, memory: InMemory) -> None
     join(case, member, AssignmentRole.MEMBER, ends_at=now + dt.timedelta(hours=1))
     for outsider in (stranger, observer, former, future, north.approver):
         stays_out(case, NotAllowed, "Only people who work on this", who=outsider)
-    assert enter(case, who=member)
+    enter(case, who=member)
+    assert case.visit().consultant_id == member.pk
 
 
 def test_nobody_enters_before_the_client_agreed_and_the_role_was_proved(
@@ -477,7 +479,8 @@ def test_nobody_enters_while_paused_and_everybody_after_the_resumption(north: Fi
     pause(case)
     stays_out(case, VisitRefused, "Access is not on")
     resume(case)
-    assert enter(case)
+    enter(case)
+    assert case.visit().status == VisitStatus.ISSUED
 
 
 def test_nobody_enters_after_the_end(north: Firm, memory: InMemory) -> None:
@@ -514,7 +517,8 @@ def test_nobody_enters_on_an_old_check(north: Firm, memory: InMemory, settings: 
         check(case)  # a check that proves nothing makes nothing fresh
         stays_out(case, VisitRefused, "too old")
         check(case)
-        assert enter(case)
+        enter(case)
+    assert case.visit().status == VisitStatus.ISSUED
     with tenancy.use(north.practice_side):
         Grant.objects.update(last_ok_at=None)
     stays_out(case, VisitRefused, "too old")
@@ -535,6 +539,24 @@ def test_no_visit_can_outlive_the_consent(north: Firm, memory: InMemory, left: i
     assert visit.ends_at <= visit.worst_case_until <= ends_at
     (request,) = requests_of_visits(memory)
     assert request.duration_seconds == min(3600, (left - 1) * 60)
+
+
+@pytest.mark.parametrize(("longest", "seconds"), [(20, 1200), (5, 900), (240, 3600)])
+def test_a_shorter_visit_may_be_asked_for_and_a_longer_one_not(
+    north: Firm, memory: InMemory, longest: int, seconds: int
+) -> None:
+    case = verified(north, memory)
+    enter(case, longest=longest * MINUTE)
+    (request,) = requests_of_visits(memory)
+    assert request.duration_seconds == seconds
+
+
+def test_a_form_that_is_sent_twice_enters_once(north: Firm, memory: InMemory) -> None:
+    case, key = verified(north, memory), uuid4()
+    enter(case, visit_id=key)
+    assert case.visit().pk == key
+    stays_out(case, VisitRefused, "used already", visit_id=key)
+    assert len(requests_of_visits(memory)) == 1
 
 
 def test_too_little_time_is_no_visit(north: Firm, memory: InMemory) -> None:
@@ -600,7 +622,7 @@ def test_no_credential_and_no_sign_in_address_is_stored_or_logged(
     tables = superuser.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
     for (table,) in tables:
         query = f"select t::text from {table} t"  # noqa: S608  # our own tables' names
-        text = "\n".join(row for (row,) in superuser.execute(query).fetchall())  # type: ignore[arg-type]  # as above
+        text = "\n".join(row for (row,) in superuser.execute(query).fetchall())
         assert not [secret for secret in found if secret in text], table
         assert "/federation" not in text, table
     assert not [secret for secret in found if secret in caplog.text]

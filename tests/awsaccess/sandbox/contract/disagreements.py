@@ -128,3 +128,11 @@ MINISTACK: Final[Mapping[str, Disagreement]] = {
         "hub role deleted, trust shows its unique id",
     ),
 }
+
+
+def rows(table: Mapping[str, Disagreement]) -> list[str]:
+    """The table as docs/sandbox.md has it: one row per reason and verdict."""
+    labels: dict[Disagreement, list[str]] = {}
+    for label, known in table.items():
+        labels.setdefault(known, []).append(label)
+    return [f"| {known.reason} | {known.verdict} | {'; '.join(found)} |" for known, found in labels.items()]

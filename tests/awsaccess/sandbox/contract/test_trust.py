@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -59,6 +62,22 @@ def test_several_calls(backend: Backend, story: Story) -> None:
     assert verdict(lambda: story.run(backend.world)) == awaited(backend, story)
 
 
+def _is_reachable(host: str, base_url: str) -> bool:
+    try:
+        socket.create_connection((host, urlsplit(base_url).port or 0), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+# All of 127/8 is this machine: who listens on every address answers on 127.0.0.2 too, who listens on one does not.
+@pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
+def test_it_listens_on_one_address_only(backend: Backend) -> None:
+    """Nobody else on the network may use it, or be taken in by it."""
+    assert _is_reachable("127.0.0.1", backend.world.endpoint)
+    assert not _is_reachable("127.0.0.2", backend.world.endpoint)
+
+
 def test_the_tables_name_cases_that_exist_and_differ() -> None:
     """Each label once; each known disagreement about one of them, with another verdict and a reason."""
     questions: list[Case | Story] = [*CASES, *STORIES]
@@ -68,6 +87,16 @@ def test_the_tables_name_cases_that_exist_and_differ() -> None:
         for label, known in table.items():
             assert known.verdict != expected[label]
             assert known.reason
+
+
+def test_the_paper_says_the_same() -> None:
+    """docs/sandbox.md is for people who decide whether to believe a green test: exactly the rows of the code."""
+    paper = Path(__file__).resolve().parents[4] / "docs" / "sandbox.md"
+    written = [line for line in paper.read_text().splitlines() if line.startswith("| ")]
+    begin = written.index("| what ministack does | its verdict | cases |")
+    expected = disagreements.rows(disagreements.MINISTACK)
+    assert written[begin + 1 :] == expected
+    assert not disagreements.SANDBOX, "the paper says that there are none"
 
 
 def test_enough_is_asked() -> None:
