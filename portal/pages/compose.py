@@ -26,7 +26,7 @@ from engagements.selectors import consent_checkpoint, consent_latest, offer_curr
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
-from portal.pages import activity, closings, connecting, consenting, problems, receipts, words
+from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
@@ -57,7 +57,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id))
+    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
     return consent_page(request, desk, offer, shown, form)
 
 
@@ -110,6 +110,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
         "open_url": open_url,
+        "is_opening": opening,
         "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
 
