@@ -42,7 +42,7 @@ class Unreadable(Exception):
 class SealedThing:
     """One sealed value where it is kept. `place` finds it again; `bound_to` is what it was sealed with."""
 
-    place: object
+    place: Any  # whatever key the keeper's table has
     sealed: bytes
     bound_to: str
 
