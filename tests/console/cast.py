@@ -17,6 +17,7 @@ from awsaccess.services.checks import target_of
 from engagements.models import Engagement
 from portal.kernel import clock, tenancy
 from portal.kernel.models import AuditEvent
+from portal.kernel.refusals import RequestEvent
 from tests.factories import make_firm
 from tests.pages.stage import Stage
 
@@ -46,9 +47,9 @@ class House:
         return f"{ENGAGEMENT}{self.stage.engagement.code}/{slug}"
 
     def events(self) -> int:
-        """How many things the record holds."""
+        """How many acts the record holds; what was refused is no act."""
         with tenancy.use(self.stage.scope):
-            return AuditEvent.objects.count()
+            return AuditEvent.objects.exclude(kind=RequestEvent.REFUSED).count()
 
     def grant(self) -> Grant:
         """The engagement's role."""
