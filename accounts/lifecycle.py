@@ -41,3 +41,4 @@ class AccountEvent(StrEnum):
     INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
+    SIGN_IN_REFUSED = "person:session:refused"

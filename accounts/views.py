@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.views import ConfirmLoginCodeView, RequestLoginCodeView
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,9 +22,11 @@ from accounts.models import User
 from accounts.selectors import Seat
 from accounts.services.invitations import invitation_send_again, invitation_use
 from accounts.services.letters import letter_rehearse
+from accounts.services.sign_in import sign_in_refuse
 from portal.kernel.errors import LinkDead, NotVisible
 from portal.kernel.web import sign_in_required
 
+TOO_OFTEN: Final = "too_many_login_attempts"  # allauth's name of the limit
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -35,6 +38,12 @@ class SignInView(RequestLoginCodeView):  # type: ignore[misc]  # allauth has no 
         if form._user is None:  # noqa: SLF001  # where allauth's form leaves what it found
             _rehearse(form.cleaned_data["email"])
         return cast("HttpResponse", super().form_valid(form))
+
+    def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
+        """The page again; tries beyond the limit are told in the record."""
+        if form.has_error("email", TOO_OFTEN):
+            _tell_refusal(self.request, form.data.get("email", ""), reason="too many requests")
+        return cast("HttpResponse", super().form_invalid(form))
 
     def _redirect_to_pending_stage(self, request: HttpRequest, stage: object) -> None:
         """Who mistyped the address must be able to come back here."""
@@ -51,6 +60,14 @@ class CodeView(ConfirmLoginCodeView):  # type: ignore[misc]  # allauth has no ty
                 request, _("That code is more than 15 minutes old. Give your address to get a new one.")
             )
         return cast("HttpResponse", response)
+
+    def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
+        """The page again, or to the address after too many tries; each is told in the record, whoever it was."""
+        address = str(self._process.state["email"])
+        response = cast("HttpResponse", super().form_invalid(form))
+        is_over = response.status_code == HTTPStatus.FOUND
+        _tell_refusal(self.request, address, reason="too many wrong codes" if is_over else "wrong code")
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # Any: Django's own
         """With the address, enough of it to recognise."""
@@ -70,6 +87,10 @@ def masked(address: str) -> str:
     """The first letter and the domain of an address."""
     name, _at, domain = address.rpartition("@")
     return f"{name[:1]}•••@{domain}"
+
+
+def _tell_refusal(request: HttpRequest, address: str, *, reason: str) -> None:
+    sign_in_refuse(address=address, reason=reason, origin=get_adapter().get_client_ip(request))
 
 
 def _rehearse(address: str) -> None:

@@ -21,7 +21,7 @@ from awsaccess.services.checks import CHECK, target_of
 from engagements.lifecycle import AssignmentRole, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due
+from portal.kernel import audit, clock, due, refusals
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
 
@@ -103,6 +103,7 @@ def visit_open(
     return _signin_form(intent, token, service, credentials.expires_at)
 
 
+@refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
 @transaction.atomic(durable=True)
 def visit_intend(
     *,

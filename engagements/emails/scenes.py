@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
+from engagements.lifecycle import EngagementEvent
 from engagements.models import Consent, Engagement
-from portal.kernel import outbox
+from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
 LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
@@ -28,6 +29,7 @@ class Matter:
 
     engagement: Engagement
     consent: Consent | None = None
+    seal: str = ""  # the signed note that vouches for the consent, word for word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,14 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
     consent = Consent.objects.select_related("contact__user", "offer").filter(pk=consent_id).first()
     if consent is None:
         return None
-    return Matter(engagement=_engagements().get(pk=consent.engagement_id), consent=consent)
+    checkpoint = checkpoints.checkpoint_over(
+        EngagementEvent.CONSENT_GIVEN, subject=consent, about_id=consent.engagement_id
+    )
+    return Matter(
+        engagement=_engagements().get(pk=consent.engagement_id),
+        consent=consent,
+        seal=checkpoints.note_of(checkpoint) if checkpoint else "",
+    )
 
 
 def matter_of_invitation(invitation: Invitation) -> Matter | None:

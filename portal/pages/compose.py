@@ -22,7 +22,7 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
@@ -197,7 +197,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         request,
         desk,
         "engagements/receipt.html",
-        receipt=receipts.receipt_of(desk, consent),
+        receipt=receipts.receipt_of(desk, consent, consent_checkpoint(consent)),
         document=as_shown(consent.shown_html),
     )
 

@@ -20,15 +20,16 @@ from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
 from engagements.emails import words
 from engagements.emails.news import NEWS
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
+from engagements.selectors import consent_checkpoint
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.kernel import clock, mail, outbox, tenancy
+from portal.kernel import checkpoints, clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.models import OutboxMessage, OutboxState
+from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
 from tests.engagements.records import as_stored
 from tests.factories import (
     TESTER,
@@ -203,7 +204,10 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
     assert '<div class="hide" style="display: none' in html
     assert "prefers-color-scheme:dark" in html
     assert len(html.encode()) < 30_000
-    assert all(len(line) <= 80 or line == address for line in body(letter).split("\n"))
+    assert all(
+        len(line) <= 80 or line == address or line.startswith("\N{EM DASH} ")
+        for line in body(letter).split("\n")
+    )
     assert letter["Auto-Submitted"] == "auto-generated"
     assert letter["List-Id"] == "<north.northgate.example>"
     assert letter["X-Portal-Reason"].startswith("engagements.")
@@ -532,6 +536,21 @@ def test_the_receipt_says_what_comes_next(firm: Firm, mailbox: Mailbox, deliver:
     given = consent.given_at.astimezone(ZoneInfo("Europe/London"))
     assert f"On {given:%A} {given.day} {given:%B %Y, %H:%M}, London time ({given:%Z}), you agreed" in text
     assert told(mailbox)[MAYA]["Reply-To"] == SAM
+
+
+def test_the_receipt_carries_a_seal_with_the_consent_under_it(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.receipt")
+    deliver_all(deliver)
+    with tenancy.use(firm.client_side):
+        seal = consent_checkpoint(Consent.objects.get())
+        assert seal is not None
+        given = AuditEvent.objects.get(kind=EngagementEvent.CONSENT_GIVEN)
+    assert seal.size >= given.seq
+    body = told(mailbox)[SAM].get_body(("plain",))
+    assert body is not None
+    assert checkpoints.note_of(seal) in body.get_content().replace("\r\n", "\n")
 
 
 def test_the_receipt_of_access_that_is_on_leads_to_the_receipt(
