@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -30,6 +31,18 @@ class SignInKind(StrEnum):
     CODE = "code"
 
 
+class FactorKind(TextChoices):
+    """What somebody proves themselves with. The values are allauth's: they stand in its table."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    RECOVERY = "recovery_codes"
+
+
+# What counts as a factor of its own. A recovery code only stands in for one, to get in and set up another.
+STRONG_FACTORS: Final = frozenset({FactorKind.TOTP, FactorKind.PASSKEY})
+
+
 class AccountEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
@@ -41,3 +54,8 @@ class AccountEvent(StrEnum):
     INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
+    FACTOR_ADDED = "person:factor:added"
+    FACTOR_REMOVED = "person:factor:removed"
+    FACTOR_USED = "person:factor:used"
+    FACTOR_LOCKED = "person:factor:locked"
+    RECOVERY_CODES_MADE = "person:recovery-codes:made"

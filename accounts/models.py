@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from accounts.lifecycle import ContactRole, MemberRole
 
@@ -168,3 +168,17 @@ class Invitation(Row):
     def is_live_at(self, moment: dt.datetime) -> bool:
         """Not used, not replaced, not expired."""
         return self.used_at is None and self.replaced_at is None and moment < self.expires_at
+
+
+class Attempts(models.Model):
+    """How often something was tried lately. Here and not in the cache, which may be flushed or lie (SECURITY W6).
+
+    `key` is a keyed hash of what is counted: whoever reads the table learns no address and no name.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    tries = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.tries} since {self.since}"
