@@ -76,7 +76,7 @@ fix: env ## Format, and mend what can be mended by itself
 lint: env ## Formatting, lint rules and spelling
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/codespell -q 3 --skip "*.txt,*.svg,./.venv,./var" .
+	.venv/bin/codespell
 
 types: env ## mypy, strict, tests included
 	.venv/bin/mypy .

@@ -9,13 +9,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.models import Client, User
-from engagements.lifecycle import AssignmentRole, EngagementEvent
+from accounts.models import Client, Membership, User
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Engagement, Offer
 from engagements.profiles import profile_named
+from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.errors import PortalError
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError
 
 
 class BadDraft(PortalError):
@@ -66,6 +67,25 @@ def purpose_phrase(text: str) -> str:
     """“to find out why the bill went up”, however it was typed: it ends sentences on pages and in mails."""
     words = text.strip().rstrip(".").removeprefix("To ").removeprefix("to ")
     return f"to {words}"
+
+
+@transaction.atomic(durable=True)
+def assignment_make(
+    *, engagement: Engagement, consultant: User, role: AssignmentRole, actor: Actor
+) -> Assignment:
+    """Put one more person of the practice on a draft.
+
+    Raises InvalidMove once it was sent, because the client reads and agrees to people by name, and for somebody who
+    is on it already; NotAllowed for somebody who is not of the practice.
+    """
+    current = engagement_locked(engagement.pk)
+    if current.status != EngagementStatus.DRAFT:
+        raise InvalidMove("It was sent already, and the client agrees to people by name.", title="Too late")
+    if not Membership.objects.filter(user=consultant, ended_at=None).exists():
+        raise NotAllowed
+    if Assignment.objects.filter(engagement=current, consultant=consultant).exists():
+        raise InvalidMove(f"{consultant.name} is on it already.", title="Already there")
+    return assignment_make_within(engagement=current, consultant=consultant, role=role, actor=actor)
 
 
 def assignment_make_within(

@@ -22,6 +22,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     parse_account_id,
 )
+from engagements.lifecycle import AssignmentRole
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
@@ -126,7 +127,7 @@ class DraftForm(forms.Form):
 class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
-    reason = forms.CharField(required=False, max_length=300, help_text="Optional. The client reads it.")
+    reason = forms.CharField(required=False, max_length=300, help_text="The client reads it.")
 
 
 class VisitForm(forms.Form):
@@ -171,6 +172,22 @@ class InviteForm(forms.Form):
         """The people to choose from; the first stands ready."""
         _offer(self, "contact", contacts)
         self.initial.setdefault("contact", contacts.values_list("pk", flat=True).first())
+
+
+class AssignForm(forms.Form):
+    """Who else works on it."""
+
+    consultant = forms.ModelChoiceField(queryset=User.objects.none(), empty_label="Choose a person")
+    role = forms.ChoiceField(
+        label="Part",
+        choices=[(role.value, ROLES[role]) for role in (AssignmentRole.MEMBER, AssignmentRole.OBSERVER)],
+        widget=forms.RadioSelect,
+        initial=AssignmentRole.MEMBER,
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """The people to choose from."""
+        _offer(self, "consultant", people)
 
 
 class ClientForm(forms.Form):

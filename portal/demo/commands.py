@@ -162,7 +162,16 @@ def manage(*words: str) -> list[str]:
 
 def web(addresses: Addresses) -> list[str]:
     """Gunicorn as in production. Without its control socket: that is one for all instances of a user."""
-    words = ["--workers", "2", "--threads", "4", "--no-control-socket", "--graceful-timeout", "5"]
+    words = [
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--no-control-socket",
+        "--preload",
+        "--graceful-timeout",
+        "5",
+    ]
     return [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"{LOOPBACK}:{addresses.web}", *words]
 
 

@@ -86,7 +86,8 @@ def index(request: HttpRequest) -> HttpResponse:
     """Everything on one page."""
     found = mailbox.mails(_mail_folder())
     known = _people(found, mailbox.codes(found, dt.datetime.now(tz=dt.UTC)))
-    context = {"people": known, "mails": found, "accounts": _accounts()}
+    invitation = next((one for one in reversed(found) if not one.code), None)
+    context = {"people": known, "mails": found, "first_mail": invitation, "accounts": _accounts()}
     return _page(request, "demo/desk.html", context | {"console_url": CONSOLE_URL, "home_url": HOME_URL})
 
 

@@ -407,11 +407,18 @@ def _act(
         return _ask(model_admin, action, request, obj, form)
     told = attempt(form, lambda: action.run(request, obj, form.cleaned_data))
     if told is None:
+        _renew(form, action.initial(request, obj))
         return _ask(model_admin, action, request, obj, form)
     if isinstance(told, HttpResponse):
         return told
     messages.success(request, told)
     return HttpResponseRedirect(model_admin.page_url(obj))
+
+
+def _renew(form: forms.Form, initial: Mapping[str, Any]) -> None:  # Any: as forms take it
+    """What was typed stays; marks that are good for one try start anew, so that the next press is a next try."""
+    fresh = {field.html_name: initial[field.name] for field in form.hidden_fields() if field.name in initial}
+    form.data = {**dict(form.data.items()), **fresh}
 
 
 def _ask(

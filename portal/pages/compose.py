@@ -110,6 +110,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
         "open_url": open_url,
+        "is_opening": opening,
         "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
 

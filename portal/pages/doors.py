@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
@@ -96,15 +97,26 @@ def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) ->
     engagement = engagement_for_client(code)
     contact = contact_of(request)
     if contact.role not in roles:
-        raise NotAllowed(
-            "Someone else at your company has to do this. Nothing was changed.",
-            title="Someone else has to do this",
-            next_url=reverse("client:front", args=[code]),
-            next_label="Go back",
-        )
+        raise _not_for(roles, code)
     return desk_of(
         engagement=engagement,
         assignments=assignments_of(engagement),
         contact=contact,
         user=user_of(request),
+    )
+
+
+def _not_for(roles: frozenset[ContactRole], code: str) -> NotAllowed:
+    """Papers are for readers; everything else that is closed to somebody is a decision."""
+    title, said = (
+        gettext("Someone else has to do this"),
+        gettext("Only someone who may agree for your company can."),
+    )
+    if roles == READERS:
+        title, said = gettext("This paper is for your colleagues"), gettext("You help with the step in AWS.")
+    return NotAllowed(
+        f"{said} {gettext('Nothing was changed.')}",
+        title=title,
+        next_url=reverse("client:front", args=[code]),
+        next_label=gettext("Go back"),
     )

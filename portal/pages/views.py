@@ -64,7 +64,7 @@ def front(request: HttpRequest, desk: Desk) -> HttpResponse:
             return compose.closed_page(request, desk)
         case _S.DECLINED:
             return compose.declined_page(request, desk)
-        case _S.DRAFT | _S.CANCELLED:
+        case _S.DRAFT | _S.CANCELLED:  # pragma: no branch  # every status is named
             raise NotVisible
 
 

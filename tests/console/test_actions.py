@@ -185,6 +185,22 @@ def test_another_practices_client_cannot_be_chosen() -> None:
     assert home.stranger.post(f"{ENGAGEMENT}add/", asked).status_code == 422
 
 
+def test_people_are_added_to_a_draft_and_to_nothing_that_was_sent() -> None:
+    home = house(stage.set_stage())
+    ines = {**YES, "consultant": home.unassigned.session["_auth_user_id"], "role": "member"}
+    assert home.unassigned.get(home.url()).status_code == 404
+    assert home.owner.post(home.url("assign/"), ines).status_code == 302
+    assert home.unassigned.get(home.url()).status_code == 200
+    assert home.owner.post(home.url("assign/"), ines).status_code == 422
+    stranger = {**ines, "consultant": home.stranger.session["_auth_user_id"]}
+    assert home.owner.post(home.url("assign/"), stranger).status_code == 422
+    home.owner.post(home.url("send/"), YES)
+    before = home.events()
+    auditor = {**ines, "consultant": home.auditor.session["_auth_user_id"]}
+    assert home.owner.post(home.url("assign/"), auditor).status_code == 302
+    assert home.events() == before
+
+
 def test_a_check_is_asked_for_and_runs_soon() -> None:
     home = house(stage.active())
     with tenancy.use(home.stage.scope):

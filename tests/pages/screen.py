@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STATIC: Final = Path(__file__).resolve().parents[2] / "static"
 ORIGIN: Final = "http://localhost"  # a host that browsers trust without TLS
 KINDS: Final = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript", ".woff2": "font/woff2"}
+REFUSED: Final = "Failed to load resource: the server responded with a status of"
 T = TypeVar("T")
 
 
@@ -43,9 +44,13 @@ def answer_of(response: HttpResponseBase) -> Answer:
 
 @dataclass(kw_only=True)  # no slots: Playwright leaves a mark on whose method it is given
 class Film:
-    """Answers by method and path, the last of them again and again; what was asked; what the browser complained of."""
+    """Answers by method and path, the last of them again and again; what was asked; what the browser complained of.
+
+    `sent` holds the bodies of what was posted, in order.
+    """
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -58,6 +63,13 @@ class Film:
         self.answers.setdefault(name, []).append(answer)
         return self
 
+    def complain(self, words: str) -> None:
+        """Note what the browser says; that a filmed refusal is one is no complaint."""
+        filmed = {answer.status for answers in self.answers.values() for answer in answers}
+        refusals = tuple(f"{REFUSED} {status} " for status in filmed if status >= 400)
+        if not refusals or not words.startswith(refusals):
+            self.complaints.append(words)
+
     def play(self, route: Route) -> None:
         """Answer the browser."""
         request = route.request
@@ -68,6 +80,8 @@ class Film:
             return
         name = f"{request.method} {path}"
         self.asked.append(f"{request.method} {request.url.removeprefix(ORIGIN)}")
+        if request.method == "POST":
+            self.sent.append(request.post_data or "")
         left = self.answers.get(name)
         if not left:
             route.fulfill(status=404, body=f"nothing filmed for {name}")
@@ -111,8 +125,8 @@ class Chromium:
             )
             try:
                 page = context.new_page()
-                page.on("console", lambda message: film.complaints.append(message.text))
-                page.on("pageerror", lambda error: film.complaints.append(str(error)))
+                page.on("console", lambda message: film.complain(message.text))
+                page.on("pageerror", lambda error: film.complain(str(error)))
                 page.route("**/*", film.play)
                 page.goto(ORIGIN + path, wait_until="load")
                 return act(page)

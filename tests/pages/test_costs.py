@@ -108,8 +108,9 @@ def test_no_look_changes_anything(real_db: None, sql_as: SqlAs, status: str) -> 
     browser = scene.browser()
     before = checksums(sql_as)
     assert before["engagements_engagement"]
-    for look, headers in ((browser.get, {}), (browser.get, FRAGMENT), (browser.head, {})):
-        assert look("/e/", headers=headers).status_code == 200
-        for page in PAGES:
-            assert look(scene.path(page), headers=headers).status_code < 500, page
+    assert browser.get("/e/").status_code == 200
+    assert browser.get(scene.path("live/"), headers=FRAGMENT).status_code in {200, 286}
+    for page in PAGES:
+        assert browser.get(scene.path(page)).status_code < 500, page
+        assert browser.head(scene.path(page)).status_code < 500, page
     assert checksums(sql_as) == before

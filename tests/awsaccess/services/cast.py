@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from accounts.models import User
 from awsaccess.aws.arns import ConsoleService
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
@@ -185,13 +185,18 @@ def verified(firm: Firm, world: World) -> Case:
 
 
 def enter(
-    case: Case, *, reason: str = REASON, service: ConsoleService = ConsoleService.COSTS, **over: Any
+    case: Case,
+    *,
+    reason: str = REASON,
+    service: ConsoleService = ConsoleService.COSTS,
+    who: User | None = None,
+    **over: Any,  # Any: what else `visit_open` takes
 ) -> SigninForm:
-    """The firm's owner, who leads the engagement, opens AWS."""
-    who = over.get("who", case.firm.owner)
+    """The firm's owner, who leads the engagement, opens AWS; or somebody else tries."""
+    who = who or case.firm.owner
     with tenancy.use(case.firm.practice_side):
         return visit_open(
-            engagement=case.fresh(), consultant=who, reason=reason, service=service, actor=acting(who)
+            engagement=case.fresh(), consultant=who, reason=reason, service=service, actor=acting(who), **over
         )
 
 
@@ -211,12 +216,3 @@ def closing(firm: Firm, world: World) -> Case:
     end_by_client(case)
     begin_closing(case)
     return case
-
-
-def on_both_sides(case: Case, act: Callable[[], object]) -> list[object]:
-    """What practice and client get from the same read."""
-    found: list[object] = []
-    for scope in (case.firm.practice_side, case.firm.client_side):
-        with tenancy.use(scope):
-            found.append(act())
-    return found

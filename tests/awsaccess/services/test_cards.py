@@ -58,31 +58,36 @@ def test_a_draft_waits_and_has_nothing(north: Firm) -> None:
 def test_the_card_goes_with_the_access_from_waiting_to_gone(north: Firm, memory: InMemory) -> None:
     case = agreed(north)
     told = [card(case)]
+
+    def look() -> LiveCard:
+        told.append(card(case))
+        return told[-1]
+
     publish(case)
-    told.append(card(case))
+    look()
     memory.deploy(case)
     memory.door.fail("inspect_role", AwsTransient())
     check(case)
-    told.append(card(case))
-    assert (told[-1].state, states(told[-1])) == (CardState.CHECKING, ["ok", *["pending"] * 3])
-    assert told[-1].is_unanswered
+    found = look()
+    assert (found.state, states(found)) == (CardState.CHECKING, ["ok", *["pending"] * 3])
+    assert found.is_unanswered
     check(case)
-    told.append(card(case))
-    assert (told[-1].state, states(told[-1])) == (CardState.ON, ["ok"] * 4)
-    assert not told[-1].is_unanswered
+    found = look()
+    assert (found.state, states(found)) == (CardState.ON, ["ok"] * 4)
+    assert not found.is_unanswered
     memory.widen(case)
     check(case)
-    told.append(card(case))
-    assert (told[-1].state, told[-1].problem) == (
+    found = look()
+    assert (found.state, found.problem) == (
         CardState.PROBLEM,
         "Somebody changed the permissions in AWS.",
     )
     end_by_client(case)
-    told.append(card(case))
+    look()
     begin_closing(case)
     with tenancy.use(north.practice_side):
         Grant.objects.update(status=GrantStatus.GONE)
-    told.append(card(case))
+    look()
     assert [each.state for each in told] == [
         "waiting",
         "waiting",

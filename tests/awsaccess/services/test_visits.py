@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -538,6 +539,24 @@ def test_no_visit_can_outlive_the_consent(north: Firm, memory: InMemory, left: i
     assert visit.ends_at <= visit.worst_case_until <= ends_at
     (request,) = requests_of_visits(memory)
     assert request.duration_seconds == min(3600, (left - 1) * 60)
+
+
+@pytest.mark.parametrize(("longest", "seconds"), [(20, 1200), (5, 900), (240, 3600)])
+def test_a_shorter_visit_may_be_asked_for_and_a_longer_one_not(
+    north: Firm, memory: InMemory, longest: int, seconds: int
+) -> None:
+    case = verified(north, memory)
+    enter(case, longest=longest * MINUTE)
+    (request,) = requests_of_visits(memory)
+    assert request.duration_seconds == seconds
+
+
+def test_a_form_that_is_sent_twice_enters_once(north: Firm, memory: InMemory) -> None:
+    case, key = verified(north, memory), uuid4()
+    enter(case, visit_id=key)
+    assert case.visit().pk == key
+    stays_out(case, VisitRefused, "used already", visit_id=key)
+    assert len(requests_of_visits(memory)) == 1
 
 
 def test_too_little_time_is_no_visit(north: Firm, memory: InMemory) -> None:

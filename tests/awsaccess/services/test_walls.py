@@ -29,6 +29,7 @@ from tests.conftest import SqlAs
 from tests.factories import Firm, freeze_offer, make_client
 
 OF_A_CLIENT: Final[tuple[type[models.Model], ...]] = (Grant, Verification, Visit, ExitProof)
+ALL: Final[tuple[type[models.Model], ...]] = (Hub, *OF_A_CLIENT)
 FROZEN: Final = {
     "practice_id": uuid4,
     "client_id": uuid4,
@@ -48,7 +49,7 @@ def seen(scope: tenancy.Scope, model: type[models.Model]) -> int:
 def case(north: Firm, memory: InMemory) -> Case:
     """One row of everything: a grant with its checks, a visit, an exit proof."""
     case = closed_with_a_visit(north, memory)
-    assert all(seen(north.practice_side, model) == 1 for model in (Hub, *OF_A_CLIENT))
+    assert all(seen(north.practice_side, model) == 1 for model in ALL)
     return case
 
 
@@ -97,9 +98,9 @@ def test_a_worker_that_sweeps_sees_no_row_of_the_aws_side(
     closed_with_a_visit(make_practice("northgate"), memory)
     worker = sql_as("portal_worker")
     worker.execute("select set_config('app.side', 'system', false)")
-    for model in (Hub, *OF_A_CLIENT):
+    for model in ALL:
         query = f"select count(*) from {model._meta.db_table}"  # noqa: S608  # our own table's name
-        assert worker.execute(query).fetchone() == (0,)  # type: ignore[arg-type]  # as above
+        assert worker.execute(query).fetchone() == (0,)
 
 
 # Who writes.
@@ -205,7 +206,7 @@ def test_not_even_the_owner_of_the_database_edits_a_check(
     verified(make_practice("northgate"), memory)
     for statement in ("update awsaccess_verification set verdict = 'ok'", "truncate awsaccess_verification"):
         with pytest.raises(psycopg.Error, match="append-only"):
-            sql_as("superuser").execute(statement)  # type: ignore[arg-type]  # one of two texts above
+            sql_as("superuser").execute(statement)
 
 
 # What cannot be.
