@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_invitation_letter_kind"),
         ("mfa", "0003_authenticator_type_uniq"),
+        ("admin", "0003_logentry_add_action_flag_choices"),
     ]
 
     operations = [
@@ -30,5 +31,7 @@ class Migration(migrations.Migration):
         rls.tenant_table("accounts_attempts", using=OWN_COUNTER),
         # allauth's table knows no practice: a person's factors are their own, wherever they sit.
         rls.tenant_table("mfa_authenticator", using=rls.OWN_USER),
+        # The stock admin's history has no tenant and stores names. Nothing writes it (SECURITY §3.5); nobody reads it.
+        rls.tenant_table("django_admin_log", using="false"),
         rls.frozen_columns("mfa_authenticator", "user_id", "type"),
     ]
