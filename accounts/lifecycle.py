@@ -39,6 +39,14 @@ class FactorKind(TextChoices):
     RECOVERY = "recovery_codes"
 
 
+class Proof(TextChoices):
+    """What a step-up was made with. A mailed code is for clients' people without a factor, and for nobody else."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    MAILED_CODE = "mailed_code"
+
+
 # What counts as a factor of its own. A recovery code only stands in for one, to get in and set up another.
 STRONG_FACTORS: Final = frozenset({FactorKind.TOTP, FactorKind.PASSKEY})
 
@@ -58,4 +66,6 @@ class AccountEvent(StrEnum):
     FACTOR_REMOVED = "person:factor:removed"
     FACTOR_USED = "person:factor:used"
     FACTOR_LOCKED = "person:factor:locked"
+    STEP_UP_MADE = "person:step-up:made"
+    STEP_UP_REFUSED = "person:step-up:refused"
     RECOVERY_CODES_MADE = "person:recovery-codes:made"

@@ -170,6 +170,30 @@ class Invitation(Row):
         return self.used_at is None and self.replaced_at is None and moment < self.expires_at
 
 
+class StepUp(Row):
+    """A fresh proof of who somebody is, for one act on one object from one browser session; used once (SECURITY §4)."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    session_sha256 = models.CharField(max_length=64)
+    action = models.CharField(max_length=80)
+    object_id = models.UUIDField()
+    method = models.CharField(max_length=20)
+    made_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["user", "action", "object_id"],
+                condition=models.Q(used_at__isnull=True),
+                name="step_up_unused",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.method}"
+
+
 class Attempts(models.Model):
     """How often something was tried lately. Here and not in the cache, which may be flushed or lie (SECURITY W6).
 

@@ -216,6 +216,7 @@ ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
 # A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
 ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
 # Second factors. Of allauth.mfa the table and the arithmetic are used; pages, checks and keeping are ours.
+STEP_UP_GATE = "accounts.step_up.StepUpGate"
 MFA_ADAPTER = "accounts.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = (

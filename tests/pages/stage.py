@@ -23,7 +23,7 @@ from engagements.services.pauses import engagement_pause
 from portal.kernel import actor, clock, tenancy
 from portal.pages import consenting
 from portal.pages.frames import desk_of
-from tests.signing_in import let_in
+from tests.signing_in import ProvingBrowser, let_in
 
 LONDON = ZoneInfo("Europe/London")
 ALL_WELL = {"found": "ok", "lock": "ok", "scope": "ok", "ends": "ok"}
@@ -63,7 +63,7 @@ class Stage:
         return f"/e/{self.engagement.code}/{page}"
 
     def browser(self, user: User | None = None) -> Browser:
-        return let_in(Browser(), user or self.sam)
+        return let_in(ProvingBrowser(), user or self.sam)
 
     def colleague(self, role: ContactRole) -> User:
         """Another contact of the client, in this role."""
