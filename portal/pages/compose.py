@@ -27,7 +27,7 @@ from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
-from portal.pages import activity, closings, connecting, consenting, problems, receipts, words
+from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
@@ -58,7 +58,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id))
+    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
     return consent_page(request, desk, offer, shown, form)
 
 

@@ -18,7 +18,7 @@ from engagements.services.consents import BadAccount, Shown, consent_give, engag
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes
+from portal.pages import compose, consenting, homes, keeping
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -79,8 +79,10 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     try:
         shown = consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
         return _agree(request, desk, offer, shown)
-    except Stale as error:
-        raise Stale(next_url=reverse("client:front", args=[desk.engagement.code])) from error
+    except Stale:
+        code = desk.engagement.code
+        refused = web.refusal(request, Stale(next_url=reverse("client:front", args=[code])))
+        return keeping.keep(request, refused, code)
     except InvalidMove:
         if desk.engagement.ends_at <= clock.now():
             raise _over(desk) from None
@@ -92,7 +94,7 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Saying no needs no reason."""
     if desk.engagement.status != _S.INVITED:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/decline.html", form)
     engagement_decline(
@@ -146,7 +148,7 @@ def pause(request: HttpRequest, desk: Desk) -> HttpResponse:
     """No visit can start from the next second on."""
     if desk.engagement.status != _S.ACTIVE:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/pause.html", form)
     engagement_pause(engagement=desk.engagement, actor=actor_of(desk), reason=form.cleaned_data["reason"])
