@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -30,6 +31,26 @@ class SignInKind(StrEnum):
     CODE = "code"
 
 
+class FactorKind(TextChoices):
+    """What somebody proves themselves with. The values are allauth's: they stand in its table."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    RECOVERY = "recovery_codes"
+
+
+class Proof(TextChoices):
+    """What a step-up was made with. A mailed code is for clients' people without a factor, and for nobody else."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    MAILED_CODE = "mailed_code"
+
+
+# What counts as a factor of its own. A recovery code only stands in for one, to get in and set up another.
+STRONG_FACTORS: Final = frozenset({FactorKind.TOTP, FactorKind.PASSKEY})
+
+
 class AccountEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
@@ -42,3 +63,10 @@ class AccountEvent(StrEnum):
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
     SIGN_IN_REFUSED = "person:session:refused"
+    FACTOR_ADDED = "person:factor:added"
+    FACTOR_REMOVED = "person:factor:removed"
+    FACTOR_USED = "person:factor:used"
+    FACTOR_LOCKED = "person:factor:locked"
+    STEP_UP_MADE = "person:step-up:made"
+    STEP_UP_REFUSED = "person:step-up:refused"
+    RECOVERY_CODES_MADE = "person:recovery-codes:made"

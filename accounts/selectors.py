@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from accounts.lifecycle import MemberRole
+from accounts.lifecycle import FactorKind, MemberRole
 from accounts.models import Contact, Invitation, Membership
 from portal.kernel import clock, secrets, tenancy, web
 
@@ -38,6 +39,20 @@ class NamedSeat:
     client_name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """What a person can prove themselves with."""
+
+    has_totp: bool = False
+    passkeys: int = 0
+    recovery_left: int = 0
+
+    @property
+    def is_enough(self) -> bool:
+        """True with at least one factor of its own; recovery codes alone are none."""
+        return self.has_totp or self.passkeys > 0
+
+
 @contextmanager
 def apart(scope: tenancy.Scope) -> Iterator[None]:
     """Look from somewhere else than the request does, by way of nobody: never from one tenant into another."""
@@ -54,6 +69,22 @@ def seats_of(user_id: UUID) -> list[Seat]:
 def named_seats_of(user_id: UUID) -> list[NamedSeat]:
     """Every live seat with its names, each read from that seat: nobody sees across practices."""
     return [_named(seat) for seat in seats_of(user_id)]
+
+
+def factors_of(user_id: UUID) -> Factors:
+    """What this person has set up, read from their own scope."""
+    with apart(tenancy.user_scope(user_id, read_only=tenancy.current().read_only)):
+        return factors_seen(user_id)
+
+
+def factors_seen(user_id: UUID) -> Factors:
+    """As above, in the scope in force, which must be this person's."""
+    rows = {FactorKind(one.type): one for one in Authenticator.objects.filter(user_id=user_id).order_by("pk")}
+    recovery = rows.get(FactorKind.RECOVERY)
+    return Factors(
+        has_totp=FactorKind.TOTP in rows,
+        recovery_left=len(recovery.data["codes"]) if recovery else 0,
+    )
 
 
 def place_of(*, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> web.Place:

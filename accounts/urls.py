@@ -5,7 +5,8 @@ from __future__ import annotations
 from allauth.account.views import account_inactive, logout
 from django.urls import path
 
-from accounts.views import CodeView, SignInView, choose, home, invitation, invitation_again, welcome
+from accounts.views import factors
+from accounts.views.places import CodeView, SignInView, choose, home, invitation, invitation_again, welcome
 
 urlpatterns = [
     path("", home, name="home"),
@@ -18,6 +19,9 @@ urlpatterns = [
         "account/login/", SignInView.as_view(), name="account_request_login_code"
     ),  # allauth asks for both names
     path("account/login/code/", CodeView.as_view(), name="account_confirm_login_code"),
+    path("account/factor/", factors.show, name="factor_show"),
+    path("account/factors/", factors.index, name="factors"),
+    path("account/factors/app/", factors.enrol_totp, name="factor_totp"),
     path("account/logout/", logout, name="account_logout"),
     path("account/inactive/", account_inactive, name="account_inactive"),
 ]

@@ -184,6 +184,7 @@ ACTIONS = (
         form=VisitForm,
         initial=opening.start,
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="send",
@@ -204,6 +205,7 @@ ACTIONS = (
         offered=lambda one: one.status == _S.PAUSED and not reads.noted(one, "moved_by_client"),
         button="Resume access",
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="invite",
@@ -225,6 +227,7 @@ ACTIONS = (
         offered=lambda engagement: engagement.status == _S.DRAFT,
         form=AssignForm,
         fit=_fit_assign,
+        step_up=True,
     ),
     ObjectAction(
         slug="pause",
