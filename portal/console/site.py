@@ -46,6 +46,7 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "Clients",
         (
             Entry(name="Clients", url_name="admin:accounts_client_changelist"),
+            Entry(name="Contacts", url_name="admin:accounts_contact_changelist"),
             Entry(name="Invitations", url_name="admin:accounts_invitation_changelist"),
         ),
     ),

@@ -99,6 +99,20 @@ def writing_only(table: str, *, when: str) -> RunSQL:
     return RunSQL(made, "".join(f"drop policy {command}_only on {table};" for command in commands))
 
 
+def reading_only(table: str, *, when: str) -> RunSQL:
+    """A further condition on the rows that exist: restrictive policies for seeing, changing and deleting them.
+
+    None for making one: a row may have to exist before that which lets its maker see it. Columns that the database
+    fills in while it inserts would be read back, and so need the condition at once.
+    """
+    commands = ("select", "update", "delete")
+    made = "".join(
+        f"create policy {command}_seen on {table} as restrictive for {command} to {WEB}, {WORKER} using ({when});"
+        for command in commands
+    )
+    return RunSQL(made, "".join(f"drop policy {command}_seen on {table};" for command in commands))
+
+
 def composite_key(table: str, columns: Sequence[str], *, to: str, to_columns: Sequence[str]) -> RunSQL:
     """A foreign key that carries the tenant, so that no row points across a wall: plain keys ignore row security."""
     name = f"{table}_{'_'.join(columns[-1:])}_wall"
