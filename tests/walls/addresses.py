@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.urls import URLPattern, URLResolver, get_resolver
-from django.utils.timezone import timedelta
+from django.urls import URLResolver, get_resolver
 
 from portal.kernel import clock
 from tests.walls.actors import Room, World, once_for
@@ -33,7 +33,7 @@ SLOTS: Final = {
     "admin:engagements_engagement_preview": "invited",
     "admin:engagements_engagement_send": "draft_to_send",
     "admin:engagements_engagement_resume": "paused_by_practice",
-    "admin:engagements_engagement_invite": "invited",
+    "admin:engagements_engagement_invite": "invited_to_decline",
     "admin:engagements_engagement_assign": "draft",
     "admin:engagements_engagement_pause": "active_to_pause_here",
     "admin:engagements_engagement_cancel": "draft_to_cancel",
@@ -114,20 +114,22 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
         case "admin:engagements_engagement_open":
             user = world.people.get(actor, UUID(int=0))
             mark = once_for(user, room.engagement_ids["active"], str(uuid4()))
-            return {"service": "home", "minutes": "15", "once": mark}
+            return {"service": "console", "minutes": "15", "once": mark}
         case "admin:engagements_engagement_add":
-            return _draft(world, actor, room)
+            return _draft(world, actor)
         case "admin:engagements_engagement_assign":
             return {"consultant": str(world.people["a_unassigned"]), "role": "member"}
         case "admin:engagements_engagement_invite":
             return {"contact": room.contact}
+        case "choose":
+            return {"seat": room.contact}
         case "admin:accounts_client_add":
             return {"name": "A Client of the Walk"}
         case "admin:accounts_client_add-contact":
             return person
         case "admin:accounts_membership_add":
             return {**person, "role": "consultant"}
-        case "admin:awsaccess_hub_change" | "admin:awsaccess_hub_edit":
+        case "admin:awsaccess_hub_edit":
             return {
                 "account_id": "111111111111",
                 "role_arn": "arn:aws:iam::111111111111:role/latchkey-hub-2",
@@ -140,19 +142,21 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {}
 
 
-def _draft(world: World, actor: str, room: Room) -> dict[str, str]:
+def _draft(world: World, actor: str) -> dict[str, str]:
     return {
-        "client": str(room.client_id),
+        "client": str(world.rooms["Y"].client_id),
         "lead": str(world.people.get(actor, world.people["a_owner"])),
         "title": "A Walk",
         "purpose": "to see what is there",
         "profile": "cost_review",
-        "ends_at": f"{clock.now() + timedelta(days=7):%Y-%m-%dT%H:%M}",
+        "ends_at": f"{clock.now() + dt.timedelta(days=7):%Y-%m-%dT%H:%M}",
     }
 
 
 def _walk(
-    patterns: list[URLPattern | URLResolver] | Any, prefix: str, space: str  # Any: Django's own sequence
+    patterns: Any,  # Any: Django's own sequence
+    prefix: str,
+    space: str,
 ) -> Iterator[Address]:
     for one in patterns:
         route = prefix + str(one.pattern)

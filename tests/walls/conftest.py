@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from awsaccess.aws.fake import FakeAwsGateway
 from tests.walls.actors import World, build
 
 DOORS = ("awsaccess.services.visits", "portal.console.grants", "awsaccess.services.sending")
@@ -26,7 +24,7 @@ def _copy(source: str, target: str) -> None:
 @pytest.fixture(scope="session")
 def built(
     django_db_setup: None, django_db_blocker: Any, database_name: str
-) -> Iterator[tuple[World, str]]:  # Any: pytest-django's private type
+) -> tuple[World, str]:  # Any: pytest-django's private type
     """The world, and the database it lies in."""
     from django.db import connection
 
@@ -39,7 +37,7 @@ def built(
         connection.close()
     _copy(database_name, kept)
     _copy(empty, database_name)
-    yield world, kept
+    return world, kept
 
 
 @pytest.fixture
