@@ -119,8 +119,8 @@ class ConsoleSite(AdminSite):
         return [
             path("", self.admin_view(require_safe(self.index)), name="index"),
             path("menu/", self.admin_view(require_safe(self.menu)), name="menu"),
-            path("login/", self.login, name="login"),
-            path("logout/", self.logout, name="logout"),
+            path("login/", require_safe(self.login), name="login"),
+            path("logout/", require_safe(self.logout), name="logout"),
             *rooms,
             re_path(r"(?P<url>.*)$", self.admin_view(self.catch_all_view)),
         ]
