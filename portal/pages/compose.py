@@ -242,7 +242,8 @@ def consent_of(desk: Desk) -> Consent:
 def question_mail(desk: Desk) -> str:
     """A question to the lead, in the person's own mail program."""
     subject = gettext("Question about “%(title)s”") % {"title": desk.frame.title}
-    return f"mailto:{desk.frame.lead.email}?subject={quote(subject, safe='')}"
+    address = quote(desk.frame.lead.email, safe="@")  # a ? in it would begin further fields, such as bcc
+    return f"mailto:{address}?subject={quote(subject, safe='')}"
 
 
 def as_shown(html: str) -> SafeString:
