@@ -125,6 +125,14 @@ def nearest(action: str) -> str | None:
 
 
 @cache
+def condition_keys(prefix: str) -> tuple[str, ...]:
+    """The condition keys of one service, those of all services among them; empty for an unknown service."""
+    if service(prefix) is None:
+        return ()
+    return tuple(str(each["key"]) for each in _read(f"conditionKeys/{prefix.lower()}.json").values())
+
+
+@cache
 def version() -> str:
     """The release of the data: the same release gives the same words."""
     return str(_read("metadata.json")["version"])
