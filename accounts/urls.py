@@ -1,4 +1,4 @@
-"""The addresses of signing in, of links and of choosing where to sit."""
+"""Addresses of people. Of allauth only what is used: no sign-up, no password, no address book."""
 
 from __future__ import annotations
 
