@@ -29,6 +29,7 @@ class SignInKind(StrEnum):
 
     INVITATION = "invitation"
     CODE = "code"
+    PASSKEY = "passkey"
 
 
 class FactorKind(TextChoices):
