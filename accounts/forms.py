@@ -58,3 +58,15 @@ class FactorForm(forms.Form):
             }
         ),
     )
+
+
+class PasskeyForm(forms.Form):
+    """A name for the passkey; what the device answers comes with it."""
+
+    name = forms.CharField(
+        label=_("Name it"),
+        max_length=60,
+        help_text=_("So that you know later which device it is on: “work laptop”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    passkey = forms.CharField(max_length=20_000, widget=forms.HiddenInput)

@@ -33,6 +33,7 @@ class SignInKind(StrEnum):
 
     INVITATION = "invitation"
     CODE = "code"
+    PASSKEY = "passkey"
 
 
 class FactorKind(TextChoices):

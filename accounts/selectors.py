@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from accounts.lifecycle import FactorKind, MemberRole
+from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
 from accounts.models import Contact, Invitation, Membership
 from portal.kernel import clock, secrets, tenancy, web
 
@@ -40,17 +41,37 @@ class NamedSeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One app or one passkey, as its owner knows it."""
+
+    pk: int
+    kind: FactorKind
+    name: str
+    made_at: dt.datetime
+    used_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Factors:
     """What a person can prove themselves with."""
 
-    has_totp: bool = False
-    passkeys: int = 0
+    strong: tuple[Factor, ...] = ()
     recovery_left: int = 0
+
+    @property
+    def has_totp(self) -> bool:
+        """True with an authenticator app."""
+        return any(one.kind is FactorKind.TOTP for one in self.strong)
+
+    @property
+    def has_passkey(self) -> bool:
+        """True with at least one passkey."""
+        return any(one.kind is FactorKind.PASSKEY for one in self.strong)
 
     @property
     def is_enough(self) -> bool:
         """True with at least one factor of its own; recovery codes alone are none."""
-        return self.has_totp or self.passkeys > 0
+        return bool(self.strong)
 
 
 @contextmanager
@@ -79,11 +100,21 @@ def factors_of(user_id: UUID) -> Factors:
 
 def factors_seen(user_id: UUID) -> Factors:
     """As above, in the scope in force, which must be this person's."""
-    rows = {FactorKind(one.type): one for one in Authenticator.objects.filter(user_id=user_id).order_by("pk")}
-    recovery = rows.get(FactorKind.RECOVERY)
+    rows = list(Authenticator.objects.filter(user_id=user_id).order_by("pk"))
+    recovery = [row for row in rows if row.type == FactorKind.RECOVERY]
     return Factors(
-        has_totp=FactorKind.TOTP in rows,
-        recovery_left=len(recovery.data["codes"]) if recovery else 0,
+        strong=tuple(
+            Factor(
+                pk=row.pk,
+                kind=FactorKind(row.type),
+                name=row.data.get("name", ""),
+                made_at=row.created_at,
+                used_at=row.last_used_at,
+            )
+            for row in rows
+            if row.type in STRONG_FACTORS
+        ),
+        recovery_left=sum(len(row.data["codes"]) for row in recovery),
     )
 
 

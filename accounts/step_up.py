@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts import selectors
+from accounts.ceremonies import ask_to_sign, judge
 from accounts.lifecycle import Proof
 from accounts.models import User
 from accounts.services.attempts import FACTOR_TRIES, attempt_count, attempts_forgive
@@ -24,7 +25,7 @@ from accounts.services.step_up import (
 )
 from portal.kernel import clock
 from portal.kernel.errors import PortalError
-from portal.kernel.step_up import CODE_FIELD, MAIL_FIELD, Act, Prompt
+from portal.kernel.step_up import CODE_FIELD, MAIL_FIELD, PASSKEY_FIELD, Act, Prompt
 
 MAILED: Final = "step_up_mailed"  # in the session: for which act, the code's keyed hash, and when
 
@@ -39,6 +40,7 @@ class StepUpGate:
             return Prompt(is_ready=True)
         factors = selectors.factors_of(user.pk)
         return Prompt(
+            passkey_options=ask_to_sign(request, _purpose(act), user) if factors.has_passkey else "",
             by_app=factors.has_totp,
             by_mail=_may_mail(request, factors),
             is_mailed=_mailed(request, act) != "",
@@ -49,8 +51,9 @@ class StepUpGate:
         """Check what was typed, if anything was; what is wrong with it in words, or ""."""
         user = _user(request)
         try:
-            if request.POST.get(MAIL_FIELD):
-                return _mail(request, act)
+            if _wants_mail(request, act):
+                _mail(request, act)
+                return ""
             method = _proved(request, act)
         except PortalError as refusal:
             step_up_refusal_record(user=user, act=act)
@@ -65,7 +68,9 @@ class StepUpGate:
 
 
 def _proved(request: HttpRequest, act: Act) -> Proof | None:
-    """What the typed code proves; None when nothing was typed. Raises WrongCode, RateLimited."""
+    """What was signed or typed proves; None when nothing was. Raises PasskeyRefused, WrongCode, RateLimited."""
+    if answer := request.POST.get(PASSKEY_FIELD):
+        return Proof(judge(request, _purpose(act), _user(request), answer).value)
     code = request.POST.get(CODE_FIELD, "").strip()
     if not code:
         return None
@@ -76,13 +81,23 @@ def _proved(request: HttpRequest, act: Act) -> Proof | None:
     return Proof(factor_prove(user=user, code=code[:20]).value)
 
 
-def _mail(request: HttpRequest, act: Act) -> str:
-    user = _user(request)
-    if not _may_mail(request, selectors.factors_of(user.pk)):
-        return ""
-    mark = step_up_code_mail(user=user, act=act)
+def _purpose(act: Act) -> str:
+    return f"{act.name}:{act.object_id}"
+
+
+def _wants_mail(request: HttpRequest, act: Act) -> bool:
+    """The button for a new code, or the first press by somebody who can be asked for nothing else."""
+    if not _may_mail(request, selectors.factors_of(_user(request).pk)):
+        return False
+    is_pressed = bool(request.POST.get(MAIL_FIELD))
+    has_code = bool(request.POST.get(CODE_FIELD) or _mailed(request, act))
+    is_ready = step_up_is_ready(user=_user(request), session_key=_key(request), act=act)
+    return is_pressed or not (has_code or is_ready)
+
+
+def _mail(request: HttpRequest, act: Act) -> None:
+    mark = step_up_code_mail(user=_user(request), act=act)
     request.session[MAILED] = [act.name, str(act.object_id), mark, clock.now().isoformat()]
-    return ""
 
 
 def _mail_proved(request: HttpRequest, act: Act, code: str) -> Proof:

@@ -32,6 +32,11 @@ urlpatterns = [
     path("account/factor/", factors.show, name="factor_show"),
     path("account/factors/", factors.index, name="factors"),
     path("account/factors/app/", factors.enrol_totp, name="factor_totp"),
+    path("account/factors/passkey/", factors.enrol_passkey, name="factor_passkey"),
+    path("account/factors/recovery-codes/", factors.renew_recovery_codes, name="factor_recovery_codes"),
+    path("account/factors/<int:factor_id>/remove/", factors.remove, name="factor_remove"),
+    path("account/passkey/", factors.passkey_sign_in, name="passkey_sign_in"),
+    path("account/passkey/options/", factors.passkey_options, name="passkey_options"),
     path("account/logout/", page_or_post(logout), name="account_logout"),
     path("account/inactive/", require_safe(account_inactive), name="account_inactive"),
 ]

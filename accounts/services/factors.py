@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import selectors
-from accounts.lifecycle import AccountEvent, FactorKind
+from accounts.lifecycle import STRONG_FACTORS, AccountEvent, FactorKind
 from accounts.models import User
 from accounts.services import recovery, totp
 from accounts.services.attempts import FACTOR_TRIES, attempt_count, attempts_forgive
 from accounts.services.sign_in import person_event_record
 from portal.kernel import clock, tenancy
-from portal.kernel.errors import InvalidMove, PortalError, RateLimited
+from portal.kernel.errors import InvalidMove, NotVisible, PortalError, RateLimited
 
 WRONG: Final = _("That code doesn’t match, or was used already. Wait for the next one and try that.")
 
@@ -65,6 +66,19 @@ def recovery_codes_renew(*, user: User) -> list[str]:
         return _renew(user)
 
 
+def factor_remove(*, user: User, factor_id: int) -> None:
+    """Take an app or a passkey away. Raises NotVisible, and InvalidMove for a consultant's last one."""
+    factors = selectors.factors_of(user.pk)
+    found = next((one for one in factors.strong if one.pk == factor_id), None)
+    if found is None:
+        raise NotVisible
+    if user.is_staff and len(factors.strong) == 1:
+        raise InvalidMove(str(_("This is your only one. Set up another before you take it away.")))
+    person_event_record(AccountEvent.FACTOR_REMOVED, user=user, details={"kind": found.kind.value})
+    with selectors.apart(tenancy.user_scope(user.pk)):
+        _remove(user=user, factor_id=factor_id)
+
+
 def _count(user: User) -> None:
     """One more try, before it is known whether it is right. The refusal is an event of its own."""
     try:
@@ -91,6 +105,17 @@ def _prove(*, user: User, code: str, with_recovery: bool) -> FactorKind | None:
     if with_recovery and recovery.recovery_code_spend_within(user=user, code=code):
         return FactorKind.RECOVERY
     return None
+
+
+@transaction.atomic(durable=True)
+def _remove(*, user: User, factor_id: int) -> None:
+    """The rows are locked, so that two removals at once leave a consultant one; recovery codes alone are no use."""
+    mine = Authenticator.objects.filter(user_id=user.pk)
+    strong = mine.filter(type__in=STRONG_FACTORS)
+    left = [row.pk for row in strong.select_for_update(of=("self",)).order_by("pk") if row.pk != factor_id]
+    if user.is_staff and not left:
+        raise InvalidMove(str(_("This is your only one. Set up another before you take it away.")))
+    (strong.filter(pk=factor_id) if left else mine).delete()
 
 
 @transaction.atomic(durable=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -173,8 +175,10 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
     try:
         gate.spend(request, act)
     except step_up.StepUpRequired as refusal:
-        error = "" if request.POST.get(step_up.MAIL_FIELD) else refusal.user_message
-        return compose.resume_page(request, desk, gate.prompt(request, act, error=wrong or error))
+        asked = gate.prompt(request, act)
+        # Who was just mailed a code has done nothing wrong.
+        error = wrong or ("" if asked.is_mailed else refusal.user_message)
+        return compose.resume_page(request, desk, replace(asked, error=error))
     engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)
 
