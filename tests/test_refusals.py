@@ -238,7 +238,7 @@ def test_wrong_codes_and_the_lock_are_told_alike_for_known_and_unknown(firm: Fir
     browser = make_browser()
     ask(browser, address)
     assert [wrong(browser) for _ in range(5)] == [200, 200, 200, 200, 302]
-    found = refused_sign_ins()
+    found = told(tenancy.platform_scope(), AccountEvent.SIGN_IN_REFUSED)
     assert [(actor, details["reason"]) for _, actor, details in found] == [
         ("person:unproved", "wrong code"),
         ("person:unproved", "too many wrong codes"),
