@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "portal.console.apps.ConsoleConfig",  # last, so that our templates and registrations come first
 ]
 if DEMO_MODE:
@@ -113,6 +114,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
+    "accounts.middleware.FactorGate",  # knows the membership that the scope was made from
     "portal.kernel.middleware.ErrorPages",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -221,6 +223,14 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
 # A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
 ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
+# Second factors. Of allauth.mfa the table and the arithmetic are used; pages, checks and keeping are ours.
+STEP_UP_GATE = "accounts.step_up.StepUpGate"
+MFA_ADAPTER = "accounts.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = (
+    1  # a phone's clock may be half a minute wrong; a step is accepted once, and none before it
+)
+MFA_TRUST_ENABLED = False
 ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 

@@ -128,8 +128,9 @@ def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
 
 
 def _require_approver(contact: Contact, engagement: Engagement) -> None:
-    fits = contact.client_id == engagement.client_id and contact.ended_at is None
-    if not fits or contact.role != ContactRole.APPROVER:
+    """Read under the engagement's lock, which whoever ends a contact takes too: who left a moment ago decides nothing."""
+    rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
+    if not rows.filter(role=ContactRole.APPROVER).exists():
         raise NotAllowed("Someone else at your company has to answer this. Nothing was changed.")
 
 

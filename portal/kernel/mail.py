@@ -62,8 +62,12 @@ class Letter:
 
 
 def one_line(words: str) -> str:
-    """Words for a header: no line break, no control character, no more than 200 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:LINE_LENGTH]
+    """Words for a header: no line break, no control character, no more than 200 characters.
+
+    `=?` begins an encoded word (RFC 2047): plain words that hold one would be read as others, line breaks included.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in words).replace("=?", "= ?")
+    return " ".join(plain.split())[:LINE_LENGTH]
 
 
 def compose(name: str, context: Mapping[str, object], *, to: str, **fields: str) -> Letter:

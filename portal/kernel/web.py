@@ -82,7 +82,7 @@ def _place_required(view: View, name: str) -> View:
         if not request.user.is_authenticated:
             return go_sign_in(request)
         if getattr(request, name, None) is None:
-            return _go(request, reverse("choose"))
+            return go_to(request, reverse("choose"))
         return view(request, *args, **kwargs)
 
     return guarded
@@ -90,10 +90,11 @@ def _place_required(view: View, name: str) -> View:
 
 def go_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page and back here; a live fragment cannot follow, so it tells the page to go."""
-    return _go(request, resolve_url(settings.LOGIN_URL))
+    return go_to(request, resolve_url(settings.LOGIN_URL))
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """To a page that has to come first, and back; a live fragment cannot follow, so it tells the page to go."""
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else ""
     if is_fragment(request):
         away = HttpResponse(status=HTTPStatus.UNAUTHORIZED)

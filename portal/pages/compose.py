@@ -26,6 +26,7 @@ from engagements.selectors import consent_checkpoint, consent_latest, offer_curr
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
+from portal.kernel.step_up import Prompt
 from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
@@ -207,12 +208,14 @@ def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonFor
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
 
-def resume_page(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Who paused and why; what stays the same."""
+def resume_page(request: HttpRequest, desk: Desk, asked: Prompt) -> HttpResponse:
+    """Who paused and why; what stays the same; and what proves who asks."""
     return page(
         request,
         desk,
         "engagements/resume.html",
+        status=403 if asked.error else 200,
+        step_up=asked,
         facts=facts_of(desk, offer_current(desk.engagement)),
         banner=activity.paused_banner(desk.engagement),
     )
@@ -239,7 +242,8 @@ def consent_of(desk: Desk) -> Consent:
 def question_mail(desk: Desk) -> str:
     """A question to the lead, in the person's own mail program."""
     subject = gettext("Question about “%(title)s”") % {"title": desk.frame.title}
-    return f"mailto:{desk.frame.lead.email}?subject={quote(subject, safe='')}"
+    address = quote(desk.frame.lead.email, safe="@")  # a ? in it would begin further fields, such as bcc
+    return f"mailto:{address}?subject={quote(subject, safe='')}"
 
 
 def as_shown(html: str) -> SafeString:

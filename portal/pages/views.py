@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,7 +24,7 @@ from engagements.services.consents import (
     engagement_decline,
 )
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.kernel import clock, web
+from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
 from portal.pages import compose, consenting, homes, keeping
 from portal.pages.circumstances import evidence_of
@@ -41,6 +43,7 @@ from portal.pages.reads import broken_engagements
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+RESUME = "engagements.engagement.resume"
 LAST_SWAP = 286  # htmx: swap this one and stop asking
 
 
@@ -165,8 +168,17 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Same permissions, same end date."""
     if desk.engagement.status != _S.PAUSED:
         return _front(desk)
+    gate, act = step_up.gate(), step_up.Act(name=RESUME, object_id=desk.engagement.pk)
     if request.method != "POST":
-        return compose.resume_page(request, desk)
+        return compose.resume_page(request, desk, gate.prompt(request, act))
+    wrong = gate.take_proof(request, act)
+    try:
+        gate.spend(request, act)
+    except step_up.StepUpRequired as refusal:
+        asked = gate.prompt(request, act)
+        # Who was just mailed a code has done nothing wrong.
+        error = wrong or ("" if asked.is_mailed else refusal.user_message)
+        return compose.resume_page(request, desk, replace(asked, error=error))
     engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)
 

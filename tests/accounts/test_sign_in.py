@@ -21,7 +21,7 @@ from accounts.lifecycle import AccountEvent, SignInKind
 from accounts.models import User
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
-from accounts.views import masked
+from accounts.views.places import masked
 from portal.kernel import clock, tenancy
 from portal.kernel.mail import Letter
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState, SealedLetter

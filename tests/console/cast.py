@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from django.test import Client as Browser
 
-from accounts.lifecycle import MemberRole
+from accounts.lifecycle import AccountEvent, MemberRole
 from accounts.models import Membership, User
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
@@ -47,9 +47,10 @@ class House:
         return f"{ENGAGEMENT}{self.stage.engagement.code}/{slug}"
 
     def events(self) -> int:
-        """How many acts the record holds; what was refused is no act."""
+        """How many acts the record holds: what was refused is none, nor is the proof that a button was pressed with."""
+        beside = (RequestEvent.REFUSED, AccountEvent.STEP_UP_MADE)
         with tenancy.use(self.stage.scope):
-            return AuditEvent.objects.exclude(kind=RequestEvent.REFUSED).count()
+            return AuditEvent.objects.exclude(kind__in=beside).count()
 
     def grant(self) -> Grant:
         """The engagement's role."""

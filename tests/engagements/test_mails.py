@@ -20,13 +20,14 @@ from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
 from engagements.emails import words
 from engagements.emails.news import NEWS
-from engagements.lifecycle import EngagementEvent, EngagementStatus
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
 from engagements.selectors import consent_checkpoint
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
+from engagements.services.people import assignment_end, assignment_make
 from portal.kernel import checkpoints, clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
@@ -35,6 +36,7 @@ from tests.factories import (
     TESTER,
     Firm,
     acting,
+    make_consultant,
     make_contact,
     make_engagement_active,
     make_engagement_agreed,
@@ -46,9 +48,10 @@ from tests.factories import (
     make_firm,
 )
 from tests.mailbox import Mailbox
+from tests.signing_in import let_in
 
 Deliver = Callable[[], int]
-SAM, MAYA = "approver@north.example", "owner@north.example"
+SAM, MAYA, BEN = "approver@north.example", "owner@north.example", "ben@north.example"
 
 
 @pytest.fixture
@@ -66,6 +69,17 @@ def forget(firm: Firm) -> None:
     """Let everything promised so far be told already."""
     with tenancy.use(firm.practice_side):
         OutboxMessage.objects.update(state=OutboxState.SENT)
+
+
+def staff(firm: Firm, engagement: Engagement, *, leaves: bool) -> None:
+    """Ben works on it from now on, or did for a moment."""
+    ben = make_consultant(firm, "ben")
+    with tenancy.use(firm.practice_side):
+        row = assignment_make(
+            engagement=engagement, consultant=ben, role=AssignmentRole.MEMBER, actor=acting(firm.owner)
+        )
+        if leaves:
+            assignment_end(assignment=row, actor=acting(firm.owner))
 
 
 def tell(firm: Firm, kind: str, engagement: Engagement) -> None:
@@ -130,8 +144,12 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.problem": make_engagement_active,
         "engagements.ended": make_engagement_closing,
         "engagements.closed": make_engagement_closed,
+        "engagements.person_added": make_engagement_active,
+        "engagements.person_left": make_engagement_active,
     }
     engagement = make[kind](firm)
+    if kind.startswith("engagements.person_"):
+        staff(firm, engagement, leaves=kind == "engagements.person_left")
     if kind == "engagements.declined":
         with tenancy.use(firm.client_side):
             engagement_decline(
@@ -172,6 +190,15 @@ SUBJECTS = {
     "engagements.ended": {
         SAM: "Access has ended (Cost review, North)",
         MAYA: "Access has ended: Client of north (Cost review)",
+    },
+    "engagements.person_added": {
+        SAM: "Ben works on it too (Cost review, North)",
+        MAYA: "Ben works on it too: Client of north (Cost review)",
+        BEN: "Ben works on it too: Client of north (Cost review)",
+    },
+    "engagements.person_left": {
+        SAM: "Ben no longer works on it (Cost review, North)",
+        MAYA: "Ben no longer works on it: Client of north (Cost review)",
     },
     "engagements.closed": {
         SAM: "The access is gone: your certificate (Cost review, North)",
@@ -667,7 +694,7 @@ def test_each_side_is_led_to_its_own_pages(firm: Firm, mailbox: Mailbox, deliver
     assert f"/{engagement.code}/" in console
     assert f"http://testserver/e/{engagement.code}/certificate/" in flat(told(mailbox)[SAM])
     browser = Browser()
-    browser.force_login(firm.owner)
+    let_in(browser, firm.owner)
     assert browser.get(console).status_code == 200
 
 

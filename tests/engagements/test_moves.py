@@ -17,7 +17,7 @@ from engagements.services.moves import (
     engagement_move_within,
 )
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, NotVisible
 from portal.kernel.models import AuditBody, Due
 from tests.engagements.records import as_stored, moves, promises, refused
 from tests.factories import (
@@ -132,7 +132,7 @@ def test_another_clients_engagement_cannot_be_locked(north: Firm) -> None:
     other = make_client(north, "Hollins Farm")
     with (
         tenancy.use(tenancy.client_scope(north.practice.pk, other.pk)),
-        pytest.raises(Engagement.DoesNotExist),
+        pytest.raises(NotVisible),
         transaction.atomic(durable=True),
     ):
         engagement_locked(engagement.pk)

@@ -31,6 +31,7 @@ CHOSEN_LATER: Final = {
     "accounts/services/invitations.py: letter_kind": {"accounts.invitation", "engagements.invitation"},
     "accounts/services/invitations.py: live.letter_kind": {"accounts.invitation", "engagements.invitation"},
     "engagements/services/pauses.py: kind": {"engagements.paused", "engagements.resumed"},
+    "engagements/services/people.py: kind": {"engagements.person_added", "engagements.person_left"},
     "engagements/tasks.py: held.kind + TO_ONE": {kind + tasks.TO_ONE for kind in NEWS},
 }
 

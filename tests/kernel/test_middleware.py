@@ -20,6 +20,7 @@ from portal.kernel import clock, errors, tenancy, web
 from tests.accounts.conftest import make_browser
 from tests.factories import Firm, make_firm
 from tests.kernel.pages import REFUSALS
+from tests.signing_in import let_in
 
 CountQueries = Callable[[int], AbstractContextManager[None]]
 
@@ -50,8 +51,7 @@ def approver(firm: Firm, anonymous: Browser) -> Browser:
 @pytest.fixture
 def owner(firm: Firm) -> Browser:
     browser = make_browser()
-    browser.force_login(firm.owner)
-    return browser
+    return let_in(browser, firm.owner)
 
 
 def text(browser: Browser, path: str, **headers: str) -> str:

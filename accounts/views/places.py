@@ -10,7 +10,7 @@ from allauth.account.views import ConfirmLoginCodeView, RequestLoginCodeView
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -180,7 +180,4 @@ def _sit(request: HttpRequest) -> HttpResponse:
 
 def _door(seat: Seat) -> str:
     """The start page of a seat. The rooms behind it are added by others, under these names."""
-    try:
-        return reverse("client_home") if seat.client_id else reverse("admin:index")
-    except NoReverseMatch:
-        return reverse("welcome")
+    return reverse("client_home") if seat.client_id else reverse("admin:index")
