@@ -18,6 +18,7 @@ from accounts.models import Contact, User
 from accounts.selectors import factors_of
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
+from accounts.sessions import SessionStore
 from portal.kernel import clock
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
@@ -75,7 +76,9 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
 def open_session(request: HttpRequest, user: User, *, by: SignInKind, contact: Contact | None = None) -> None:
     """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known."""
     login(request, user, backend=BACKEND)
+    SessionStore.clear_expired()
     request.session["signed_in_by"] = by.value
+    request.session["browser"] = request.headers.get("User-Agent", "")[:200]
     request.session["signed_in_at"] = clock.now().isoformat()
     for old in ("seat", "factor"):
         request.session.pop(old, None)

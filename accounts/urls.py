@@ -7,6 +7,7 @@ from django.urls import path
 
 from accounts.views import factors
 from accounts.views.places import CodeView, SignInView, choose, home, invitation, invitation_again, welcome
+from accounts.views.sessions import sessions
 
 urlpatterns = [
     path("", home, name="home"),
@@ -27,6 +28,7 @@ urlpatterns = [
     path("account/factors/<int:factor_id>/remove/", factors.remove, name="factor_remove"),
     path("account/passkey/", factors.passkey_sign_in, name="passkey_sign_in"),
     path("account/passkey/options/", factors.passkey_options, name="passkey_options"),
+    path("account/sessions/", sessions, name="sessions"),
     path("account/logout/", logout, name="account_logout"),
     path("account/inactive/", account_inactive, name="account_inactive"),
 ]

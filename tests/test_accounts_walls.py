@@ -17,6 +17,7 @@ from tests.factories import Firm, make_firm
 GLOBAL_TABLES = {
     "account_emailaddress",  # allauth's own; read before anybody is signed in, and kept empty
     "account_emailconfirmation",  # as above
+    "accounts_browsersession",
     "accounts_user",
     "accounts_user_groups",
     "accounts_user_user_permissions",
@@ -25,7 +26,6 @@ GLOBAL_TABLES = {
     "auth_permission",
     "django_content_type",
     "django_migrations",
-    "django_session",
 }
 TOKEN_SHA256 = hashlib.sha256(b"a link").hexdigest()
 
