@@ -16,6 +16,10 @@ class MemberRole(TextChoices):
     AUDITOR = "auditor"
 
 
+# Who works on engagements; auditors see all and change nothing.
+WORKERS: Final = frozenset({MemberRole.OWNER, MemberRole.CONSULTANT})
+
+
 class ContactRole(TextChoices):
     """What a person is at a client."""
 
@@ -58,12 +62,17 @@ class AccountEvent(StrEnum):
     PRACTICE_OPENED = "practice:practice:opened"
     CLIENT_ADDED = "practice:client:added"
     MEMBERSHIP_ADDED = "practice:membership:added"
+    MEMBERSHIP_CHANGED = "practice:membership:role-changed"
+    MEMBERSHIP_ENDED = "practice:membership:ended"
     CONTACT_ADDED = "practice:contact:added"
+    CONTACT_CHANGED = "practice:contact:role-changed"
+    CONTACT_ENDED = "practice:contact:ended"
     INVITATION_MADE = "practice:invitation:made"
     INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
     SESSION_ENDED = "person:session:ended"
+    SIGN_IN_REFUSED = "person:session:refused"
     FACTOR_ADDED = "person:factor:added"
     FACTOR_REMOVED = "person:factor:removed"
     FACTOR_USED = "person:factor:used"

@@ -11,7 +11,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from accounts.lifecycle import STRONG_FACTORS, FactorKind
+from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
 from accounts.models import Contact, Invitation, Membership
 from portal.kernel import clock, secrets, tenancy, web
 
@@ -169,6 +169,12 @@ def invitation_to_send(invitation_id: UUID) -> Invitation | None:
     """A live invitation with everything its mail names, in the scope in force; None when it need not be sent."""
     found = _complete(Invitation.objects.filter(pk=invitation_id)).first()
     return found if found is not None and found.is_live_at(clock.now()) else None
+
+
+def owners_of(practice_id: UUID) -> QuerySet[Membership]:
+    """Who owns a practice and may come in, with person and practice; the longest known first."""
+    rows = Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at__isnull=True)
+    return rows.filter(user__is_active=True).select_related("user", "practice").order_by("pk")
 
 
 def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:

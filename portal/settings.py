@@ -6,6 +6,7 @@ A process that misses a setting says which ones, all at once, and does not start
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,8 @@ REQUIRED: Final = (
     "REDIS_URL",
     "EMAIL_URL",
     "MAIL_FROM",
+    # Only the worker signs: whoever breaks into the web process cannot vouch for a changed record.
+    *(("AUDIT_SIGNING_KEY",) if PROCESS == "worker" else ()),
 )
 
 
@@ -74,6 +77,11 @@ SITE_URL: str = env.str("SITE_URL").rstrip("/")
 SECRET_KEY: str = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "localhost"])
+AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="") if PROCESS == "worker" else ""
+if AUDIT_SIGNING_KEY and not re.fullmatch(r"[0-9a-f]{64}", AUDIT_SIGNING_KEY):
+    raise ImproperlyConfigured(
+        "AUDIT_SIGNING_KEY is 64 hexadecimal digits, such as `openssl rand -hex 32` gives."
+    )
 USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -46,6 +46,7 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "Clients",
         (
             Entry(name="Clients", url_name="admin:accounts_client_changelist"),
+            Entry(name="Contacts", url_name="admin:accounts_contact_changelist"),
             Entry(name="Invitations", url_name="admin:accounts_invitation_changelist"),
         ),
     ),
@@ -118,8 +119,8 @@ class ConsoleSite(AdminSite):
         return [
             path("", self.admin_view(require_safe(self.index)), name="index"),
             path("menu/", self.admin_view(require_safe(self.menu)), name="menu"),
-            path("login/", self.login, name="login"),
-            path("logout/", self.logout, name="logout"),
+            path("login/", require_safe(self.login), name="login"),
+            path("logout/", require_safe(self.logout), name="logout"),
             *rooms,
             re_path(r"(?P<url>.*)$", self.admin_view(self.catch_all_view)),
         ]

@@ -230,7 +230,8 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
             path("", self._guarded(require_safe(self.changelist_view)), name=self.url_name("changelist"))
         ]
         if self.add_form is not None:
-            pages.append(path("add/", self._guarded(self._add_page()), name=self.url_name("add")))
+            form = require_http_methods(["GET", "HEAD", "POST"])(self._add_page())
+            pages.append(path("add/", self._guarded(form), name=self.url_name("add")))
         pages.append(
             path(
                 "<str:object_id>/",

@@ -21,6 +21,7 @@ import css_inline
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
+from django.db import transaction
 from django.template import Context, engines
 from django.template.backends.django import DjangoTemplates
 
@@ -28,6 +29,7 @@ from portal.kernel import clock, outbox, secrets, tenancy
 from portal.kernel.models import SealedLetter
 
 LINE_LENGTH: Final = 200
+SEALED: Final = "letter"  # what letters are sealed for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,12 @@ class Letter:
 
 
 def one_line(words: str) -> str:
-    """Words for a header: no line break, no control character, no more than 200 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:LINE_LENGTH]
+    """Words for a header: no line break, no control character, no more than 200 characters.
+
+    `=?` begins an encoded word (RFC 2047): plain words that hold one would be read as others, line breaks included.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in words).replace("=?", "= ?")
+    return " ".join(plain.split())[:LINE_LENGTH]
 
 
 def compose(name: str, context: Mapping[str, object], *, to: str, **fields: str) -> Letter:
@@ -104,15 +110,34 @@ def seal_within(letter: Letter) -> SealedLetter:
     tenancy.require_transaction("a sealed letter")
     row = SealedLetter(id=uuid.uuid4(), practice_id=tenancy.practice_id(), created_at=clock.now())
     clear = json.dumps(dataclasses.asdict(letter)).encode()
-    row.sealed = secrets.seal("letter", clear, bound_to=str(row.id))
+    row.sealed = secrets.seal(SEALED, clear, bound_to=secrets.place_of(row))
     row.save(force_insert=True)
     return row
 
 
 def unseal(row: SealedLetter, *, message_key: str) -> Letter:
     """The letter of a row, under the key of the message that carries it. Raises secrets.Unreadable."""
-    clear = secrets.unseal("letter", bytes(row.sealed), bound_to=str(row.id))
+    clear = secrets.unseal(SEALED, bytes(row.sealed), bound_to=secrets.place_of(row))
     return dataclasses.replace(Letter(**json.loads(clear)), message_key=message_key)
+
+
+def _sealed_letters() -> list[secrets.SealedThing]:
+    rows = SealedLetter.objects.order_by("created_at")
+    return [
+        secrets.SealedThing(place=row.pk, sealed=bytes(row.sealed), bound_to=secrets.place_of(row))
+        for row in rows
+    ]
+
+
+@transaction.atomic(durable=True)
+def _swap_letter(thing: secrets.SealedThing, sealed: bytes) -> bool:
+    rows = SealedLetter.objects.filter(pk=thing.place, sealed=thing.sealed)
+    return rows.update(sealed=sealed) == 1
+
+
+secrets.keeps(
+    secrets.Keeper(purpose=SEALED, scope=tenancy.platform_scope(), things=_sealed_letters, swap=_swap_letter)
+)
 
 
 def key_of(held: outbox.Claim) -> str:

@@ -9,6 +9,11 @@ from typing import Final
 TOKEN_IN_PATH: Final = re.compile(r"/i/[^/\s'\"]+")
 
 
+def hide_tokens(text: str) -> str:
+    """The text with every link's token taken out."""
+    return TOKEN_IN_PATH.sub("/i/[hidden]", text)
+
+
 class HideTokens(logging.Filter):
     """On the handler, so that it sees what every logger says."""
 
@@ -16,5 +21,5 @@ class HideTokens(logging.Filter):
         """Rewrite the line; never drop it."""
         said = record.getMessage()
         if TOKEN_IN_PATH.search(said):
-            record.msg, record.args = TOKEN_IN_PATH.sub("/i/[hidden]", said), ()
+            record.msg, record.args = hide_tokens(said), ()
         return True

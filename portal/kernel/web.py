@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
@@ -20,8 +21,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from portal.kernel import actor
+from portal.kernel import actor, refusals
 from portal.kernel.errors import PortalError
+from portal.kernel.redaction import hide_tokens
 from portal.kernel.tenancy import Scope
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -138,6 +140,22 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
     return render(request, name, context, status=error.http_status)
 
 
+def refusal_tell(request: HttpRequest, *, status: int, code: str) -> None:
+    """Record that a signed-in person was refused; strangers leave no trace, or they could fill the record."""
+    if not request.user.is_authenticated:
+        return
+    details = {
+        "method": request.method,
+        "path": hide_tokens(request.path)[:200],
+        "status": status,
+        "code": code,
+    }
+    user = cast("Model", request.user)
+    refusals.refusal_record(
+        refusals.RequestEvent.REFUSED, subject=user, actor=actor_of(request), details=details
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """404: the same page for what does not exist and for what is not yours."""
     return _simple(
@@ -165,6 +183,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """403 for a form that was open too long, or that came from somewhere else."""
+    refusal_tell(request, status=HTTPStatus.FORBIDDEN, code="form-not-ours")
     return _simple(
         request,
         status=HTTPStatus.FORBIDDEN,

@@ -22,7 +22,7 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
@@ -198,7 +198,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         request,
         desk,
         "engagements/receipt.html",
-        receipt=receipts.receipt_of(desk, consent),
+        receipt=receipts.receipt_of(desk, consent, consent_checkpoint(consent)),
         document=as_shown(consent.shown_html),
     )
 
@@ -242,7 +242,8 @@ def consent_of(desk: Desk) -> Consent:
 def question_mail(desk: Desk) -> str:
     """A question to the lead, in the person's own mail program."""
     subject = gettext("Question about “%(title)s”") % {"title": desk.frame.title}
-    return f"mailto:{desk.frame.lead.email}?subject={quote(subject, safe='')}"
+    address = quote(desk.frame.lead.email, safe="@")  # a ? in it would begin further fields, such as bcc
+    return f"mailto:{address}?subject={quote(subject, safe='')}"
 
 
 def as_shown(html: str) -> SafeString:

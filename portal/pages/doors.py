@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
-from engagements.selectors import assignments_of, engagement_for_client
+from engagements.selectors import engagement_for_client, staffing_of
 from portal.kernel import actor, web
 from portal.kernel.errors import NotAllowed
 from portal.pages import keeping
@@ -108,7 +108,7 @@ def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) ->
         raise _not_for(roles, code)
     return desk_of(
         engagement=engagement,
-        assignments=assignments_of(engagement),
+        assignments=staffing_of(engagement),
         contact=contact,
         user=user_of(request),
     )

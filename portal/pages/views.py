@@ -16,7 +16,13 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import engagements_of_client, offer_current
 from engagements.services.closing import engagement_end
-from engagements.services.consents import BadAccount, Shown, consent_give, engagement_decline
+from engagements.services.consents import (
+    BadAccount,
+    Shown,
+    consent_give,
+    consent_refuse_record,
+    engagement_decline,
+)
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
@@ -79,7 +85,7 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     try:
-        shown = consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
+        shown = _shown(request, desk, html)
         return _agree(request, desk, offer, shown)
     except Stale:
         code = desk.engagement.code
@@ -240,6 +246,15 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
         form.add_error("account_id", consenting.own_account(desk))
         return compose.consent_page(request, desk, offer, shown, form)
     return redirect("client:connect", desk.engagement.code)
+
+
+def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:
+    """What this person was shown. Raises Stale, told in the record: the value may have been made up."""
+    try:
+        return consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
+    except Stale as error:
+        consent_refuse_record(engagement=desk.engagement, actor=actor_of(desk), error=error)
+        raise
 
 
 def _confirm(desk: Desk) -> None:
