@@ -16,10 +16,11 @@ from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, generate_totp_secret, hotp_value
+from django.db import transaction
 
 from accounts.lifecycle import FactorKind
 from accounts.models import User
-from portal.kernel import secrets
+from portal.kernel import secrets, tenancy
 
 PURPOSE: Final = "totp"
 ISSUER: Final = "Latchkey"
@@ -81,6 +82,32 @@ def totp_spend_within(*, user: User, code: str, moment: dt.datetime) -> bool:
     step = matching_step(opened(row.data, user_id=user.pk), code, moment)
     if step is None:
         return False
-    newer = Authenticator.objects.filter(pk=row.pk, data__last_step__lt=step)
+    # With the seed as it was read: sealed anew meanwhile, it must not be put back under its old key.
+    newer = Authenticator.objects.filter(pk=row.pk, data__last_step__lt=step, data__secret=row.data["secret"])
     data = {**row.data, "last_step": step}
     return bool(newer.update(data=data, last_used_at=moment) == 1)
+
+
+def _everybody() -> list[tenancy.Scope]:
+    """Seeds are seen by their owner alone."""
+    return [tenancy.user_scope(key) for key in User.objects.order_by("pk").values_list("pk", flat=True)]
+
+
+def _sealed_seeds() -> list[secrets.SealedThing]:
+    return [
+        secrets.SealedThing(
+            place=(row.pk, row.data), sealed=base64.b64decode(row.data["secret"]), bound_to=str(row.user_id)
+        )
+        for row in Authenticator.objects.filter(type=FactorKind.TOTP)
+    ]
+
+
+@transaction.atomic(durable=True)
+def _swap_seed(thing: secrets.SealedThing, sealed: bytes) -> bool:
+    """Only if nothing of the row changed: a code that is being used writes its time step."""
+    key, data = thing.place
+    renewed = {**data, "secret": base64.b64encode(sealed).decode()}
+    return bool(Authenticator.objects.filter(pk=key, data=data).update(data=renewed) == 1)
+
+
+secrets.keeps(secrets.Keeper(purpose=PURPOSE, scopes=_everybody, things=_sealed_seeds, swap=_swap_seed))

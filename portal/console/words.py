@@ -139,7 +139,13 @@ EVENTS: Final = {
     "client:invitation:sent-again": "Invitation sent again",
     "client:invitation:used": "Invitation used",
     "person:session:opened": "Signed in",
-    "outbox:message:requeued": "Delivery tried again",
+    "person:factor:added": "Second factor set up",
+    "person:factor:removed": "Second factor taken away",
+    "person:factor:used": "Second factor shown",
+    "person:factor:locked": "Second factor locked after wrong codes",
+    "person:recovery-codes:made": "New recovery codes made",
+    "person:step-up:made": "Proved themselves anew for one act",
+    "person:step-up:refused": "Act refused without a fresh proof",
 }
 DELIVERY_KINDS: Final = {
     "engagements.invitation": "Mail: invitation",

@@ -136,7 +136,9 @@ def _swap_letter(thing: secrets.SealedThing, sealed: bytes) -> bool:
 
 
 secrets.keeps(
-    secrets.Keeper(purpose=SEALED, scope=tenancy.platform_scope(), things=_sealed_letters, swap=_swap_letter)
+    secrets.Keeper(
+        purpose=SEALED, scopes=lambda: [tenancy.platform_scope()], things=_sealed_letters, swap=_swap_letter
+    )
 )
 
 

@@ -51,12 +51,12 @@ class SealedThing:
 class Keeper:
     """One kind of things that stay sealed for long: how to read them all, and how to put one back.
 
-    `things` and `swap` run in `scope`. `swap` writes the new value only where the old one still is, in a transaction
+    `things` and `swap` run in each of `scopes`. `swap` writes the new value only where the old one still is, in a transaction
     of its own, and says whether it did.
     """
 
     purpose: str
-    scope: Scope
+    scopes: Callable[[], Iterable[Scope]]
     things: Callable[[], Iterable[SealedThing]]
     swap: Callable[[SealedThing, bytes], bool]
 
@@ -81,9 +81,10 @@ class Rotated:
 def rotate(keeper: Keeper) -> Rotated:
     """Seal everything of one kind under the newest key. May be run again at any time, beside a working portal."""
     counts = {"renewed": 0, "current": 0, "unreadable": 0}
-    with tenancy.use(keeper.scope):
-        for thing in keeper.things():
-            counts[_renew(keeper, thing)] += 1
+    for scope in keeper.scopes():
+        with tenancy.use(scope):
+            for thing in keeper.things():
+                counts[_renew(keeper, thing)] += 1
     return Rotated(**counts)
 
 

@@ -17,6 +17,7 @@ from awsaccess.services.checks import target_of
 from engagements.models import Engagement
 from portal.kernel import clock, tenancy
 from portal.kernel.models import AuditEvent
+from portal.kernel.refusals import RequestEvent
 from tests.factories import make_firm
 from tests.pages.stage import Stage
 
@@ -46,9 +47,10 @@ class House:
         return f"{ENGAGEMENT}{self.stage.engagement.code}/{slug}"
 
     def events(self) -> int:
-        """How many things the record holds, the proofs that buttons were pressed with aside."""
+        """How many acts the record holds: what was refused is none, nor is the proof that a button was pressed with."""
+        beside = (RequestEvent.REFUSED, AccountEvent.STEP_UP_MADE)
         with tenancy.use(self.stage.scope):
-            return AuditEvent.objects.exclude(kind=AccountEvent.STEP_UP_MADE).count()
+            return AuditEvent.objects.exclude(kind__in=beside).count()
 
     def grant(self) -> Grant:
         """The engagement's role."""

@@ -183,7 +183,7 @@ def test_what_is_used_while_a_rotation_runs_does_not_come_back(real_db: None, se
     letter_to("sam@brightwater.example")
     with_new_key(settings)
     keeper = secrets.KEEPERS[mail.SEALED]
-    with tenancy.use(keeper.scope):
+    with tenancy.use(tenancy.platform_scope()):
         (thing,) = keeper.things()
         SealedLetter.objects.all().delete()
         assert not keeper.swap(thing, b"anew")
