@@ -15,6 +15,7 @@ from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
 LINKS: Final = "/i/"  # the token stands in the address
+LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -71,6 +72,22 @@ class ErrorPages:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A page for a PortalError."""
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
+
+
+class SmallBodies:
+    """Refuses a large body unread. Django's own limit leaves out files, which any form would take and put on disk.
+
+    A body without a length is none for Django, so the header decides for every kind of transfer.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """413, or the answer."""
+        told = str(request.META.get("CONTENT_LENGTH") or "0")
+        is_small = told.isascii() and told.isdigit() and int(told) <= LARGEST_BODY
+        return self.get_response(request) if is_small else web.too_large(request)
 
 
 class PrivateResponse:
