@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.kernel.middleware.PrivateResponse",
     "portal.kernel.middleware.SmallBodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -103,7 +104,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
     "portal.kernel.middleware.ErrorPages",
@@ -228,6 +228,8 @@ CSRF_COOKIE_SECURE = USE_TLS
 CSRF_COOKIE_NAME = "__Host-csrftoken" if USE_TLS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+MESSAGE_STORAGE = "portal.kernel.notices.Notices"
 
 # Headers (UX §9, SECURITY W1)
 SECURE_SSL_REDIRECT = USE_TLS and env.bool("SSL_REDIRECT", default=True)

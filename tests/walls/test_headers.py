@@ -116,8 +116,9 @@ def _check_cookies(answer: HttpResponseBase, where: str) -> None:
     for name, cookie in answer.cookies.items():
         assert name.startswith("__Host-"), (where, name)
         assert cookie["secure"], (where, name)
-        assert cookie["httponly"], (where, name)
-        assert cookie["samesite"] == "Lax", (where, name)
+        if cookie["max-age"] != 0:  # one that is taken away needs no more than its place
+            assert cookie["httponly"], (where, name)
+            assert cookie["samesite"] == "Lax", (where, name)
         assert cookie["path"] == "/", (where, name)
         assert not cookie["domain"], (where, name)
 
