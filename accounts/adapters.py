@@ -40,6 +40,13 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
         """Never."""
         return False
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """False for what is no address at all, too: Python refuses to read some, and that would be our fault."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:  # Any: allauth's own
