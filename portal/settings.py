@@ -303,7 +303,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.kernel.redaction.OneLine",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     # A link's token is in its address, and addresses are logged.
     "filters": {"no_tokens": {"()": "portal.kernel.redaction.HideTokens"}},
     "handlers": {

@@ -93,7 +93,8 @@ def web_log(tmp_path: Path) -> Iterator[Path]:
     """The web process's log as it is set up for production, at DEBUG and in a file."""
     logging_: Any = installed.LOGGING  # Any: settings have no types
     handler = logging.FileHandler(tmp_path / "web.log")
-    handler.setFormatter(logging.Formatter(logging_["formatters"]["line"]["format"]))
+    line = logging_["formatters"]["line"]
+    handler.setFormatter(import_string(line["()"])(line["fmt"]))
     for name in logging_["handlers"]["stderr"]["filters"]:
         handler.addFilter(import_string(logging_["filters"][name]["()"])())
     logging.getLogger("mail.log").setLevel(
