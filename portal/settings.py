@@ -326,7 +326,7 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": "portal.kernel.redaction.OneLine",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
     # A link's token is in its address, and addresses are logged.

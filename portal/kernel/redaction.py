@@ -1,4 +1,4 @@
-"""Keeps tokens of links out of the log: they stand in addresses, and Django logs the address of each refusal."""
+"""Keeps tokens of links out of the log, and makes each entry one: addresses and names in it were written by others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OneLine(logging.Formatter):
         if not record.exc_info and not record.exc_text and not record.stack_info:
             return said
         first, *rest = said.split("\n")
-        return "\n".join([first, *(f"  | {escaped(line)}" for line in rest)])
+        return "\n".join([first, *(f"  | {escaped(hide_tokens(line))}" for line in rest)])
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
         """What was said, with everything escaped that could end or rewrite the line."""
