@@ -18,6 +18,7 @@ from accounts.models import Contact, User
 from accounts.selectors import factors_of
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
+from accounts.sessions import SessionStore
 from portal.kernel import clock
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
@@ -38,6 +39,13 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002  # allauth's signature
         """Never."""
         return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """False for what is no address at all, too: Python refuses to read some, and that would be our fault."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
 
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
@@ -75,7 +83,9 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
 def open_session(request: HttpRequest, user: User, *, by: SignInKind, contact: Contact | None = None) -> None:
     """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known."""
     login(request, user, backend=BACKEND)
+    SessionStore.clear_expired()
     request.session["signed_in_by"] = by.value
+    request.session["browser"] = request.headers.get("User-Agent", "")[:200]
     request.session["signed_in_at"] = clock.now().isoformat()
     for old in ("seat", "factor"):
         request.session.pop(old, None)

@@ -6,6 +6,8 @@ from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.kernel.fields import Line
+
 
 class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Who are you? The same answer for every address."""
@@ -23,7 +25,7 @@ class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no
 class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Six digits; spaces and dashes that come along when pasting do no harm."""
 
-    code = forms.CharField(
+    code = Line(
         label=_("6-digit code"),
         max_length=20,
         widget=forms.TextInput(

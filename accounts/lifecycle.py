@@ -71,6 +71,7 @@ class AccountEvent(StrEnum):
     INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
+    SESSION_ENDED = "person:session:ended"
     SIGN_IN_REFUSED = "person:session:refused"
     FACTOR_ADDED = "person:factor:added"
     FACTOR_REMOVED = "person:factor:removed"

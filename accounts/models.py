@@ -194,6 +194,22 @@ class StepUp(Row):
         return f"{self.action} by {self.method}"
 
 
+class BrowserSession(models.Model):
+    """A browser that is known. The key is the SHA-256 of what its cookie holds; the content is sealed.
+
+    Read before anybody is known, so no wall stands round it: it holds no tenant's words.
+    """
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    session_data = models.TextField()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"session since {self.made_at}"
+
+
 class Attempts(models.Model):
     """How often something was tried lately. Here and not in the cache, which may be flushed or lie (SECURITY W6).
 

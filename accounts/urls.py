@@ -17,6 +17,7 @@ from accounts.views.places import (
     page_or_post,
     welcome,
 )
+from accounts.views.sessions import sessions
 
 sign_in = page_or_post(SignInView.as_view())  # allauth's views take a PUT for a POST
 
@@ -37,6 +38,7 @@ urlpatterns = [
     path("account/factors/<int:factor_id>/remove/", factors.remove, name="factor_remove"),
     path("account/passkey/", factors.passkey_sign_in, name="passkey_sign_in"),
     path("account/passkey/options/", factors.passkey_options, name="passkey_options"),
+    path("account/sessions/", sessions, name="sessions"),
     path("account/logout/", page_or_post(logout), name="account_logout"),
     path("account/inactive/", require_safe(account_inactive), name="account_inactive"),
 ]

@@ -91,7 +91,6 @@ INSTALLED_APPS = [
     "awsaccess",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth",
@@ -105,13 +104,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.kernel.middleware.PrivateResponse",
+    "portal.kernel.middleware.SmallBodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
     "accounts.middleware.FactorGate",  # knows the membership that the scope was made from
@@ -234,7 +234,7 @@ MFA_TRUST_ENABLED = False
 ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"  # idle and absolute limits stand there
 SESSION_SERIALIZER = "portal.kernel.secrets.SealedSerializer"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -245,6 +245,8 @@ CSRF_COOKIE_SECURE = USE_TLS
 CSRF_COOKIE_NAME = "__Host-csrftoken" if USE_TLS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+MESSAGE_STORAGE = "portal.kernel.notices.Notices"
 
 # Headers (UX §9, SECURITY W1)
 SECURE_SSL_REDIRECT = USE_TLS and env.bool("SSL_REDIRECT", default=True)
@@ -317,11 +319,16 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a whole body, files included: SmallBodies sees to it
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.kernel.redaction.OneLine",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     # A link's token is in its address, and addresses are logged.
     "filters": {"no_tokens": {"()": "portal.kernel.redaction.HideTokens"}},
     "handlers": {

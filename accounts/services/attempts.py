@@ -27,6 +27,9 @@ class Limit:
 
 # Three codes are right at any moment: five tries leave a guesser three chances in two hundred thousand.
 FACTOR_TRIES: Final = Limit(name="factor", tries=5, within=dt.timedelta(minutes=15))
+# A mailed code has a million values: thirty tries an hour leave a guesser one chance in thirty thousand.
+CODE_TRIES: Final = Limit(name="mailed code", tries=30, within=dt.timedelta(hours=1))
+CODE_MAILS: Final = Limit(name="mail with a code", tries=10, within=dt.timedelta(hours=1))
 
 
 def attempt_count(limit: Limit, subject: str) -> None:

@@ -26,6 +26,7 @@ from accounts.lifecycle import FactorKind, SignInKind
 from accounts.models import User
 from accounts.services import totp
 from accounts.services.factors import factor_prove, factor_remove, recovery_codes_renew, totp_enrol
+from accounts.services.sessions import sessions_end
 from accounts.services.sign_in import sign_in_record
 from portal.kernel import step_up
 from portal.kernel.errors import NotAllowed, NotVisible, PortalError
@@ -140,6 +141,7 @@ def remove(request: HttpRequest, factor_id: int) -> HttpResponse:
     form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_bound and _spent(request, factors, form, _take_proof(request, factors)):
         factor_remove(user=_user(request), factor_id=factor_id)
+        _end_other_sessions(request)
         messages.success(request, _("It was taken away."))
         return redirect("factors")
     return _confirm_page(request, factors, form, "mfa/remove.html")
@@ -212,6 +214,7 @@ def _enrolled(
         return None
     request.session.pop(PENDING, None)
     mark_factor(request, FactorKind.TOTP)
+    _end_other_sessions(request)
     return codes
 
 
@@ -234,7 +237,13 @@ def _passkey_enrolled(
         form.add_error(None, error.user_message)
         return None
     mark_factor(request, FactorKind.PASSKEY)
+    _end_other_sessions(request)
     return codes
+
+
+def _end_other_sessions(request: HttpRequest) -> None:
+    """A change of factors is what somebody does who fears that another is in: nobody else stays in."""
+    sessions_end(user=_user(request), keep_key=request.session.session_key or "")
 
 
 # The step-up for changing factors: the first one is set up without, there is nothing yet to prove it with

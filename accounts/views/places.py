@@ -16,14 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import emails, selectors
-from accounts.adapters import open_session
+from accounts.adapters import InvitationOnlyAdapter, open_session
 from accounts.lifecycle import SignInKind
 from accounts.models import User
 from accounts.selectors import Seat
+from accounts.services.attempts import CODE_MAILS, CODE_TRIES, attempt_count
 from accounts.services.invitations import invitation_send_again, invitation_use
 from accounts.services.letters import letter_rehearse
 from accounts.services.sign_in import sign_in_refuse
-from portal.kernel.errors import LinkDead, NotVisible
+from portal.kernel.errors import LinkDead, NotVisible, RateLimited
 from portal.kernel.web import sign_in_required
 
 TOO_OFTEN: Final = "too_many_login_attempts"  # allauth's name of the limit
@@ -34,7 +35,12 @@ class SignInView(RequestLoginCodeView):  # type: ignore[misc]  # allauth has no 
     """Asks for the address and mails a code; an address nobody knows gets the same page in the same time."""
 
     def form_valid(self, form: Any) -> HttpResponse:  # Any: allauth's form
-        """To the code page, whoever it was."""
+        """To the code page, whoever it was, known or not. Who asks too often is told so, known or not."""
+        try:
+            attempt_count(CODE_MAILS, form.cleaned_data["email"].lower())
+        except RateLimited:
+            form.add_error("email", get_adapter().validation_error(TOO_OFTEN))
+            return cast("HttpResponse", self.form_invalid(form))
         if form._user is None:  # noqa: SLF001  # where allauth's form leaves what it found
             _rehearse(form.cleaned_data["email"])
         return cast("HttpResponse", super().form_valid(form))
@@ -60,6 +66,19 @@ class CodeView(ConfirmLoginCodeView):  # type: ignore[misc]  # allauth has no ty
                 request, _("That code is more than 15 minutes old. Give your address to get a new one.")
             )
         return cast("HttpResponse", response)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # Any: Django's own
+        """Each try counts for the address, whichever browser and whichever code it was meant for."""
+        try:
+            if self._action == "verify":
+                attempt_count(CODE_TRIES, self._process.state["email"].lower())
+            else:
+                attempt_count(CODE_MAILS, self._process.state["email"].lower())
+        except RateLimited:
+            _tell_refusal(request, str(self._process.state["email"]), reason="too many requests")
+            messages.error(request, InvitationOnlyAdapter.error_messages[TOO_OFTEN])
+            return redirect("account_login")
+        return super().post(request, *args, **kwargs)
 
     def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
         """The page again, or to the address after too many tries; each is told in the record, whoever it was."""

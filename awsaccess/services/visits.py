@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -97,7 +97,7 @@ def visit_open(
     credentials: SessionCredentials | None = None
     # The outcome is written whoever the person is by now: somebody who was taken off the engagement while AWS was
     # asked does not see it any more, and the visit must not stay without an end for that.
-    outcome = replace(tenancy.current(), user_id=None)
+    outcome = tenancy.impersonal()
     try:
         credentials = gateway().assume(intent.hub, intent.request)
         token = _signed_in(intent, credentials)

@@ -27,7 +27,7 @@ from engagements.lifecycle import KNOWN_TO_CLIENT, TERMINAL, AssignmentRole, Eng
 from engagements.models import Assignment, Engagement
 from engagements.services.drafts import ALWAYS, Span, assignment_make_within
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, outbox
+from portal.kernel import audit, clock, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError
 
@@ -88,18 +88,29 @@ def membership_change_role(
 # The client's people.
 
 
-@transaction.atomic(durable=True)
 def contact_end(*, contact: Contact, actor: Actor) -> None:
     """A contact leaves: seat, links and sessions end at once, and they decide nothing any more.
 
-    What they agreed to stays agreed. Raises InvalidMove if they had left.
+    What they agreed to stays agreed. Raises InvalidMove if they had left. Sees every engagement of the client, also
+    those that the consultant who asks does not work on.
     """
+    with tenancy.use(tenancy.impersonal()):
+        _contact_end(contact, actor)
+
+
+def contact_change_role(*, contact: Contact, role: ContactRole, actor: Actor) -> None:
+    """Another role at the client, from the next request on. Raises InvalidMove for who left, or has it already."""
+    with tenancy.use(tenancy.impersonal()):
+        _contact_change_role(contact, role, actor)
+
+
+@transaction.atomic(durable=True)
+def _contact_end(contact: Contact, actor: Actor) -> None:
     contact_end_within(contact=_contact_held(contact), actor=actor)
 
 
 @transaction.atomic(durable=True)
-def contact_change_role(*, contact: Contact, role: ContactRole, actor: Actor) -> None:
-    """Another role at the client, from the next request on. Raises InvalidMove for who left, or has it already."""
+def _contact_change_role(contact: Contact, role: ContactRole, actor: Actor) -> None:
     current = _contact_held(contact)
     if current.role == role:
         raise InvalidMove(f"{current.user.name} has that role already.", title="Nothing to change")

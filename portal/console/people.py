@@ -193,8 +193,12 @@ def _nobody_may_agree(contact: Contact) -> list[str]:
     return [f"Nobody else at {contact.client} may agree.{asked} Add somebody who may."]
 
 
-def _is_here(row: Contact | Membership) -> bool:
-    return row.ended_at is None
+def _is_here(membership: Membership) -> bool:
+    return membership.ended_at is None
+
+
+def _is_ours_to_tend(contact: Contact) -> bool:
+    return contact.ended_at is None and bool(reads.noted(contact, "may_staff"))
 
 
 @admin.register(Contact)
@@ -215,7 +219,7 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
             title="Change what they do",
             explain=_explain_contact_role,
             run=_contact_role,
-            offered=_is_here,
+            offered=_is_ours_to_tend,
             form=ContactRoleForm,
             initial=lambda _request, contact: {"role": contact.role},
             button="Save",
@@ -226,15 +230,15 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
             title="Remove this contact",
             explain=_explain_contact_left,
             run=_contact_left,
-            offered=_is_here,
+            offered=_is_ours_to_tend,
             button="Remove them now",
             is_grave=True,
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
-        """With the names their page says."""
-        return super().get_queryset(request).select_related("user", "client")
+        """With all that their page says."""
+        return reads.with_tending(request, super().get_queryset(request))
 
     @admin.display(description="Name", ordering="user__name")
     def person(self, contact: Contact) -> str:

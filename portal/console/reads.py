@@ -74,8 +74,8 @@ def people_who_work() -> QuerySet[User]:
     return User.objects.filter(pk__in=working.values("user_id"), is_active=True).order_by("name")
 
 
-def noted(row: Engagement, name: str) -> Any:  # Any: whatever `with_standing` wrote
-    """What `with_standing` wrote on the row."""
+def noted(row: Model, name: str) -> Any:  # Any: whatever `with_standing` wrote
+    """What `with_standing` or `with_tending` wrote on the row."""
     return vars(row)[name]
 
 
@@ -95,6 +95,12 @@ def contacts_of(client_id: Any) -> list[Contact]:  # Any: a key
     """The people at a client who have not left."""
     rows = Contact.objects.select_related("user").filter(client_id=client_id, ended_at=None)
     return list(rows.order_by("user__name"))
+
+
+def with_tending(request: HttpRequest, rows: QuerySet[Contact]) -> QuerySet[Contact]:
+    """With names, and whether this person may change or remove them: owners, and who works for their client."""
+    mine = live_assignments(request.user.pk).filter(client_id=OuterRef("client_id"))
+    return rows.select_related("user", "client").annotate(may_staff=_may_staff(request, mine))
 
 
 def led_by(user_id: Any) -> list[Engagement]:  # Any: a key

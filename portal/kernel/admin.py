@@ -217,6 +217,10 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
 
     def find(self, request: HttpRequest, object_id: str) -> M:
         """One row of what this person sees. Raises Http404: not there and not yours look the same."""
+        if not (
+            object_id.isascii() and object_id.isprintable()
+        ):  # PostgreSQL takes no NUL; int() takes any digits
+            raise Http404
         try:
             return self.get_queryset(request).get(**{self.url_field: object_id})
         except (ObjectDoesNotExist, ValueError, ValidationError):
@@ -256,6 +260,10 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     def action_url(self, obj: M, slug: str) -> str:
         """The address of an action's page."""
         return reverse(f"admin:{self.url_name(slug)}", args=[getattr(obj, self.url_field)])
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:  # noqa: ARG002  # Django's own
+        """Only the filters beside the list. Stock admin lets any column be asked, shown or not, by any operator."""
+        return lookup in {getattr(one, "parameter_name", "") for one in self.get_list_filter(request)}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002  # Any: Django's
         """With links to our pages."""

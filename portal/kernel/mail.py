@@ -19,6 +19,7 @@ from uuid import UUID
 
 import css_inline
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.db import transaction
@@ -54,11 +55,23 @@ class Letter:
 
     def __post_init__(self) -> None:
         for address in (self.to, *([self.reply_to] if self.reply_to else [])):
-            validate_email(address)
+            _check_address(address)
         object.__setattr__(self, "subject", one_line(self.subject))
         object.__setattr__(self, "from_name", one_line(self.from_name))
         object.__setattr__(self, "reason", one_line(self.reason))
         object.__setattr__(self, "list_label", one_line(self.list_label))
+
+
+def _check_address(address: str) -> None:
+    """Django's check takes domains that turn into others or into none when the mail is sent, and encoded words."""
+    validate_email(address)
+    box, _at, domain = address.rpartition("@")
+    try:
+        validate_email(f"{box}@{domain.encode('idna').decode()}")
+    except UnicodeError:
+        raise ValidationError("no mail can go to this domain", code="domain") from None
+    if "=?" in box:
+        raise ValidationError("this would be read as another address", code="encoded")
 
 
 def one_line(words: str) -> str:

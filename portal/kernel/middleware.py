@@ -18,6 +18,31 @@ from portal.kernel.errors import NotVisible, PortalError
 CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 LINKS: Final = "/i/"  # the token stands in the address
+LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+# What no page asks of a browser. Passkeys and copying to the clipboard are left to our own pages.
+NO_DEVICES: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer",
+        "autoplay",
+        "browsing-topics",
+        "camera",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "picture-in-picture",
+        "screen-wake-lock",
+        "serial",
+        "usb",
+        "xr-spatial-tracking",
+    )
+)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -94,6 +119,22 @@ def _told_status(request: HttpRequest, exception: Exception) -> int | None:
     return status if status in KEPT else None
 
 
+class SmallBodies:
+    """Refuses a large body unread. Django's own limit leaves out files, which any form would take and put on disk.
+
+    A body without a length is none for Django, so the header decides for every kind of transfer.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """413, or the answer."""
+        told = str(request.META.get("CONTENT_LENGTH") or "0")
+        is_small = told.isascii() and told.isdigit() and int(told) <= LARGEST_BODY
+        return self.get_response(request) if is_small else web.too_large(request)
+
+
 class PrivateResponse:
     """Keeps pages of people, and pages whose address is a secret, out of caches, search engines and Referer headers."""
 
@@ -104,12 +145,14 @@ class PrivateResponse:
         """The answer with its headers."""
         response = self.get_response(request)
         response["X-Robots-Tag"] = "noindex"
+        response["Permissions-Policy"] = NO_DEVICES
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
         is_link = request.path.startswith(LINKS)
         if is_link:
             # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"
-        # `user` is absent when something further out refused the request.
-        user = getattr(request, "user", None)
-        if is_link or (user is not None and user.is_authenticated):
+        # Whoever has a session, also one that ends with this answer, or that only remembers an address so far.
+        had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if is_link or had_session or settings.SESSION_COOKIE_NAME in response.cookies:
             response["Cache-Control"] = "no-store"
         return response

@@ -181,6 +181,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
     return HttpResponse(_plain(_("That didn't work"), _("Nothing was changed."), ""), status=400)
 
 
+def too_large(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # as the others
+    """413, without any query and without reading what was sent."""
+    words = _plain(_("That was too large"), _("Nothing was changed."), "")
+    return HttpResponse(words, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """403 for a form that was open too long, or that came from somewhere else."""
     refusal_tell(request, status=HTTPStatus.FORBIDDEN, code="form-not-ours")

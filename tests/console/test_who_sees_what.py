@@ -27,6 +27,7 @@ LISTS = {
     "admin:awsaccess_hub_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_client_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_client_add": {"owner", "assigned", "unassigned"},
+    "admin:accounts_contact_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_membership_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_membership_add": {"owner"},
     "admin:accounts_invitation_changelist": {"owner", "assigned", "unassigned", "auditor"},
@@ -52,6 +53,7 @@ def _pages(home: House) -> dict[str, str]:
             "invitation": f"/console/accounts/invitation/{Invitation.objects.get().pk}/",
             "hub": f"/console/awsaccess/hub/{Hub.objects.get().pk}/",
             "client": f"/console/accounts/client/{home.stage.client.code}/",
+            "contact": f"/console/accounts/contact/{home.stage.contact.pk}/",
             "person": f"/console/accounts/membership/{Membership.objects.filter(user=home.stage.maya).get().pk}/",
             "event": "/console/kernel/auditevent/1/",
             "delivery": f"/console/kernel/outboxmessage/{OutboxMessage.objects.first().pk}/",  # type: ignore[union-attr]  # mails
@@ -80,6 +82,7 @@ def test_a_page_about_an_engagement_exists_for_those_who_work_on_it_own_or_audit
     [
         ("hub", MEMBERS),
         ("client", MEMBERS),
+        ("contact", MEMBERS),
         ("person", MEMBERS),
         ("event", ("owner", "auditor")),
         ("delivery", ("owner",)),

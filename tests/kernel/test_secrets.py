@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from accounts.services.letters import letter_promise
 from portal.kernel import clock, mail, secrets, tenancy
 from portal.kernel.models import SealedLetter
-from portal.kernel.redaction import HideTokens
+from portal.kernel.redaction import HideTokens, OneLine
 
 OLD = "an-older-key-" * 5
 
@@ -194,3 +194,34 @@ def test_only_what_is_sealed_changes_in_a_letter_and_never_whose_it_is(real_db: 
     letter_to("sam@brightwater.example")
     with tenancy.use(tenancy.platform_scope()), pytest.raises(DatabaseError, match="created_at is frozen"):
         SealedLetter.objects.update(created_at=clock.now())
+
+
+def entry(said: str, *values: object, error: Exception | None = None) -> str:
+    line: Any = installed.LOGGING["formatters"]  # Any: settings have no types
+    caught = (type(error), error, None) if error else None
+    record = logging.LogRecord("portal", logging.ERROR, "", 0, said, values, caught)
+    return OneLine(line["line"]["fmt"]).format(record)
+
+
+@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r", "\x0b", "\x1b[2J", "\x85", "\u2028"])
+def test_nobody_writes_a_line_of_the_log(breaks: str) -> None:
+    said = entry("an error on %s", f"/e/x{breaks}2026-01-01 00:00:00 INFO portal all is well")
+    assert len(said.splitlines()) == 1
+    assert said.isprintable()
+
+
+def test_what_an_error_says_stands_indented_below_its_entry() -> None:
+    error = RuntimeError("bad\n2026-01-01 00:00:00 INFO portal all is well /i/abc234/\x1b[2J")
+    first, *more = entry("a bug", error=error).split("\n")
+    assert first.endswith("ERROR portal a bug")
+    assert more
+    assert all(line.startswith("  | ") and line.isprintable() for line in more)
+    assert "/i/[hidden]/" in more[-1]
+    assert "abc234" not in more[-1]
+
+
+def test_every_handler_writes_single_lines() -> None:
+    handlers: Any = installed.LOGGING["handlers"]  # Any: settings have no types
+    formatters: Any = installed.LOGGING["formatters"]  # Any: as above
+    for handler in handlers.values():
+        assert formatters[handler["formatter"]]["()"] == "portal.kernel.redaction.OneLine"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from django import forms
 from django.urls import URLResolver, get_resolver
 
 from portal.kernel import clock
@@ -165,3 +166,15 @@ def _walk(
             yield from _walk(one.url_patterns, route, inner)
         else:
             yield Address(name=":".join(filter(None, (space, one.name or "anything"))), route=route)
+
+
+def own_forms() -> list[type[forms.Form]]:
+    """Every form class that the product itself defines."""
+    found: list[type[forms.Form]] = []
+    queue: list[type[forms.Form]] = [forms.Form]
+    while queue:
+        one = queue.pop()
+        queue += one.__subclasses__()
+        if one.__module__.split(".")[0] in {"portal", "accounts", "engagements", "awsaccess"}:
+            found.append(one)
+    return found
