@@ -83,8 +83,8 @@ def passkey_sign_in(request: HttpRequest) -> HttpResponse:
 # Looking after
 
 
-@sign_in_required
 @require_safe
+@sign_in_required
 def index(request: HttpRequest) -> HttpResponse:
     """What this person has set up."""
     factors = selectors.factors_of(_user(request).pk)
@@ -92,8 +92,8 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def enrol_totp(request: HttpRequest) -> HttpResponse:
     """Set up an authenticator app: scan, then show that it works."""
     factors = selectors.factors_of(_user(request).pk)
@@ -109,8 +109,8 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def enrol_passkey(request: HttpRequest) -> HttpResponse:
     """Set up a passkey: a name for it, then the browser asks the device."""
     factors = selectors.factors_of(_user(request).pk)
@@ -129,8 +129,8 @@ def enrol_passkey(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/passkey_enrol.html", context, status=_status(form))
 
 
-@sign_in_required
 @page_or_post
+@sign_in_required
 def remove(request: HttpRequest, factor_id: int) -> HttpResponse:
     """Take an app or a passkey away, after proving it with one of them."""
     factors = selectors.factors_of(_user(request).pk)
@@ -148,8 +148,8 @@ def remove(request: HttpRequest, factor_id: int) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def renew_recovery_codes(request: HttpRequest) -> HttpResponse:
     """Ten new codes; the old ones stop working."""
     factors = selectors.factors_of(_user(request).pk)

@@ -292,6 +292,8 @@ def test_taking_a_factor_away_takes_a_proof_and_leaves_a_consultant_one(
     assert browser.post(path).status_code == 422
     assert browser.post(path, {"step_up_code": now_code()})["Location"] == "/account/factors/"
     assert [one.kind for one in selectors.factors_of(firm.owner.pk).strong] == [FactorKind.TOTP]
+    with tenancy.use(firm.practice_side):
+        assert AuditEvent.objects.filter(kind=AccountEvent.FACTOR_REMOVED).count() == 1
     assert browser.get(path).status_code == 404
     with pytest.raises(NotVisible):
         factor_remove(user=firm.approver, factor_id=key.pk)
@@ -320,6 +322,8 @@ def test_recovery_codes_are_renewed_after_a_proof(firm: Firm, browser: Browser, 
     done = browser.post(path, {"step_up_passkey": proof})
     assert len(re.findall(r'<li class="mono">', done.content.decode())) == 10
     assert done["Cache-Control"] == "no-store"
+    with tenancy.use(firm.practice_side):
+        assert AuditEvent.objects.filter(kind=AccountEvent.RECOVERY_CODES_MADE).count() == 1
     other = make_browser()
     let_in(other, firm.approver)
     assert other.get(path)["Location"] == "/account/factors/"
