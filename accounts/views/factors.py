@@ -28,6 +28,7 @@ from accounts.services import totp
 from accounts.services.factors import factor_prove, factor_remove, recovery_codes_renew, totp_enrol
 from accounts.services.sessions import sessions_end
 from accounts.services.sign_in import sign_in_record
+from accounts.step_up import CHANGE_FACTORS
 from portal.kernel import step_up
 from portal.kernel.errors import NotAllowed, NotVisible, PortalError
 from portal.kernel.step_up import PASSKEY_FIELD, Act, StepUpRequired
@@ -35,7 +36,6 @@ from portal.kernel.web import sign_in_required
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 PENDING: Final = "totp_pending"
-CHANGE: Final = "accounts.user.factors"  # every change of factors is one kind of act, on the person
 
 
 # Showing
@@ -250,7 +250,7 @@ def _end_other_sessions(request: HttpRequest) -> None:
 
 
 def _act(request: HttpRequest) -> Act:
-    return Act(name=CHANGE, object_id=_user(request).pk)
+    return Act(name=CHANGE_FACTORS, object_id=_user(request).pk)
 
 
 def _take_proof(request: HttpRequest, factors: selectors.Factors) -> str:

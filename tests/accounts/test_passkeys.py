@@ -257,7 +257,6 @@ def test_a_second_one_is_proved_with_the_first(firm: Firm, browser: Browser, dev
     let_in(browser, firm.owner, factor=FactorKind.PASSKEY)
     second = Device()
     page = browser.get(NEW)
-    assert 'data-passkey="create"' not in page.content.decode()
     refused = browser.post(NEW, {"name": "laptop", "passkey": "{}"})
     assert refused.status_code == 422
     proof = device.sign(options_in(browser.get(NEW), "get"))
@@ -266,6 +265,23 @@ def test_a_second_one_is_proved_with_the_first(firm: Firm, browser: Browser, dev
     done = browser.post(NEW, {"name": "laptop", "passkey": second.make(options_in(page, "create"))})
     assert done.status_code == 302
     assert len(selectors.factors_of(firm.owner.pk).strong) == 2
+
+
+def test_who_lost_the_phone_gets_in_and_sets_up_another(firm: Firm, browser: Browser) -> None:
+    codes = totp_enrol(user=firm.owner, secret=SECRET, code=now_code(ahead=-1))
+    browser.force_login(firm.owner)
+    assert browser.post(SHOW, {"code": codes[0]}).status_code == 302
+    assert browser.post(ADD, person("ines", step_up_code=codes[1])).status_code == 422
+    second = Device()
+    page = browser.get(NEW)
+    assert "or a recovery code" in page.content.decode()
+    asked = {"name": "laptop", "passkey": second.make(options_in(page, "create"))}
+    assert browser.post(NEW, {**asked, "step_up_code": codes[1]}).status_code == 302
+    lost = next(one for one in selectors.factors_of(firm.owner.pk).strong if one.kind is FactorKind.TOTP)
+    proof = second.sign(options_in(browser.get(f"/account/factors/{lost.pk}/remove/"), "get"))
+    gone = browser.post(f"/account/factors/{lost.pk}/remove/", {"step_up_passkey": proof})
+    assert gone.status_code == 302
+    assert [one.kind for one in selectors.factors_of(firm.owner.pk).strong] == [FactorKind.PASSKEY]
 
 
 def test_who_came_by_a_link_sets_nothing_up(firm: Firm, browser: Browser) -> None:
