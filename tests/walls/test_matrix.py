@@ -41,7 +41,7 @@ class Walk:
             answer = self.browser.generic(method, path)
         if session_of(self.browser) != self.key:
             self._come_in()
-        return answer  # type: ignore[return-value]  # the test client's own kind of the same
+        return answer
 
     def _come_in(self) -> None:
         self.browser = self.world.browser(self.actor)

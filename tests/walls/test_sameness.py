@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -60,6 +60,8 @@ def test_what_is_anothers_looks_as_what_never_was(world: World, actor: str, whos
     for one in addresses():
         if not {"code", "object_id"} & set(one.places) or (inside and one.name.startswith(OF_THE_PRACTICE)):
             continue
+        if actor.startswith("a_") and one.name == "admin:kernel_auditevent_change":
+            continue  # numbers are each practice's own: theirs leads to one's own event, which the matrix looks at
         for method in METHODS:
             for headers in ({}, {"HX-Request": "true"}):
                 fields = payload(one.name, world, actor, room)
@@ -123,33 +125,30 @@ def _told(
         else:
             answer = browser.generic(method, path, headers=headers)
     statements = tuple(VALUES.sub("?", query["sql"]) for query in asked.captured_queries)
-    return _told_by(answer, path, statements)
+    return _told_by(answer, set(path.split("/")) - set(one.route.split("/")) - {""}, statements)
 
 
 def _link(browser: Browser, method: str, path: str, token: str) -> Told:
     """Without the statements: to have them counted one must hold a token, and nobody guesses one."""
-    told = _told_by(browser.generic(method, path), path, ())
-    return replace(told, body=told.body.replace(token, "-"))
+    return _told_by(browser.generic(method, path), {token}, ())
 
 
-def _told_by(answer: object, path: str, statements: tuple[str, ...]) -> Told:
+def _told_by(answer: object, names: set[str], statements: tuple[str, ...]) -> Told:
     headers = getattr(answer, "headers", {})
-    name = path.rstrip("/").split("/")
     return Told(
         status=getattr(answer, "status_code", 0),
         headers=tuple(
-            sorted((key, _nameless(value, name)) for key, value in headers.items() if key not in CLOCKS)
+            sorted((key, _nameless(value, names)) for key, value in headers.items() if key not in CLOCKS)
         ),
-        body=TOKEN.sub("", _nameless(getattr(answer, "content", b"").decode(), name)),
+        body=TOKEN.sub("", _nameless(getattr(answer, "content", b"").decode(), names)),
         statements=statements,
     )
 
 
-def _nameless(text: str, parts: list[str]) -> str:
+def _nameless(text: str, names: set[str]) -> str:
     """Without what the person asked for: a refusal may say that back."""
-    for part in parts:
-        if len(part) >= 8 and (any(one.isdigit() for one in part) or part == "zzzzzzzz"):
-            text = text.replace(part, "-")
+    for name in names:
+        text = text.replace(name, "-")
     return text
 
 
