@@ -23,6 +23,7 @@ from awsaccess.aws.arns import (
     parse_account_id,
 )
 from engagements.lifecycle import AssignmentRole
+from engagements.models import Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
@@ -68,16 +69,9 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-class DraftForm(forms.Form):
-    """What will be asked of a client."""
+class TermsForm(forms.Form):
+    """What will be asked of a client, whoever leads it."""
 
-    client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
-    lead = forms.ModelChoiceField(
-        label="Lead consultant",
-        queryset=User.objects.none(),
-        empty_label=None,
-        help_text="The client reads this name and can reach this person.",
-    )
     title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
     purpose = Line(
         max_length=300,
@@ -104,15 +98,6 @@ class DraftForm(forms.Form):
     )
     contract_reference = Line(required=False, max_length=60)
 
-    def __init__(
-        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
-    ) -> None:  # Any: Django's own
-        super().__init__(*args, **kwargs)
-        clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
-        _offer(self, "client", clients)
-        _offer(self, "lead", leads)
-        self.initial.setdefault("lead", me.pk)
-
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
@@ -123,6 +108,34 @@ class DraftForm(forms.Form):
         if ends_at <= clock.now():
             raise ValidationError("The end of the access must lie in the future.")
         return ends_at
+
+
+class EditForm(TermsForm):
+    """A draft that is written anew; `seen` tells what the person began from."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+
+class DraftForm(TermsForm):
+    """What will be asked, of whom, and who leads it."""
+
+    client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
+    lead = forms.ModelChoiceField(
+        label="Lead consultant",
+        queryset=User.objects.none(),
+        empty_label=None,
+        help_text="The client reads this name and can reach this person.",
+    )
+    field_order = ("client", "lead")
+
+    def __init__(
+        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
+    ) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
+        _offer(self, "client", clients)
+        _offer(self, "lead", leads)
+        self.initial.setdefault("lead", me.pk)
 
 
 class ReasonForm(forms.Form):
@@ -186,9 +199,85 @@ class AssignForm(forms.Form):
         initial=AssignmentRole.MEMBER,
     )
 
+    starts_at = forms.DateTimeField(
+        label="From", required=False, widget=MomentInput, help_text="Leave it empty for “from now on”."
+    )
+    ends_at = forms.DateTimeField(
+        label="Until",
+        required=False,
+        widget=MomentInput,
+        help_text="Ends by itself then. Leave it empty for “to the end of the project”.",
+    )
+
     def offer(self, people: QuerySet[User]) -> None:
         """The people to choose from."""
         _offer(self, "consultant", people)
+
+
+class LeadForm(forms.Form):
+    """Who leads it from now on."""
+
+    lead = forms.ModelChoiceField(
+        label="Leads it from now on",
+        queryset=User.objects.none(),
+        empty_label="Choose a person",
+        help_text="The client reads this name and can reach this person.",
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """The people to choose from."""
+        _offer(self, "lead", people)
+
+
+class ReleaseForm(forms.Form):
+    """Who is taken off it."""
+
+    assignment = forms.ModelChoiceField(
+        label="Person", queryset=Assignment.objects.none(), empty_label=None, widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["assignment"].label_from_instance = _part  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def offer(self, rows: QuerySet[Assignment]) -> None:
+        """The parts that can end."""
+        _offer(self, "assignment", rows)
+
+
+class SuccessorForm(forms.Form):
+    """Who leads what somebody led."""
+
+    successor = forms.ModelChoiceField(
+        label="Leads their projects from now on",
+        queryset=User.objects.none(),
+        required=False,
+        empty_label="Nobody: they lead nothing",
+        help_text="Needed only for somebody who leads a project. Its client is told.",
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """The people to choose from."""
+        _offer(self, "successor", people)
+
+
+class MemberRoleForm(SuccessorForm):
+    """What somebody is in the practice."""
+
+    role = forms.ChoiceField(
+        choices=[(role.value, ROLES[role]) for role in MemberRole], widget=forms.RadioSelect
+    )
+    field_order = ("role", "successor")
+
+
+class ContactRoleForm(forms.Form):
+    """What somebody does at a client."""
+
+    role = forms.ChoiceField(
+        label="What they do",
+        choices=[(role.value, ROLES[role]) for role in ContactRole],
+        widget=forms.RadioSelect,
+    )
 
 
 class ClientForm(forms.Form):
@@ -290,6 +379,10 @@ def _offer(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:  # Any: wh
     field = form.fields[name]
     if isinstance(field, forms.ModelChoiceField):
         field.queryset = rows
+
+
+def _part(row: Model) -> str:
+    return f"{row.consultant.name}: {ROLES[row.role]}" if isinstance(row, Assignment) else str(row)
 
 
 def _reach(contact: Model) -> str:

@@ -298,6 +298,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
         "Your practice’s own AWS side: the role that every visit comes from, and the bucket for templates."
     )
     add_form = HubForm
+    add_step_up = True
     adders = OWNERS
     list_display = ("account", "role_arn", "region", "template_bucket")
     list_display_links = ("account",)
@@ -330,6 +331,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             form=HubForm,
             initial=_hub_now,
             button="Save",
+            step_up=True,
         ),
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
 from portal.kernel import tenancy, web
@@ -62,7 +64,9 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                return web.refusal(request, NotVisible(next_url="/", next_label="Go to the start page"))
+                closed = NotVisible(next_url="/", next_label="Go to the start page")
+                web.refusal_tell(request, status=closed.http_status, code="console-closed")
+                return web.refusal(request, closed)
             return self.get_response(request)
 
     def _place(self, request: HttpRequest) -> web.Place:
@@ -94,8 +98,25 @@ class ErrorPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page for a PortalError."""
+        """A page for a PortalError; what a signed-in person was forbidden is told in the record."""
+        if (status := _told_status(request, exception)) is not None:
+            web.refusal_tell(request, status=status, code=getattr(exception, "code", ""))
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
+
+
+def _told_status(request: HttpRequest, exception: Exception) -> int | None:
+    """Which refusals are worth keeping: what is forbidden, and acts upon what is not there or not theirs."""
+    if isinstance(exception, PermissionDenied):
+        return HTTPStatus.FORBIDDEN
+    is_act = request.method not in web.SAFE_METHODS
+    if isinstance(exception, Http404):
+        return HTTPStatus.NOT_FOUND if is_act else None
+    if not isinstance(exception, PortalError) or exception.is_told:
+        return None
+    is_kept = exception.http_status == HTTPStatus.FORBIDDEN or (
+        is_act and exception.http_status == HTTPStatus.NOT_FOUND
+    )
+    return exception.http_status if is_kept else None
 
 
 class SmallBodies:

@@ -6,7 +6,7 @@ from portal.kernel import rls
 class Migration(migrations.Migration):
     """A plain key ignores row security: the words of an event could have been hung on another practice's event."""
 
-    dependencies = [("kernel", "0004_sealed_letters")]
+    dependencies = [("kernel", "0006_closed_tables")]
 
     operations = [
         rls.wall_target("kernel_auditevent", "practice_id", "id"),
