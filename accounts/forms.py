@@ -25,7 +25,7 @@ class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no
 class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Six digits; spaces and dashes that come along when pasting do no harm."""
 
-    code = Lines(
+    code = Lines(  # what comes along when pasting is taken out by allauth
         label=_("6-digit code"),
         max_length=20,
         widget=forms.TextInput(

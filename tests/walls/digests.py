@@ -26,7 +26,7 @@ def digests(superuser: psycopg.Connection[tuple[Any, ...]]) -> dict[Owner, str]:
         for table, has_practice, has_client in superuser.execute(TABLES).fetchall()
         if table != SESSIONS
     ]
-    rows = superuser.execute(" union all ".join(parts)).fetchall()  # type: ignore[arg-type]  # names are the catalogue's
+    rows = superuser.execute(" union all ".join(parts)).fetchall()
     return {(table, practice, client): digest for table, practice, client, digest in rows}
 
 
