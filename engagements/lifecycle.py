@@ -68,3 +68,5 @@ class EngagementEvent(StrEnum):
     OFFER_PUBLISHED = "engagement:offer:published"
     CONSENT_GIVEN = "client:consent:given"
     CONSENT_WITHDRAWN = "client:consent:withdrawn"
+    CONSENT_REFUSED = "client:consent:refused"
+    MOVE_REFUSED = "engagement:engagement:move-refused"

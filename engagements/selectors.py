@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.db.models import BooleanField, Case, When
 
 from accounts.models import User
-from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import NOT_OVER, Assignment, Consent, Engagement, Offer, lead_first
+from portal.kernel import checkpoints
 from portal.kernel.errors import NotVisible
+from portal.kernel.models import AuditCheckpoint
 
 
 def engagement_for_client(code: str) -> Engagement:
@@ -44,6 +46,13 @@ def consent_latest(engagement: Engagement) -> Consent | None:
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
     return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+
+
+def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:
+    """The first seal of the practice's record that has this consent under it; None until there is one."""
+    return checkpoints.checkpoint_over(
+        EngagementEvent.CONSENT_GIVEN, subject=consent, about_id=consent.engagement_id
+    )
 
 
 def assignments_of(engagement: Engagement) -> list[Assignment]:

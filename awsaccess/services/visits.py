@@ -22,7 +22,7 @@ from awsaccess.services.checks import CHECK, target_of
 from engagements.lifecycle import WORKING, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due, tenancy
+from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
 
@@ -114,6 +114,7 @@ def visit_open(
     return _signin_form(intent, token, service, credentials.expires_at)
 
 
+@refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
 @transaction.atomic(durable=True)
 def visit_intend(
     *,

@@ -15,9 +15,9 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole
+from engagements.lifecycle import AssignmentRole, EngagementEvent
 from engagements.models import NOT_OVER, Assignment, Consent, Engagement
-from portal.kernel import outbox
+from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
 LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
@@ -32,6 +32,7 @@ class Matter:
 
     engagement: Engagement
     consent: Consent | None = None
+    seal: str = ""  # the signed note that vouches for the consent, word for word
     assignment: Assignment | None = None
     beside: Assignment | None = None
 
@@ -109,7 +110,14 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
     consent = Consent.objects.select_related("contact__user", "offer").filter(pk=consent_id).first()
     if consent is None:
         return None
-    return Matter(engagement=_engagements().get(pk=consent.engagement_id), consent=consent)
+    checkpoint = checkpoints.checkpoint_over(
+        EngagementEvent.CONSENT_GIVEN, subject=consent, about_id=consent.engagement_id
+    )
+    return Matter(
+        engagement=_engagements().get(pk=consent.engagement_id),
+        consent=consent,
+        seal=checkpoints.note_of(checkpoint) if checkpoint else "",
+    )
 
 
 def matter_of_joining(assignment_id: UUID) -> Matter | None:

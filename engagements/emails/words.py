@@ -43,7 +43,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """One mail. `preview` is the line that mailboxes show beside the subject."""
+    """One mail. `preview` is the line that mailboxes show beside the subject; `seal` is kept word for word."""
 
     subject: str
     preview: str
@@ -54,6 +54,7 @@ class Words:
     url: str
     note: str
     why: str
+    seal: str = ""
 
 
 def asking(scene: Scene, invitation: Invitation, url: str) -> Words:
@@ -125,6 +126,7 @@ def receipt(scene: Scene, consent: Consent) -> Words:
         url=client_url(engagement, "front" if is_next else "receipt"),
         note=gettext("You can pause or end the access at any time. You don’t need a reason."),
         why=gettext("because you agreed to the access for “%(title)s”.") % _title(engagement),
+        seal=scene.matter.seal,
     )
 
 

@@ -6,14 +6,15 @@ from django.db import transaction
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import Consent, Engagement
 from engagements.services.moves import engagement_locked, engagement_move_within
-from portal.kernel import clock, outbox, tenancy
+from portal.kernel import clock, outbox, refusals, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed
 
 
+@refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_pause(*, engagement: Engagement, actor: Actor, reason: str = "") -> None:
     """active -> paused: no new visit from the next second on. The reason is optional."""
@@ -22,6 +23,7 @@ def engagement_pause(*, engagement: Engagement, actor: Actor, reason: str = "") 
     _tell(current, "engagements.paused")
 
 
+@refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_resume(*, engagement: Engagement, actor: Actor) -> None:
     """paused -> active: same permissions, same end.

@@ -164,6 +164,7 @@ ACTIONS = (
         form=VisitForm,
         initial=opening.start,
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="send",
@@ -184,6 +185,7 @@ ACTIONS = (
         offered=lambda one: one.status == _S.PAUSED and not reads.noted(one, "moved_by_client"),
         button="Resume access",
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="invite",

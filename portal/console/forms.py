@@ -27,6 +27,7 @@ from engagements.models import Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
+from portal.kernel.fields import Line
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -71,8 +72,8 @@ class MomentInput(forms.DateTimeInput):
 class TermsForm(forms.Form):
     """What will be asked of a client, whoever leads it."""
 
-    title = forms.CharField(max_length=120, help_text="A short name, such as “Cost review”.")
-    purpose = forms.CharField(
+    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
+    purpose = Line(
         max_length=300,
         help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
     )
@@ -85,17 +86,17 @@ class TermsForm(forms.Form):
         initial=_in_four_weeks,
         help_text="Access ends by itself at this time.",
     )
-    account_id = forms.CharField(
+    account_id = Line(
         label="AWS account number",
         required=False,
         max_length=20,
         help_text="12 digits. Leave it empty if you don’t know it: the client fills it in.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
-    account_name = forms.CharField(
+    account_name = Line(
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
-    contract_reference = forms.CharField(required=False, max_length=60)
+    contract_reference = Line(required=False, max_length=60)
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
@@ -140,13 +141,13 @@ class DraftForm(TermsForm):
 class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
-    reason = forms.CharField(required=False, max_length=300, help_text="The client reads it.")
+    reason = Line(required=False, max_length=300, help_text="The client reads it.")
 
 
 class VisitForm(forms.Form):
     """What somebody is going to do in the client's account, and where they want to begin."""
 
-    reason = forms.CharField(
+    reason = Line(
         max_length=300,
         label="What are you going to do?",
         help_text="A few words. The client reads them.",
@@ -156,7 +157,7 @@ class VisitForm(forms.Form):
         label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
     )
     minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
-    once = forms.CharField(widget=forms.HiddenInput, max_length=400)
+    once = Line(widget=forms.HiddenInput, max_length=400)
 
     def clean_reason(self) -> str:
         """Words, not only spaces."""
@@ -282,21 +283,21 @@ class ContactRoleForm(forms.Form):
 class ClientForm(forms.Form):
     """An organisation."""
 
-    name = forms.CharField(max_length=120)
+    name = Line(max_length=120)
 
 
 class PersonForm(forms.Form):
     """Somebody, found again by address."""
 
     email = forms.EmailField(label="Email address", max_length=254)
-    name = forms.CharField(max_length=120)
-    title = forms.CharField(label="Job title", required=False, max_length=120)
+    name = Line(max_length=120)
+    title = Line(label="Job title", required=False, max_length=120)
 
 
 class ContactForm(PersonForm):
     """Somebody at a client."""
 
-    phone = forms.CharField(required=False, max_length=40)
+    phone = Line(required=False, max_length=40)
     role = forms.ChoiceField(
         label="What they do",
         choices=[(role.value, ROLES[role]) for role in ContactRole],
@@ -318,16 +319,16 @@ class MemberForm(PersonForm):
 class HubForm(forms.Form):
     """The practice's own AWS side."""
 
-    account_id = forms.CharField(
+    account_id = Line(
         label="AWS account number", max_length=20, help_text="Your practice’s own account: 12 digits."
     )
-    role_arn = forms.CharField(
+    role_arn = Line(
         label="ARN of the hub role",
         max_length=2048,
         help_text="The role that every visit comes from, such as arn:aws:iam::111111111111:role/latchkey-hub.",
     )
-    region = forms.CharField(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
-    template_bucket = forms.CharField(
+    region = Line(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
+    template_bucket = Line(
         max_length=63, help_text="A versioned bucket that clients’ CloudFormation can read templates from."
     )
 

@@ -82,6 +82,7 @@ class ClientAdmin(ScopedModelAdmin[Client]):
             run=_contact_added,
             form=ContactForm,
             is_main=True,
+            step_up=True,
         ),
     )
 
@@ -330,6 +331,7 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
     heading = "People"
     add_heading = "Add person"
     add_form = MemberForm
+    add_step_up = True
     adders = OWNERS
     list_display = ("person", "email", "role_words", "title")
     list_display_links = ("person",)

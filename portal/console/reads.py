@@ -35,7 +35,9 @@ def engagements_seen(request: HttpRequest, rows: QuerySet[Engagement]) -> QueryS
     return rows.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
 
 
-def of_engagements_seen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # Any: grants or visits
+def of_engagements_seen(
+    request: HttpRequest, rows: QuerySet[Any]
+) -> QuerySet[Any]:  # Any: grants, visits or offers
     """The same for rows that belong to an engagement."""
     if role_of(request) != MemberRole.CONSULTANT:
         return rows

@@ -164,6 +164,7 @@ ACTIONS = (
         offered=_may_staff,
         form=AssignForm,
         fit=_fit_assign,
+        step_up=True,
     ),
     ObjectAction(
         slug="lead",
@@ -175,6 +176,7 @@ ACTIONS = (
         form=LeadForm,
         fit=_fit_hand_over,
         button="Hand it over",
+        step_up=True,
     ),
     ObjectAction(
         slug="release",

@@ -86,6 +86,7 @@ def portal_environment(
             "SITE_URL": addresses.site_url,
             "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
             "SECRET_KEY": secrets["SECRET_KEY"],
+            "AUDIT_SIGNING_KEY": secrets["AUDIT_SIGNING_KEY"],
             "REDIS_URL": valkey,
             "EMAIL_URL": f"smtp://{LOOPBACK}:{addresses.mail}",
             "MAIL_FROM": "Northgate Cloud <portal@northgate.example>",

@@ -80,6 +80,15 @@ def tenant_table(table: str, *, using: str, worker_also: str = "") -> RunSQL:
     )
 
 
+def closed_table(table: str) -> RunSQL:
+    """A table that comes with a package and that nothing here uses: no role but the owner reaches it."""
+    rights = f"on {table}"
+    return RunSQL(
+        f"revoke all {rights} from {WEB}, {WORKER}, {AUDIT}",
+        f"grant select, insert, update, delete {rights} to {WEB}, {WORKER}; grant select {rights} to {AUDIT}",
+    )
+
+
 def writing_only(table: str, *, when: str) -> RunSQL:
     """What may be seen by more people than may write it: restrictive policies for every kind of write."""
     commands = {"insert": f"with check ({when})", "update": f"using ({when})", "delete": f"using ({when})"}

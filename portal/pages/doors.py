@@ -19,8 +19,10 @@ from accounts.models import Contact, User
 from engagements.selectors import engagement_for_client, staffing_of
 from portal.kernel import actor, web
 from portal.kernel.errors import NotAllowed
+from portal.pages import keeping
 from portal.pages.frames import Desk, desk_of
 
+FOUND: Final = 302
 ANYONE: Final = frozenset(ContactRole)
 READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
 DECIDERS: Final = frozenset({ContactRole.APPROVER})
@@ -48,8 +50,9 @@ def at_desk(*methods: str, roles: frozenset[ContactRole] = READERS) -> Callable[
             if request.method not in allowed:
                 return HttpResponseNotAllowed(sorted(allowed))
             if _came_too_late(request):
-                return private(_sign_in_again(code))
-            return private(guarded(request, code))
+                back = request.path if "GET" in methods else reverse("client:front", args=[code])
+                return private(keeping.keep(request, _sign_in_again(back), code))
+            return private(_answer(guarded, request, code))
 
         return answered
 
@@ -87,10 +90,15 @@ def _came_too_late(request: HttpRequest) -> bool:
     return posted and not request.user.is_authenticated
 
 
-def _sign_in_again(code: str) -> HttpResponse:
-    """To the sign-in, and back to the project: the form's own address may not know a GET."""
-    back = urlencode({"next": reverse("client:front", args=[code])})
-    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
+def _answer(view: CodeView, request: HttpRequest, code: str) -> HttpResponse:
+    response = view(request, code)
+    arrived = request.method == "POST" and response.status_code == FOUND
+    return keeping.forget(request, response, code) if arrived else response
+
+
+def _sign_in_again(back: str) -> HttpResponse:
+    """To the sign-in, and back to where the form was; to the project if the form's own address knows no GET."""
+    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}")
 
 
 def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) -> Desk:

@@ -198,6 +198,10 @@ class Receipt:
     offer_sha256: str
     withdrawn: str
     withdrawn_utc: str
+    seal: str
+    seal_words: str
+    seal_utc: str
+    seal_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext
 
 from engagements.models import Consent
+from portal.kernel import checkpoints
+from portal.kernel.models import AuditCheckpoint
 from portal.pages import words
 from portal.pages.activity import reference_of
 from portal.pages.frames import Desk, human
 from portal.pages.pagemodels import Fact, Receipt
 
 
-def receipt_of(desk: Desk, consent: Consent) -> Receipt:
+def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None) -> Receipt:
     """Every fact that was kept, in words; the bytes themselves are shown beside it."""
     evidence: dict[str, str] = consent.evidence
     zone = desk.zone
@@ -40,7 +42,20 @@ def receipt_of(desk: Desk, consent: Consent) -> Receipt:
         offer_sha256=consent.offer_sha256,
         withdrawn=words.long_moment(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
         withdrawn_utc=_utc(consent.withdrawn_at) if consent.withdrawn_at else "",
+        seal=bytes(checkpoint.hash).hex() if checkpoint else "",
+        seal_words=_seal_words(checkpoint, zone) if checkpoint else "",
+        seal_utc=_utc(checkpoint.signed_at) if checkpoint else "",
+        seal_note=checkpoints.note_of(checkpoint) if checkpoint else "",
     )
+
+
+def _seal_words(checkpoint: AuditCheckpoint, zone: ZoneInfo) -> str:
+    told = {
+        "size": checkpoint.size,
+        "moment": words.long_moment(checkpoint.signed_at, zone),
+        "key": checkpoint.key_id,
+    }
+    return gettext("The record up to event %(size)s, signed %(moment)s with key %(key)s.") % told
 
 
 def _sign_in(told: str, zone: ZoneInfo) -> Fact:

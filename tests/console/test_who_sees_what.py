@@ -14,6 +14,7 @@ from portal.kernel.admin import ScopedModelAdmin
 from portal.kernel.models import OutboxMessage
 from tests.console.cast import House, house
 from tests.pages.stage import visited
+from tests.signing_in import let_in
 
 pytestmark = pytest.mark.django_db
 LISTS = {
@@ -147,7 +148,7 @@ def test_every_address_reads_or_is_a_form_or_a_guarded_action(home: House) -> No
 
 def test_every_post_needs_its_token(home: House) -> None:
     strict = Browser(enforce_csrf_checks=True)
-    strict.force_login(home.stage.maya)
+    let_in(strict, home.stage.maya)
     before = home.events()
     for slug in ("open", "pause", "end"):
         assert strict.post(home.url(f"{slug}/"), {"confirm": "yes", "reason": "x"}).status_code == 403

@@ -20,16 +20,17 @@ from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
 from engagements.emails import words
 from engagements.emails.news import NEWS
-from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
+from engagements.selectors import consent_checkpoint
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.people import assignment_end, assignment_make
-from portal.kernel import clock, mail, outbox, tenancy
+from portal.kernel import checkpoints, clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.models import OutboxMessage, OutboxState
+from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
 from tests.engagements.records import as_stored
 from tests.factories import (
     TESTER,
@@ -47,6 +48,7 @@ from tests.factories import (
     make_firm,
 )
 from tests.mailbox import Mailbox
+from tests.signing_in import let_in
 
 Deliver = Callable[[], int]
 SAM, MAYA, BEN = "approver@north.example", "owner@north.example", "ben@north.example"
@@ -229,7 +231,10 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
     assert '<div class="hide" style="display: none' in html
     assert "prefers-color-scheme:dark" in html
     assert len(html.encode()) < 30_000
-    assert all(len(line) <= 80 or line == address for line in body(letter).split("\n"))
+    assert all(
+        len(line) <= 80 or line == address or line.startswith("\N{EM DASH} ")
+        for line in body(letter).split("\n")
+    )
     assert letter["Auto-Submitted"] == "auto-generated"
     assert letter["List-Id"] == "<north.northgate.example>"
     assert letter["X-Portal-Reason"].startswith("engagements.")
@@ -560,6 +565,21 @@ def test_the_receipt_says_what_comes_next(firm: Firm, mailbox: Mailbox, deliver:
     assert told(mailbox)[MAYA]["Reply-To"] == SAM
 
 
+def test_the_receipt_carries_a_seal_with_the_consent_under_it(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.receipt")
+    deliver_all(deliver)
+    with tenancy.use(firm.client_side):
+        seal = consent_checkpoint(Consent.objects.get())
+        assert seal is not None
+        given = AuditEvent.objects.get(kind=EngagementEvent.CONSENT_GIVEN)
+    assert seal.size >= given.seq
+    body = told(mailbox)[SAM].get_body(("plain",))
+    assert body is not None
+    assert checkpoints.note_of(seal) in body.get_content().replace("\r\n", "\n")
+
+
 def test_the_receipt_of_access_that_is_on_leads_to_the_receipt(
     firm: Firm, mailbox: Mailbox, deliver: Deliver
 ) -> None:
@@ -674,7 +694,7 @@ def test_each_side_is_led_to_its_own_pages(firm: Firm, mailbox: Mailbox, deliver
     assert f"/{engagement.code}/" in console
     assert f"http://testserver/e/{engagement.code}/certificate/" in flat(told(mailbox)[SAM])
     browser = Browser()
-    browser.force_login(firm.owner)
+    let_in(browser, firm.owner)
     assert browser.get(console).status_code == 200
 
 

@@ -147,7 +147,7 @@ def test_another_practice_moves_nothing_of_ours(north: Firm, harbour: Firm) -> N
 def test_from_the_invitation_on_the_window_is_watched(north: Firm) -> None:
     engagement = make_engagement_invited(north)
     with tenancy.use(north.practice_side):
-        row = Due.objects.get()
+        row = Due.objects.get(kind=WINDOW)
     assert (row.kind, row.object_id, row.next_at) == (WINDOW, engagement.pk, engagement.ends_at)
     assert row.client_id == north.client.pk
 

@@ -1,0 +1,78 @@
+"""The consent page of every shipped profile, as the client reads it: whole, and readable with eight years of school."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Final
+
+import pytest
+
+from awsaccess.services.sending import engagement_send
+from engagements.models import Engagement
+from engagements.profiles import PROFILES, AccessProfile
+from engagements.profiles.reading import HARDEST, grade
+from portal.kernel import actor, tenancy
+from tests.pages.stage import Stage, set_stage
+
+pytestmark = pytest.mark.django_db
+# AWS's own names are one click away, for technical people; the rest is no running text.
+NOT_READ: Final = frozenset({"details", "head", "nav", "script", "style", "svg"})
+INLINE: Final = frozenset({"a", "abbr", "b", "em", "small", "span", "strong"})
+
+
+class Prose(HTMLParser):
+    """What a client reads of a page, each block on its own line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.left_out = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  # HTMLParser’s
+        self.left_out += tag in NOT_READ
+        if tag not in INLINE:
+            self.words.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.left_out -= tag in NOT_READ
+        if tag not in INLINE:
+            self.words.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.left_out:
+            self.words.append(re.sub(r"\s+", " ", data))
+
+
+def prose_of(html: str) -> str:
+    reader = Prose()
+    reader.feed(html)
+    return re.sub(r"\s*\n\s*", "\n", "".join(reader.words))
+
+
+def asked_for(profile: AccessProfile) -> Stage:
+    stage = set_stage()
+    with tenancy.use(stage.scope):
+        Engagement.objects.filter(pk=stage.engagement.pk).update(profile=profile.code)
+        engagement_send(engagement=stage.fresh(), actor=actor.machine("test"))
+    return replace(stage, engagement=stage.fresh())
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_the_consent_page_is_whole_and_easy_to_read(profile: AccessProfile) -> None:
+    stage = asked_for(profile)
+    text = prose_of(stage.browser().get(stage.path()).content.decode())
+    for line in profile.lines:
+        assert f"\n{line.title}\n{line.why}\n" in text
+    assert not [line.title for line in profile.optional_lines if line.title in text]
+    assert all(f"\n{limit.title}\n" in text for limit in profile.limits)
+    assert profile.summary in text
+    assert grade(text) <= HARDEST
+
+
+def test_the_measure_sees_the_page_and_not_its_frame() -> None:
+    html = (
+        "<head><title>No</title></head><p>They <b>can</b> look.</p><details>s3:GetObject</details><p>Yes.</p>"
+    )
+    assert prose_of(html).split("\n") == ["", "They can look.", "Yes.", ""]
