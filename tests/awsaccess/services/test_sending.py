@@ -20,7 +20,7 @@ from awsaccess.models import Grant
 from awsaccess.provision.access_stack import render_template
 from awsaccess.services.sending import NotReady, engagement_send, offer_publish
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement, Offer
+from engagements.models import Offer
 from engagements.services.drafts import offer_hash
 from engagements.services.moves import engagement_cancel
 from portal.kernel import clock, outbox, tenancy

@@ -33,7 +33,7 @@ from awsaccess.services.visits import (
     visit_orphan,
 )
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Engagement
+from engagements.models import Assignment
 from engagements.services.closing import engagement_expire
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, due, tenancy
