@@ -140,7 +140,6 @@ EVENTS: Final = {
     "client:invitation:sent-again": "Invitation sent again",
     "client:invitation:used": "Invitation used",
     "person:session:opened": "Signed in",
-    "person:session:ended": "Session ended from elsewhere",
     "person:factor:added": "Second factor set up",
     "person:factor:removed": "Second factor taken away",
     "person:factor:used": "Second factor shown",
