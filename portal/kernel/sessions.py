@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 
 from django.contrib.sessions.backends import db
-from django.contrib.sessions.models import Session
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db.models.functions import Now
 
 
@@ -21,7 +21,7 @@ def stored_key(session_key: str) -> str:
 class SessionStore(db.SessionStore):
     """Django's own, except for the name of the row."""
 
-    def _get_session_from_db(self) -> Session | None:
+    def _get_session_from_db(self) -> AbstractBaseSession | None:
         found = self.model.objects.filter(
             session_key=stored_key(self.session_key or ""), expire_date__gt=Now()
         ).first()
@@ -33,9 +33,11 @@ class SessionStore(db.SessionStore):
         """Is there a row for this cookie?"""
         return super().exists(stored_key(session_key))
 
-    def create_model_instance(self, data: dict[str, Any]) -> Session:  # Any: Django's own signature
+    def create_model_instance(
+        self, data: dict[str, Any]
+    ) -> AbstractBaseSession:  # Any: Django's own signature
         """The row as it is saved."""
-        row: Session = super().create_model_instance(data)
+        row = super().create_model_instance(data)
         row.session_key = stored_key(row.session_key)
         return row
 
