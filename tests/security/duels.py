@@ -99,7 +99,7 @@ def _copy(
         f"insert into {table} ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in values)})"  # noqa: S608  # our own names
         f" select {', '.join(values.values())} from {table} old, generate_series(1, %s) n where old.{own} = %s"
     )
-    superuser.execute(sql.SQL(statement), [count, engagement_id])  # type: ignore[arg-type]  # built of constants
+    superuser.execute(sql.SQL(statement), [count, engagement_id])
 
 
 def duel(

@@ -88,7 +88,7 @@ def overheard(haul: Haul, name: str, url: str) -> Iterator[None]:
     """Everything that a Valkey is told while the block runs: what was there for a moment counts too."""
     pool = redis.ConnectionPool.from_url(url, socket_timeout=None)
     ear = pool.get_connection()
-    ear.send_command("MONITOR")
+    ear.send_command("MONITOR")  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
     assert ear.read_response() == b"OK"
 
     def listen() -> None:

