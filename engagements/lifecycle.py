@@ -58,3 +58,5 @@ class EngagementEvent(StrEnum):
     OFFER_PUBLISHED = "engagement:offer:published"
     CONSENT_GIVEN = "client:consent:given"
     CONSENT_WITHDRAWN = "client:consent:withdrawn"
+    PROFILE_SAVED = "engagement:profile:saved"
+    PROFILE_RETIRED = "engagement:profile:retired"

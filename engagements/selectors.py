@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from accounts.models import User
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Offer
+from engagements.models import Assignment, Consent, Engagement, Offer, PracticeProfile
+from engagements.profiles import AccessProfile, profiles_in
+from engagements.profiles.own import profile_from
 from portal.kernel.errors import NotVisible
 
 
@@ -56,3 +58,41 @@ def lead_of(engagement: Engagement) -> User:
         if assignment.role == AssignmentRole.LEAD:
             return assignment.consultant
     raise NotVisible
+
+
+def profiles_offered(language: str = "en") -> list[AccessProfile]:
+    """What can be asked for: the shipped library, then the practice's own by title."""
+    own = PracticeProfile.objects.filter(retired_at=None).order_by("title", "code")
+    return [*profiles_in(language).values(), *(profile_of(row, language) for row in own)]
+
+
+def profile_for(code: str, language: str = "en") -> AccessProfile:
+    """A shipped profile, or one of the practice in scope that is not retired. Raises KeyError for any other."""
+    if (shipped := profiles_in(language).get(code)) is not None:
+        return shipped
+    row = PracticeProfile.objects.filter(code=code, retired_at=None).first()
+    if row is None:
+        raise KeyError(code)
+    return profile_of(row, language)
+
+
+def practice_profile(code: str) -> PracticeProfile:
+    """The row of a practice's own profile, retired or not, to be edited. Raises NotVisible."""
+    if (row := PracticeProfile.objects.filter(code=code).first()) is None:
+        raise NotVisible
+    return row
+
+
+def profile_of(row: PracticeProfile, language: str = "en") -> AccessProfile:
+    """A practice's own profile in the shape of the shipped ones. Its lines are in the words that it was written in."""
+    return profile_from(
+        code=row.code,
+        title=row.title,
+        kind=row.kind,
+        summary=row.summary,
+        lines=row.lines,
+        limits=row.limits,
+        guards=row.guards,
+        warnings=row.warnings,
+        language=language,
+    )
