@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.stages import LoginStage
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import login
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import emails
-from accounts.lifecycle import SignInKind
+from accounts.lifecycle import FactorKind, SignInKind
 from accounts.models import Contact, User
+from accounts.selectors import factors_of
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
+from accounts.sessions import SessionStore
 from portal.kernel import clock
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
@@ -35,6 +40,13 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
         """Never."""
         return False
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """False for what is no address at all, too: Python refuses to read some, and that would be our fault."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:  # Any: allauth's own
@@ -43,10 +55,17 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
             raise ValueError(f"allauth wants to send {template_prefix}")
         letter_promise(emails.code_letter(to=email, code=context["code"]))
 
+    def get_login_stages(self) -> list[str]:
+        """The mailed code, then the factor of people who must have one."""
+        return ["allauth.account.stages.LoginByCodeStage", "accounts.adapters.FactorStage"]
+
     def login(self, request: HttpRequest, user: User) -> None:
-        """Somebody gave the right code."""
-        sign_in_record(user=user, by=SignInKind.CODE)
+        """Somebody gave the right code, and then the right factor where one is needed."""
+        factor: FactorKind | None = getattr(request, "factor_shown", None)
+        sign_in_record(user=user, by=SignInKind.CODE, factor=factor)
         open_session(request, user, by=SignInKind.CODE)
+        if factor is not None:
+            mark_factor(request, factor)
 
     def add_message(
         self,
@@ -64,8 +83,48 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
 def open_session(request: HttpRequest, user: User, *, by: SignInKind, contact: Contact | None = None) -> None:
     """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known."""
     login(request, user, backend=BACKEND)
+    SessionStore.clear_expired()
     request.session["signed_in_by"] = by.value
+    request.session["browser"] = request.headers.get("User-Agent", "")[:200]
     request.session["signed_in_at"] = clock.now().isoformat()
-    request.session.pop("seat", None)
+    for old in ("seat", "factor"):
+        request.session.pop(old, None)
     if contact is not None:
         request.session["seat"] = str(contact.pk)
+
+
+class FactorStage(LoginStage):  # type: ignore[misc]  # allauth has no types
+    """Between the mailed code and being signed in: consultants who have a factor show it."""
+
+    key = "mfa_authenticate"
+    urlname = "factor_show"
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """To the factor's page, or on. Who has none yet goes on to set one up: the console waits behind it."""
+        user = self.login.user
+        if not user.is_staff or not factors_of(user.pk).is_enough:
+            return None, True
+        return HttpResponseRedirect(reverse(self.urlname)), True
+
+
+class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
+    """A guard: secrets are sealed by our services, for one row each. allauth itself is to keep none."""
+
+    def encrypt(self, text: str) -> str:  # allauth's signature
+        """Never."""
+        raise NotImplementedError("factors are made by accounts.services")
+
+    def decrypt(self, encrypted_text: str) -> str:  # allauth's signature
+        """Never."""
+        raise NotImplementedError("factors are read by accounts.services")
+
+
+def mark_factor(request: HttpRequest, kind: FactorKind) -> None:
+    """This session has shown a factor: the console opens. The key changes, as at every rise in rights."""
+    request.session.cycle_key()
+    request.session["factor"] = kind.value
+
+
+def has_shown_factor(request: HttpRequest) -> bool:
+    """True if a factor was shown in this session."""
+    return request.session.get("factor") in FactorKind.values

@@ -11,5 +11,6 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Register the outbox handlers."""
-        import accounts.tasks  # noqa: F401  # registers itself
+        """Register the outbox handlers, and who keeps secrets."""
+        import accounts.services.totp
+        import accounts.tasks  # noqa: F401  # both register themselves

@@ -6,8 +6,9 @@ from typing import Final
 
 from django.conf import settings
 
-from accounts.models import Invitation
-from portal.kernel import mail, secrets
+from accounts.models import Invitation, Membership
+from portal.kernel import checkpoints, mail, secrets
+from portal.kernel.models import AuditCheckpoint
 
 TOKEN_PURPOSE: Final = "invitation"  # noqa: S105  # names a use, is no secret
 
@@ -46,3 +47,25 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
 def code_letter(*, to: str, code: str) -> mail.Letter:
     """The mail with a sign-in code. Names no practice: who is asking is not known yet."""
     return mail.compose("sign_in_code", {"code": code, "minutes": settings.SIGN_IN_CODE_SECONDS // 60}, to=to)
+
+
+def checkpoint_letter(
+    owner: Membership, checkpoint: AuditCheckpoint, *, reason: str, message_key: str
+) -> mail.Letter:
+    """The seal of a practice's record, word for word, for an owner to keep. `owner` comes with user and practice."""
+    return mail.compose(
+        "checkpoint",
+        {
+            "person": owner.user,
+            "practice": owner.practice,
+            "count": checkpoint.size,
+            "note": checkpoints.note_of(checkpoint),
+            "key": checkpoints.verifier_key_of(checkpoint),
+        },
+        to=owner.user.email,
+        from_name=f"{owner.practice.name} portal",
+        thread=f"checkpoints-{checkpoint.practice_id}",
+        reason=reason,
+        list_label=owner.practice.code,
+        message_key=message_key,
+    )

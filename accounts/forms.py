@@ -6,6 +6,8 @@ from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.kernel.fields import Line
+
 
 class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Who are you? The same answer for every address."""
@@ -23,10 +25,50 @@ class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no
 class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Six digits; spaces and dashes that come along when pasting do no harm."""
 
-    code = forms.CharField(
+    code = Line(
         label=_("6-digit code"),
         max_length=20,
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
+
+
+class AppCodeForm(forms.Form):
+    """The six digits that an authenticator app shows."""
+
+    code = forms.CharField(
+        label=_("6-digit code from the app"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+
+class FactorForm(forms.Form):
+    """A code of the app, or in its place a recovery code."""
+
+    code = forms.CharField(
+        label=_("6-digit code"),
+        max_length=40,
+        help_text=_("From your authenticator app. No phone at hand? Type one of your recovery codes."),
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+    )
+
+
+class PasskeyForm(forms.Form):
+    """A name for the passkey; what the device answers comes with it."""
+
+    name = forms.CharField(
+        label=_("Name it"),
+        max_length=60,
+        help_text=_("So that you know later which device it is on: “work laptop”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    passkey = forms.CharField(max_length=20_000, widget=forms.HiddenInput)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -13,6 +14,10 @@ class MemberRole(TextChoices):
     OWNER = "owner"
     CONSULTANT = "consultant"
     AUDITOR = "auditor"
+
+
+# Who works on engagements; auditors see all and change nothing.
+WORKERS: Final = frozenset({MemberRole.OWNER, MemberRole.CONSULTANT})
 
 
 class ContactRole(TextChoices):
@@ -28,6 +33,27 @@ class SignInKind(StrEnum):
 
     INVITATION = "invitation"
     CODE = "code"
+    PASSKEY = "passkey"
+
+
+class FactorKind(TextChoices):
+    """What somebody proves themselves with. The values are allauth's: they stand in its table."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    RECOVERY = "recovery_codes"
+
+
+class Proof(TextChoices):
+    """What a step-up was made with. A mailed code is for clients' people without a factor, and for nobody else."""
+
+    TOTP = "totp"
+    PASSKEY = "webauthn"
+    MAILED_CODE = "mailed_code"
+
+
+# What counts as a factor of its own. A recovery code only stands in for one, to get in and set up another.
+STRONG_FACTORS: Final = frozenset({FactorKind.TOTP, FactorKind.PASSKEY})
 
 
 class AccountEvent(StrEnum):
@@ -36,8 +62,21 @@ class AccountEvent(StrEnum):
     PRACTICE_OPENED = "practice:practice:opened"
     CLIENT_ADDED = "practice:client:added"
     MEMBERSHIP_ADDED = "practice:membership:added"
+    MEMBERSHIP_CHANGED = "practice:membership:role-changed"
+    MEMBERSHIP_ENDED = "practice:membership:ended"
     CONTACT_ADDED = "practice:contact:added"
+    CONTACT_CHANGED = "practice:contact:role-changed"
+    CONTACT_ENDED = "practice:contact:ended"
     INVITATION_MADE = "practice:invitation:made"
     INVITATION_SENT_AGAIN = "client:invitation:sent-again"
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
+    SESSION_ENDED = "person:session:ended"
+    SIGN_IN_REFUSED = "person:session:refused"
+    FACTOR_ADDED = "person:factor:added"
+    FACTOR_REMOVED = "person:factor:removed"
+    FACTOR_USED = "person:factor:used"
+    FACTOR_LOCKED = "person:factor:locked"
+    STEP_UP_MADE = "person:step-up:made"
+    STEP_UP_REFUSED = "person:step-up:refused"
+    RECOVERY_CODES_MADE = "person:recovery-codes:made"

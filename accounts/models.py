@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from accounts.lifecycle import ContactRole, MemberRole
 
@@ -168,3 +168,57 @@ class Invitation(Row):
     def is_live_at(self, moment: dt.datetime) -> bool:
         """Not used, not replaced, not expired."""
         return self.used_at is None and self.replaced_at is None and moment < self.expires_at
+
+
+class StepUp(Row):
+    """A fresh proof of who somebody is, for one act on one object from one browser session; used once (SECURITY §4)."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    session_sha256 = models.CharField(max_length=64)
+    action = models.CharField(max_length=80)
+    object_id = models.UUIDField()
+    method = models.CharField(max_length=20)
+    made_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["user", "action", "object_id"],
+                condition=models.Q(used_at__isnull=True),
+                name="step_up_unused",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.method}"
+
+
+class BrowserSession(models.Model):
+    """A browser that is known. The key is the SHA-256 of what its cookie holds; the content is sealed.
+
+    Read before anybody is known, so no wall stands round it: it holds no tenant's words.
+    """
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    session_data = models.TextField()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"session since {self.made_at}"
+
+
+class Attempts(models.Model):
+    """How often something was tried lately. Here and not in the cache, which may be flushed or lie (SECURITY W6).
+
+    `key` is a keyed hash of what is counted: whoever reads the table learns no address and no name.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    tries = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.tries} since {self.since}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
+from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
 from accounts.models import Contact, Invitation, Membership
 from portal.kernel import clock, secrets, tenancy, web
 
@@ -37,6 +40,40 @@ class NamedSeat:
     client_name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One app or one passkey, as its owner knows it."""
+
+    pk: int
+    kind: FactorKind
+    name: str
+    made_at: dt.datetime
+    used_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """What a person can prove themselves with."""
+
+    strong: tuple[Factor, ...] = ()
+    recovery_left: int = 0
+
+    @property
+    def has_totp(self) -> bool:
+        """True with an authenticator app."""
+        return any(one.kind is FactorKind.TOTP for one in self.strong)
+
+    @property
+    def has_passkey(self) -> bool:
+        """True with at least one passkey."""
+        return any(one.kind is FactorKind.PASSKEY for one in self.strong)
+
+    @property
+    def is_enough(self) -> bool:
+        """True with at least one factor of its own; recovery codes alone are none."""
+        return bool(self.strong)
+
+
 @contextmanager
 def apart(scope: tenancy.Scope) -> Iterator[None]:
     """Look from somewhere else than the request does, by way of nobody: never from one tenant into another."""
@@ -53,6 +90,32 @@ def seats_of(user_id: UUID) -> list[Seat]:
 def named_seats_of(user_id: UUID) -> list[NamedSeat]:
     """Every live seat with its names, each read from that seat: nobody sees across practices."""
     return [_named(seat) for seat in seats_of(user_id)]
+
+
+def factors_of(user_id: UUID) -> Factors:
+    """What this person has set up, read from their own scope."""
+    with apart(tenancy.user_scope(user_id, read_only=tenancy.current().read_only)):
+        return factors_seen(user_id)
+
+
+def factors_seen(user_id: UUID) -> Factors:
+    """As above, in the scope in force, which must be this person's."""
+    rows = list(Authenticator.objects.filter(user_id=user_id).order_by("pk"))
+    recovery = [row for row in rows if row.type == FactorKind.RECOVERY]
+    return Factors(
+        strong=tuple(
+            Factor(
+                pk=row.pk,
+                kind=FactorKind(row.type),
+                name=row.data.get("name", ""),
+                made_at=row.created_at,
+                used_at=row.last_used_at,
+            )
+            for row in rows
+            if row.type in STRONG_FACTORS
+        ),
+        recovery_left=sum(len(row.data["codes"]) for row in recovery),
+    )
 
 
 def place_of(*, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> web.Place:
@@ -106,6 +169,12 @@ def invitation_to_send(invitation_id: UUID) -> Invitation | None:
     """A live invitation with everything its mail names, in the scope in force; None when it need not be sent."""
     found = _complete(Invitation.objects.filter(pk=invitation_id)).first()
     return found if found is not None and found.is_live_at(clock.now()) else None
+
+
+def owners_of(practice_id: UUID) -> QuerySet[Membership]:
+    """Who owns a practice and may come in, with person and practice; the longest known first."""
+    rows = Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at__isnull=True)
+    return rows.filter(user__is_active=True).select_related("user", "practice").order_by("pk")
 
 
 def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:

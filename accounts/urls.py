@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from allauth.account.views import account_inactive, logout
 from django.urls import path
+from django.views.decorators.http import require_safe
 
-from accounts.views import CodeView, SignInView, choose, home, invitation, invitation_again, welcome
+from accounts.views import factors
+from accounts.views.places import (
+    CodeView,
+    SignInView,
+    choose,
+    home,
+    invitation,
+    invitation_again,
+    page_or_post,
+    welcome,
+)
+from accounts.views.sessions import sessions
+
+sign_in = page_or_post(SignInView.as_view())  # allauth's views take a PUT for a POST
 
 urlpatterns = [
     path("", home, name="home"),
@@ -13,11 +27,18 @@ urlpatterns = [
     path("welcome/", welcome, name="welcome"),
     path("i/<str:token>/", invitation, name="invitation"),
     path("i/<str:token>/again/", invitation_again, name="invitation_again"),
-    path("account/login/", SignInView.as_view(), name="account_login"),
-    path(
-        "account/login/", SignInView.as_view(), name="account_request_login_code"
-    ),  # allauth asks for both names
-    path("account/login/code/", CodeView.as_view(), name="account_confirm_login_code"),
-    path("account/logout/", logout, name="account_logout"),
-    path("account/inactive/", account_inactive, name="account_inactive"),
+    path("account/login/", sign_in, name="account_login"),
+    path("account/login/", sign_in, name="account_request_login_code"),  # allauth asks for both names
+    path("account/login/code/", page_or_post(CodeView.as_view()), name="account_confirm_login_code"),
+    path("account/factor/", factors.show, name="factor_show"),
+    path("account/factors/", factors.index, name="factors"),
+    path("account/factors/app/", factors.enrol_totp, name="factor_totp"),
+    path("account/factors/passkey/", factors.enrol_passkey, name="factor_passkey"),
+    path("account/factors/recovery-codes/", factors.renew_recovery_codes, name="factor_recovery_codes"),
+    path("account/factors/<int:factor_id>/remove/", factors.remove, name="factor_remove"),
+    path("account/passkey/", factors.passkey_sign_in, name="passkey_sign_in"),
+    path("account/passkey/options/", factors.passkey_options, name="passkey_options"),
+    path("account/sessions/", sessions, name="sessions"),
+    path("account/logout/", page_or_post(logout), name="account_logout"),
+    path("account/inactive/", require_safe(account_inactive), name="account_inactive"),
 ]

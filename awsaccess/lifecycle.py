@@ -118,6 +118,7 @@ class AccessEvent(StrEnum):
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
     EXIT_PROVED = "aws:grant:exit-proved"
+    VISIT_NOT_BEGUN = "aws:visit:not-begun"
     VISIT_INTENDED = "aws:visit:intended"
     VISIT_ISSUED = "aws:visit:issued"
     VISIT_REFUSED = "aws:visit:refused"

@@ -40,6 +40,10 @@ WAITING_FOR_AN_ANSWER: Final = frozenset({_S.DRAFT, _S.INVITED})
 CLOSED_BY_ITSELF: Final = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
 
 
+# The client has read the names of the people, and still meets them.
+KNOWN_TO_CLIENT: Final = frozenset({_S.INVITED, _S.AGREED, _S.ACTIVE, _S.PAUSED, _S.CLOSING})
+
+
 class AssignmentRole(TextChoices):
     """What a consultant is on one engagement. Observers have no AWS access."""
 
@@ -48,15 +52,23 @@ class AssignmentRole(TextChoices):
     OBSERVER = "observer"
 
 
+# Who goes into the client's account.
+WORKING: Final = frozenset({AssignmentRole.LEAD, AssignmentRole.MEMBER})
+
+
 class EngagementEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     DRAFTED = "engagement:engagement:drafted"
+    EDITED = "engagement:engagement:edited"
     ASSIGNED = "engagement:assignment:made"
+    UNASSIGNED = "engagement:assignment:ended"
     MOVED = "engagement:engagement:moved"
     OFFER_FROZEN = "engagement:offer:frozen"
     OFFER_PUBLISHED = "engagement:offer:published"
     CONSENT_GIVEN = "client:consent:given"
     CONSENT_WITHDRAWN = "client:consent:withdrawn"
+    CONSENT_REFUSED = "client:consent:refused"
+    MOVE_REFUSED = "engagement:engagement:move-refused"
     PROFILE_SAVED = "engagement:profile:saved"
     PROFILE_RETIRED = "engagement:profile:retired"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 from django.db import models
+from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
 from engagements.lifecycle import AssignmentRole, EngagementStatus
@@ -54,7 +56,7 @@ class Engagement(Row):
 
 
 class Assignment(Row):
-    """A consultant on an engagement, for a time."""
+    """A consultant on an engagement, in one part, for a time. A later part is a row of its own: nothing is rewritten."""
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
@@ -66,7 +68,17 @@ class Assignment(Row):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["engagement", "consultant"], name="assignment_one_per_person"),
+            # A floor below what the services check under the engagement's lock: planned ends are theirs alone.
+            models.UniqueConstraint(
+                fields=["engagement", "consultant"],
+                condition=models.Q(ends_at=None),
+                name="assignment_one_open_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["engagement"],
+                condition=models.Q(role=AssignmentRole.LEAD, ends_at=None),
+                name="assignment_one_lead",
+            ),
             models.CheckConstraint(
                 condition=models.Q(role__in=AssignmentRole.values), name="assignment_known_role"
             ),
@@ -74,6 +86,14 @@ class Assignment(Row):
 
     def __str__(self) -> str:
         return f"{self.role} on {self.engagement_id}"
+
+
+NOT_OVER: Final = models.Q(ends_at=None) | models.Q(ends_at__gt=Now())  # holds, or is planned
+
+
+def lead_first(rows: Iterable[Assignment]) -> list[Assignment]:
+    """In the order in which people are named."""
+    return sorted(rows, key=lambda row: (row.role != AssignmentRole.LEAD, row.starts_at))
 
 
 class Offer(Row):

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from django.db.models import BooleanField, Case, When
+
 from accounts.models import User
-from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Offer, PracticeProfile
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Consent,
+    Engagement,
+    Offer,
+    PracticeProfile,
+    lead_first,
+)
 from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
+from portal.kernel import checkpoints
 from portal.kernel.errors import NotVisible
+from portal.kernel.models import AuditCheckpoint
 
 
 def engagement_for_client(code: str) -> Engagement:
@@ -46,10 +58,22 @@ def consent_live(engagement: Engagement) -> Consent | None:
     return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
 
 
+def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:
+    """The first seal of the practice's record that has this consent under it; None until there is one."""
+    return checkpoints.checkpoint_over(
+        EngagementEvent.CONSENT_GIVEN, subject=consent, about_id=consent.engagement_id
+    )
+
+
 def assignments_of(engagement: Engagement) -> list[Assignment]:
-    """Who works on it, the lead first."""
-    rows = list(engagement.assignments.select_related("consultant").filter(ends_at=None))
-    return sorted(rows, key=lambda row: (row.role != AssignmentRole.LEAD, row.starts_at))
+    """Who works on it or is about to, the lead first."""
+    return lead_first(engagement.assignments.select_related("consultant").filter(NOT_OVER))
+
+
+def staffing_of(engagement: Engagement) -> list[Assignment]:
+    """Everybody who ever was on it, the lead first; each row notes `is_over`. One query."""
+    is_over = Case(When(NOT_OVER, then=False), default=True, output_field=BooleanField())
+    return lead_first(engagement.assignments.select_related("consultant").annotate(is_over=is_over))
 
 
 def lead_of(engagement: Engagement) -> User:

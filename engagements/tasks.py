@@ -17,9 +17,10 @@ from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
 from engagements.services.closing import engagement_expire
 from engagements.services.moves import WINDOW
-from portal.kernel import due, mail, outbox
+from portal.kernel import checkpoints, due, mail, outbox
 
 INVITATION: Final = "engagements.invitation"
+RECEIPT: Final = "engagements.receipt"
 TO_ONE: Final = ".to_one"  # ends the kind of a row that is one reader's share of the news
 
 
@@ -71,6 +72,12 @@ def news_mail(held: outbox.Claim) -> None:
         mail.send(letter)
 
 
+def receipt_spread(held: outbox.Claim) -> None:
+    """First seal the record, so that every receipt can carry a seal with its consent under it."""
+    checkpoints.checkpoint_make()
+    news_spread(held)
+
+
 for _kind in NEWS:
-    outbox.handles(_kind)(news_spread)
+    outbox.handles(_kind)(receipt_spread if _kind == RECEIPT else news_spread)
     outbox.handles(_kind + TO_ONE)(news_mail)

@@ -6,6 +6,7 @@ A process that misses a setting says which ones, all at once, and does not start
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,8 @@ REQUIRED: Final = (
     "REDIS_URL",
     "EMAIL_URL",
     "MAIL_FROM",
+    # Only the worker signs: whoever breaks into the web process cannot vouch for a changed record.
+    *(("AUDIT_SIGNING_KEY",) if PROCESS == "worker" else ()),
 )
 
 
@@ -74,6 +77,11 @@ SITE_URL: str = env.str("SITE_URL").rstrip("/")
 SECRET_KEY: str = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[urlsplit(SITE_URL).hostname or "localhost"])
+AUDIT_SIGNING_KEY: str = env.str("AUDIT_SIGNING_KEY", default="") if PROCESS == "worker" else ""
+if AUDIT_SIGNING_KEY and not re.fullmatch(r"[0-9a-f]{64}", AUDIT_SIGNING_KEY):
+    raise ImproperlyConfigured(
+        "AUDIT_SIGNING_KEY is 64 hexadecimal digits, such as `openssl rand -hex 32` gives."
+    )
 USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -83,11 +91,11 @@ INSTALLED_APPS = [
     "awsaccess",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "portal.console.apps.ConsoleConfig",  # last, so that our templates and registrations come first
 ]
 if DEMO_MODE:
@@ -96,15 +104,17 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.kernel.middleware.PrivateResponse",
+    "portal.kernel.middleware.SmallBodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
+    "accounts.middleware.FactorGate",  # knows the membership that the scope was made from
     "portal.kernel.middleware.ErrorPages",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -213,10 +223,18 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
 # A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
 ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
+# Second factors. Of allauth.mfa the table and the arithmetic are used; pages, checks and keeping are ours.
+STEP_UP_GATE = "accounts.step_up.StepUpGate"
+MFA_ADAPTER = "accounts.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = (
+    1  # a phone's clock may be half a minute wrong; a step is accepted once, and none before it
+)
+MFA_TRUST_ENABLED = False
 ALLAUTH_TRUSTED_PROXY_COUNT: int = env.int("TRUSTED_PROXY_COUNT", default=0)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"  # idle and absolute limits stand there
 SESSION_SERIALIZER = "portal.kernel.secrets.SealedSerializer"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -227,6 +245,8 @@ CSRF_COOKIE_SECURE = USE_TLS
 CSRF_COOKIE_NAME = "__Host-csrftoken" if USE_TLS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+MESSAGE_STORAGE = "portal.kernel.notices.Notices"
 
 # Headers (UX §9, SECURITY W1)
 SECURE_SSL_REDIRECT = USE_TLS and env.bool("SSL_REDIRECT", default=True)
@@ -299,11 +319,16 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a whole body, files included: SmallBodies sees to it
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "portal.kernel.redaction.OneLine",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     # A link's token is in its address, and addresses are logged.
     "filters": {"no_tokens": {"()": "portal.kernel.redaction.HideTokens"}},
     "handlers": {

@@ -84,6 +84,14 @@ def make_contact(firm: Firm, word: str, role: ContactRole, *, client: Client | N
         )
 
 
+def make_consultant(firm: Firm, word: str, role: MemberRole = MemberRole.CONSULTANT) -> User:
+    """One more person of the practice."""
+    user = User.objects.create_user(f"{word}@{firm.practice.code}.example", name=word.title(), is_staff=True)
+    with tenancy.use(firm.practice_side):
+        Membership.objects.create(practice=firm.practice, user=user, role=role)
+    return user
+
+
 def make_client(firm: Firm, name: str) -> Client:
     """One more client of the same practice."""
     with tenancy.use(firm.practice_side):

@@ -7,6 +7,7 @@ import os
 for _name, _value in {
     "SITE_URL": "http://testserver",
     "SECRET_KEY": "test-secret-key-that-is-long-enough-for-the-deploy-check-0123456789",
+    "AUDIT_SIGNING_KEY": "5ea1" * 16,
     "EMAIL_URL": "memorymail://",
     "MAIL_FROM": "portal@northgate.example",
     "DATABASE_URL": "postgresql://portal_web:web@127.0.0.1:1/portal",
@@ -22,6 +23,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+AUDIT_SIGNING_KEY = os.environ["AUDIT_SIGNING_KEY"]  # tests do the worker's work in their own process
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 WHITENOISE_AUTOREFRESH = True  # no collected files in tests

@@ -5,27 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Invitation, Membership, Practice, User, new_code
 from portal.kernel import clock, tenancy
+from tests.conftest import SqlAs
 from tests.factories import Firm, make_firm
 
 # Tables that are read before a tenant is known, or that hold no tenant's data. A new one is a decision.
 GLOBAL_TABLES = {
     "account_emailaddress",  # allauth's own; read before anybody is signed in, and kept empty
     "account_emailconfirmation",  # as above
+    "accounts_browsersession",
     "accounts_user",
     "accounts_user_groups",
     "accounts_user_user_permissions",
     "auth_group",
     "auth_group_permissions",
     "auth_permission",
+    "django_admin_log",  # comes with the admin and is closed: what is done here stands in the record
     "django_content_type",
     "django_migrations",
-    "django_session",
 }
 TOKEN_SHA256 = hashlib.sha256(b"a link").hexdigest()
 
@@ -141,6 +144,12 @@ def test_every_table_is_walled_or_known_to_be_global(db: None) -> None:
             "where nspname = 'public' and relkind in ('r', 'p') and not (relrowsecurity and relforcerowsecurity)"
         )
         assert {name for (name,) in cursor.fetchall()} == GLOBAL_TABLES
+
+
+def test_the_admins_own_log_is_open_to_nobody(real_db: None, sql_as: SqlAs) -> None:
+    for role in ("portal_web", "portal_worker", "portal_audit_ro"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sql_as(role).execute("select 1 from django_admin_log")
 
 
 def test_codes_and_names(north: Firm) -> None:

@@ -277,6 +277,6 @@ def test_a_worker_killed_at_each_step_of_the_mail_loses_none_and_makes_no_second
     assert set(found) == {"maya@northgate.example", "sam@brightwater.example", "tomasz@northgate.example"}
     # Mailboxes show a letter that came twice once: it has the same Message-ID each time.
     assert all(len(keys) == 1 for keys in found.values())
-    # Two lives could not write down what they had sent, and two began with a claim of the dead in their queue.
-    assert len(holding.letters) <= len(found) + 4
+    # Two lives could not write down what they had sent. What they left in the queue came after its lease.
+    assert len(holding.letters) <= len(found) + 2
     assert_agreed_once(stage)

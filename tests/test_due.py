@@ -277,6 +277,17 @@ def test_a_dead_workers_look_is_claimed_again_and_the_old_lease_plans_nothing(
         assert due.take(new)
 
 
+def test_a_task_that_comes_after_its_lease_looks_at_nothing(
+    real_db: None, as_worker: AsWorker, sql_as: SqlAs, heard: list[due.Turn]
+) -> None:
+    plan_thing()
+    with as_worker():
+        (turn,) = claim()
+        end_leases(sql_as)
+        assert not tasks.due_take_task.run(turn.due_id, str(turn.lease_id), str(turn.practice_id))
+    assert heard == []
+
+
 def test_a_turn_given_back_is_ripe_at_once(real_db: None, as_worker: AsWorker) -> None:
     plan_thing()
     with as_worker():

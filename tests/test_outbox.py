@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from portal.kernel import clock, outbox, tenancy
+from portal.kernel import clock, outbox, tasks, tenancy
 from portal.kernel.models import OutboxMessage, OutboxState
 from tests.conftest import SqlAs
 
@@ -171,6 +171,17 @@ def test_a_dead_workers_message_is_claimed_again_and_the_old_lease_writes_nothin
         assert only_message().state == OutboxState.INFLIGHT
         assert outbox.deliver(new)
     assert only_message().attempts == 2
+
+
+def test_a_task_that_comes_after_its_lease_does_nothing(
+    real_db: None, as_worker: AsWorker, sql_as: SqlAs, heard: list[outbox.Claim]
+) -> None:
+    promise_for(A, 1)
+    with as_worker():
+        (held,) = claim()
+        sql_as("superuser").execute("update kernel_outboxmessage set lease_until = now()")
+        assert not tasks.outbox_deliver_task.run(held.message_id, str(held.lease_id), str(held.practice_id))
+    assert heard == []
 
 
 def test_a_claim_given_back_is_due_at_once(real_db: None, as_worker: AsWorker) -> None:

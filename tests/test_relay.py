@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
 from engagements.services.moves import WINDOW
-from portal.kernel import clock, due, outbox, relay, tasks, tenancy
+from portal.kernel import audit, clock, due, outbox, relay, tasks, tenancy
 from portal.kernel.models import Due, OutboxMessage, OutboxState
 from tests.conftest import SqlAs
 from tests.factories import Firm, make_engagement_invited, make_firm
@@ -342,4 +342,4 @@ def status_of(firm: Firm, engagement: Engagement) -> str:
 
 def plans(firm: Firm) -> int:
     with tenancy.use(firm.practice_side):
-        return Due.objects.count()
+        return Due.objects.exclude(kind=audit.CHECKPOINT).count()

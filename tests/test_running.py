@@ -22,6 +22,7 @@ from django.test import Client, override_settings
 
 from portal.demo import postgres
 from portal.kernel import clock, errors, roles
+from tests.plugins.demo_process import measured
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("SITE_URL", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "MAIL_FROM")
@@ -29,7 +30,7 @@ NEEDED = ("SITE_URL", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "M
 
 def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`manage.py` as an operator runs it, with nothing but these variables."""
-    bare = {"PATH": os.environ["PATH"], **environment}
+    bare = {"PATH": os.environ["PATH"], **measured(), **environment}
     return subprocess.run(
         [sys.executable, "manage.py", *words], cwd=ROOT, env=bare, capture_output=True, text=True, check=False
     )

@@ -1,17 +1,32 @@
-"""Practices, clients and the people in them."""
+"""Practices, clients and the people in them: how they come, change and leave.
+
+Leaving touches engagements too, so the whole of it is `engagements.services.people`; what ends with `_within` here is
+the part of people and organisations.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.lifecycle import AccountEvent, ContactRole, MemberRole
-from accounts.models import Client, Contact, Membership, Practice, User
-from portal.kernel import audit, tenancy
+from accounts.models import Client, Contact, Invitation, Membership, Practice, User
+from portal.kernel import audit, clock, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, PortalError
+
+
+class LastOwner(PortalError):
+    """Raised when a practice would be left without anybody who manages its people and settings."""
+
+    code = "last-owner"
+    http_status = 409
+    title = "Somebody has to own the practice"
+    user_message = "Make somebody else an owner first. Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +70,7 @@ def practice_open(*, firm: Firm, owner: Person, actor: Actor) -> Practice:
 def membership_add(
     *, practice: Practice, person: Person, role: MemberRole, title: str = "", actor: Actor
 ) -> Membership:
-    """Give a consultant a place in the practice. Raises InvalidMove if they have one."""
+    """Give a consultant a place in the practice, anew if they left. Raises InvalidMove if they have one."""
     return _membership_add_within(practice=practice, person=person, role=role, title=title, actor=actor)
 
 
@@ -71,13 +86,15 @@ def client_add(*, practice: Practice, name: str, actor: Actor) -> Client:
 def contact_add(
     *, client: Client, person: Person, role: ContactRole, title: str = "", actor: Actor
 ) -> Contact:
-    """Add a person at a client. Raises InvalidMove if they are there already. Invites nobody."""
+    """Add a person at a client, anew if they left. Raises InvalidMove if they are there already. Invites nobody."""
     user = user_find_or_add_within(person)
-    if Contact.objects.filter(client=client, user=user).exists():
-        raise InvalidMove(f"{user.name} is already there.", title="Already there")
-    contact = Contact.objects.create(
-        practice_id=client.practice_id, client=client, user=user, role=role, title=title
-    )
+    contact = Contact.objects.filter(client=client, user=user).first()
+    if contact is None:
+        contact = Contact.objects.create(
+            practice_id=client.practice_id, client=client, user=user, role=role, title=title
+        )
+    else:
+        _come_back(contact, user, role, title)
     audit.record(
         AccountEvent.CONTACT_ADDED,
         subject=contact,
@@ -97,6 +114,103 @@ def user_find_or_add_within(person: Person) -> User:
     return User.objects.get(email=email)
 
 
+def memberships_locked(*user_ids: UUID) -> dict[UUID, Membership]:
+    """The live places of these people as they are now, by person, held until the caller's transaction ends.
+
+    With them every owner's, in one order for everybody: of two owners who send each other away, one stays. Taken
+    before any engagement's lock. A weak lock, so that rows which only refer to these need not wait for it.
+    """
+    tenancy.require_transaction("a lock of a membership")
+    own = Membership.objects.filter(practice_id=tenancy.practice_id(), ended_at=None)
+    rows = own.filter(Q(user_id__in=user_ids) | Q(role=MemberRole.OWNER)).order_by("pk")
+    held = rows.select_related("user").select_for_update(of=("self",), no_key=True)
+    return {row.user_id: row for row in held}
+
+
+def require_another_owner(held: dict[UUID, Membership], leaving: Membership) -> None:
+    """`held` comes from `memberships_locked`. Raises LastOwner."""
+    owners = {row.pk for row in held.values() if row.role == MemberRole.OWNER}
+    if owners == {leaving.pk}:
+        raise LastOwner(f"{leaving.user.name} is the only owner. Make somebody else an owner first.")
+
+
+def membership_end_within(*, membership: Membership, actor: Actor) -> None:
+    """The place, and every session of the person, end with the caller's transaction. Raises InvalidMove if they had."""
+    rows = Membership.objects.filter(pk=membership.pk, ended_at=None, role=membership.role)
+    if rows.update(ended_at=clock.now()) != 1:
+        raise InvalidMove
+    sessions_end_within(membership.user_id)
+    audit.record(
+        AccountEvent.MEMBERSHIP_ENDED,
+        subject=membership,
+        actor=actor,
+        details={"email": membership.user.email, "role": membership.role},
+    )
+
+
+def membership_change_role_within(*, membership: Membership, role: MemberRole, actor: Actor) -> None:
+    """Another role from the next request on. Raises InvalidMove if somebody was faster."""
+    rows = Membership.objects.filter(pk=membership.pk, ended_at=None, role=membership.role)
+    if rows.update(role=role) != 1:
+        raise InvalidMove
+    audit.record(
+        AccountEvent.MEMBERSHIP_CHANGED,
+        subject=membership,
+        actor=actor,
+        details={"email": membership.user.email, "from": membership.role, "to": role.value},
+    )
+
+
+def contact_end_within(*, contact: Contact, actor: Actor) -> None:
+    """The seat, its links and every session of the person end together. Raises InvalidMove if they had."""
+    moment = clock.now()
+    rows = Contact.objects.filter(pk=contact.pk, ended_at=None, role=contact.role)
+    if rows.update(ended_at=moment) != 1:
+        raise InvalidMove
+    links = Invitation.objects.filter(contact_id=contact.pk, used_at=None, replaced_at=None)
+    links.update(replaced_at=moment)
+    sessions_end_within(contact.user_id)
+    audit.record(
+        AccountEvent.CONTACT_ENDED,
+        subject=contact,
+        actor=actor,
+        client_id=contact.client_id,
+        details={"email": contact.user.email, "role": contact.role},
+    )
+
+
+def contact_change_role_within(*, contact: Contact, role: ContactRole, actor: Actor) -> None:
+    """Another role from the next request on. Raises InvalidMove if somebody was faster."""
+    rows = Contact.objects.filter(pk=contact.pk, ended_at=None, role=contact.role)
+    if rows.update(role=role) != 1:
+        raise InvalidMove
+    audit.record(
+        AccountEvent.CONTACT_CHANGED,
+        subject=contact,
+        actor=actor,
+        client_id=contact.client_id,
+        details={"email": contact.user.email, "from": contact.role, "to": role.value},
+    )
+
+
+def sessions_end_within(user_id: UUID) -> None:
+    """Every session of the person is refused from the next request on, wherever they sit; they may sign in again.
+
+    A session holds a hash over the password. Nobody has one, so a new unusable one costs nobody anything. It is also
+    what ends a session that a link or a code is opening in this very moment: that one was made from the old row.
+    """
+    User.objects.filter(pk=user_id).update(password=make_password(None))
+
+
+def _come_back(row: Membership | Contact, user: User, role: str, title: str) -> None:
+    """Who left sits down on the same row: the record refers to it. Raises InvalidMove for who is there."""
+    rows = Membership.objects.all() if isinstance(row, Membership) else Contact.objects.all()
+    left = rows.filter(pk=row.pk, ended_at__isnull=False)
+    if left.update(ended_at=None, role=role, title=title) != 1:
+        raise InvalidMove(f"{user.name} is already there.", title="Already there")
+    row.refresh_from_db()
+
+
 @transaction.atomic(durable=True)
 def _open(*, practice: Practice, owner: Person, actor: Actor) -> None:
     practice.save(force_insert=True)
@@ -108,10 +222,12 @@ def _membership_add_within(
     *, practice: Practice, person: Person, role: MemberRole, title: str, actor: Actor
 ) -> Membership:
     user = user_find_or_add_within(person)
-    if Membership.objects.filter(practice=practice, user=user).exists():
-        raise InvalidMove(f"{user.name} is already there.", title="Already there")
+    membership = Membership.objects.filter(practice=practice, user=user).first()
+    if membership is None:
+        membership = Membership.objects.create(practice=practice, user=user, role=role, title=title)
+    else:
+        _come_back(membership, user, role, title)
     User.objects.filter(pk=user.pk).update(is_staff=True)  # opens the console's door, and no row behind it
-    membership = Membership.objects.create(practice=practice, user=user, role=role, title=title)
     audit.record(
         AccountEvent.MEMBERSHIP_ADDED,
         subject=membership,

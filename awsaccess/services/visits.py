@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import User
+from accounts.lifecycle import WORKERS
+from accounts.models import Membership, User
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
@@ -18,10 +19,10 @@ from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
 from awsaccess.services.checks import CHECK, target_of
-from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.lifecycle import WORKING, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due
+from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
 
@@ -33,7 +34,9 @@ SHORTEST: Final = dt.timedelta(seconds=900)
 # AWS counts the duration from its own answer, which may come half a minute after the intent was committed: that much
 # is taken off, so that no session outlives the consent (SECURITY I5).
 ANSWER_TAKES: Final = dt.timedelta(minutes=1)
-MAY_ENTER: Final = (AssignmentRole.LEAD, AssignmentRole.MEMBER)
+MAY_ENTER: Final = WORKING
+SWITCHED_OFF: Final = "The access was paused or ended while AWS was asked."
+TAKEN_OFF: Final = "The person was taken off the project while AWS was asked."
 
 
 class VisitRefused(PortalError):
@@ -92,17 +95,26 @@ def visit_open(
         visit_id=visit_id,
     )
     credentials: SessionCredentials | None = None
+    # The outcome is written whoever the person is by now: somebody who was taken off the engagement while AWS was
+    # asked does not see it any more, and the visit must not stay without an end for that.
+    outcome = tenancy.impersonal()
     try:
         credentials = gateway().assume(intent.hub, intent.request)
         token = _signed_in(intent, credentials)
     except AwsError as error:
-        _give_up(intent, error, credentials, actor)
+        with tenancy.use(outcome):
+            _give_up(intent, error, credentials, actor)
         raise _as_refusal(error) from None
-    if not visit_issue(intent=intent, credentials=credentials, actor=actor):
-        raise VisitRefused("The access was paused or ended in this very moment. Nothing was opened.")
+    with tenancy.use(outcome):
+        is_open = visit_issue(intent=intent, credentials=credentials, actor=actor)
+    if not is_open:
+        raise VisitRefused(
+            "The access was paused or ended in this very moment, or you were taken off it. Nothing was opened."
+        )
     return _signin_form(intent, token, service, credentials.expires_at)
 
 
+@refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
 @transaction.atomic(durable=True)
 def visit_intend(
     *,
@@ -136,14 +148,16 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     The end of an unused credential stays on record. Raises InvalidMove if the visit was given up meanwhile.
     """
     current = engagement_locked(intent.engagement_id)
-    holds = _has_consent(current) and current.status == EngagementStatus.ACTIVE
+    is_on = _has_consent(current) and current.status == EngagementStatus.ACTIVE
+    holds = is_on and _is_assigned(current, Visit.objects.get(pk=intent.visit_id).consultant_id)
+    why_not = TAKEN_OFF if is_on else SWITCHED_OFF
     status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
     changes: dict[str, object] = {
         "status": status,
         "ends_at": credentials.expires_at,
         "access_key_id": credentials.access_key_id,
         "issued_at": clock.now() if holds else None,
-        "refusal": "" if holds else "The access was paused or ended while AWS was asked.",
+        "refusal": "" if holds else why_not,
     }
     visit = _swap(intent, changes)
     kind = AccessEvent.VISIT_ISSUED if holds else AccessEvent.VISIT_REFUSED
@@ -162,7 +176,7 @@ def visit_orphan(*, visit_id: UUID) -> None:
 
 
 def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
-    if not _is_assigned(engagement, consultant):
+    if not _is_assigned(engagement, consultant.pk):
         raise NotAllowed("Only people who work on this engagement may enter.")
     if engagement.status != EngagementStatus.ACTIVE or not _has_consent(engagement):
         raise VisitRefused("Access is not on: it is waiting, paused or ended.")
@@ -191,10 +205,13 @@ def _require_fresh(grant: Grant) -> None:
         raise VisitRefused("The last good check of the role is too old. Check it again, then enter.")
 
 
-def _is_assigned(engagement: Engagement, consultant: User) -> bool:
+def _is_assigned(engagement: Engagement, consultant_id: UUID) -> bool:
+    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
     now = clock.now()
-    rows = Assignment.objects.filter(engagement=engagement, consultant=consultant, role__in=MAY_ENTER)
-    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in rows)
+    places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
+    rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=MAY_ENTER)
+    mine = rows.filter(consultant_id__in=places.values("user_id"))
+    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
 
 
 def _has_consent(engagement: Engagement) -> bool:

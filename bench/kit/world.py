@@ -12,7 +12,6 @@ from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
@@ -20,6 +19,7 @@ from django.urls import reverse
 from accounts.lifecycle import ContactRole
 from accounts.models import Client, Contact, Practice, User
 from accounts.services.people import Firm, Person, client_add, contact_add, practice_open
+from accounts.sessions import SessionStore
 from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
 from awsaccess.probes import CHECKS, OK

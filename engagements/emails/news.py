@@ -17,10 +17,18 @@ from engagements.emails.readers import (
     readers_at_client,
     readers_at_practice,
 )
-from engagements.emails.scenes import Matter, Scene, matter_of_consent, matter_of_engagement
+from engagements.emails.scenes import (
+    Matter,
+    Scene,
+    is_on_it,
+    matter_of_consent,
+    matter_of_engagement,
+    matter_of_joining,
+    matter_of_leaving,
+)
 from engagements.emails.words import Words
-from engagements.lifecycle import EngagementStatus
-from engagements.models import Consent, Engagement
+from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, EngagementStatus
+from engagements.models import Assignment, Consent, Engagement
 
 _S = EngagementStatus
 
@@ -73,6 +81,32 @@ def _consent(matter: Matter) -> Consent:
     return matter.consent
 
 
+def _clients_readers_and_staff(matter: Matter) -> list[Reader]:
+    """The client's people, who works on it, and whoever it is about, as long as they are on it."""
+    row = _assignment(matter)
+    staff = readers_at_practice(matter.engagement)
+    own = Reader(user=row.consultant, is_client=False)
+    news_to_them = [own] if is_on_it(row) and own.key not in {one.key for one in staff} else []
+    return [*readers_at_client(matter.engagement, READERS), *staff, *news_to_them]
+
+
+def _joined(scene: Scene) -> Words:
+    row = _assignment(scene.matter)
+    if row.role == AssignmentRole.LEAD:
+        beside = scene.matter.beside
+        return words.leads(scene, row, beside, stays=beside is not None and is_on_it(beside))
+    return words.joins(scene, row)
+
+
+def _left(scene: Scene) -> Words:
+    return words.leaves(scene, _assignment(scene.matter))
+
+
+def _assignment(matter: Matter) -> Assignment:
+    assert matter.assignment is not None  # noqa: S101  # this kind of news is found by its assignment
+    return matter.assignment
+
+
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
     return True
 
@@ -115,5 +149,14 @@ NEWS: Final[dict[str, News]] = {
         _is(_S.AGREED, _S.ACTIVE, _S.PAUSED), words.problem, _both_sides(READERS_AND_HANDS)
     ),
     "engagements.ended": _of_engagement(_is(_S.CLOSING), words.ended, _both_sides(READERS_AND_HANDS)),
+    "engagements.person_added": News(
+        find=matter_of_joining,
+        is_true=_is(*KNOWN_TO_CLIENT),
+        readers=_clients_readers_and_staff,
+        words=_joined,
+    ),
+    "engagements.person_left": News(
+        find=matter_of_leaving, is_true=_is(*KNOWN_TO_CLIENT), readers=_clients_readers_and_staff, words=_left
+    ),
     "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
 }

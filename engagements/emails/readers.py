@@ -7,14 +7,12 @@ from typing import Final
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, Membership, User
-from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Engagement
+from engagements.lifecycle import WORKING
+from engagements.models import NOT_OVER, Assignment, Engagement, lead_first
 
 READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
 # Where something is left to do in AWS, whoever does it there is told as well.
 READERS_AND_HANDS: Final = frozenset(ContactRole)
-# Observers have no access, so nothing changes for them.
-WORKING: Final = frozenset({AssignmentRole.LEAD, AssignmentRole.MEMBER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +43,8 @@ def readers_at_practice(engagement: Engagement) -> list[Reader]:
 def team_of(engagement: Engagement) -> tuple[User, ...]:
     """Who goes into the account: lead and members who are still with the practice, the lead first."""
     members = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None)
-    rows = Assignment.objects.filter(engagement=engagement, role__in=WORKING, ends_at=None).filter(
+    # Observers have no access, so nothing changes for them.
+    rows = Assignment.objects.filter(NOT_OVER, engagement=engagement, role__in=WORKING).filter(
         consultant__is_active=True, consultant_id__in=members.values("user_id")
     )
-    found = sorted(
-        rows.select_related("consultant"), key=lambda row: (row.role != AssignmentRole.LEAD, row.starts_at)
-    )
-    return tuple(row.consultant for row in found)
+    return tuple(row.consultant for row in lead_first(rows.select_related("consultant")))

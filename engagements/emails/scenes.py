@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.models import Consent, Engagement
-from portal.kernel import outbox
+from engagements.lifecycle import AssignmentRole, EngagementEvent
+from engagements.models import NOT_OVER, Assignment, Consent, Engagement
+from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
 LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
@@ -24,10 +25,16 @@ LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """An engagement as it is now, with the consent that the news is about, if any."""
+    """An engagement as it is now, with the consent or the assignment that the news is about, if any.
+
+    `beside` is the lead whom a new lead replaces.
+    """
 
     engagement: Engagement
     consent: Consent | None = None
+    seal: str = ""  # the signed note that vouches for the consent, word for word
+    assignment: Assignment | None = None
+    beside: Assignment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +110,42 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
     consent = Consent.objects.select_related("contact__user", "offer").filter(pk=consent_id).first()
     if consent is None:
         return None
-    return Matter(engagement=_engagements().get(pk=consent.engagement_id), consent=consent)
+    checkpoint = checkpoints.checkpoint_over(
+        EngagementEvent.CONSENT_GIVEN, subject=consent, about_id=consent.engagement_id
+    )
+    return Matter(
+        engagement=_engagements().get(pk=consent.engagement_id),
+        consent=consent,
+        seal=checkpoints.note_of(checkpoint) if checkpoint else "",
+    )
+
+
+def matter_of_joining(assignment_id: UUID) -> Matter | None:
+    """Somebody came, or leads now, in whose place. None when that is over, or not in scope."""
+    row = _assignments().filter(NOT_OVER, pk=assignment_id).first()
+    if row is None:
+        return None
+    leads = _assignments().filter(engagement_id=row.engagement_id, role=AssignmentRole.LEAD)
+    beside = leads.filter(ends_at=row.starts_at).first() if row.role == AssignmentRole.LEAD else None
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), assignment=row, beside=beside)
+
+
+def matter_of_leaving(assignment_id: UUID) -> Matter | None:
+    """Somebody left. None when they are on it again, or it is not in scope."""
+    row = _assignments().filter(pk=assignment_id).first()
+    if row is None or is_on_it(row):
+        return None
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), assignment=row)
+
+
+def is_on_it(row: Assignment) -> bool:
+    """True if the person of this assignment is on the engagement, by it or by another."""
+    rows = Assignment.objects.filter(NOT_OVER, engagement_id=row.engagement_id)
+    return rows.filter(consultant_id=row.consultant_id).exists()
+
+
+def _assignments() -> QuerySet[Assignment]:
+    return Assignment.objects.select_related("consultant")
 
 
 def matter_of_invitation(invitation: Invitation) -> Matter | None:

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from django.db import transaction
 
-from engagements.lifecycle import CLOSED_BY_ITSELF, WAITING_FOR_AN_ANSWER, EngagementStatus
+from engagements.lifecycle import CLOSED_BY_ITSELF, WAITING_FOR_AN_ANSWER, EngagementEvent, EngagementStatus
 from engagements.models import Engagement
 from engagements.services.consents import consent_withdraw_within
 from engagements.services.moves import WINDOW, engagement_locked, engagement_move_within
-from portal.kernel import clock, due, outbox, tenancy
+from portal.kernel import clock, due, outbox, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 
 
+@refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_end(*, engagement: Engagement, actor: Actor, reason: str = "") -> None:
     """agreed|active|paused -> closing. When the client ends it, the consent is withdrawn too."""

@@ -15,7 +15,7 @@ from accounts.models import Contact
 from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import Consent, Engagement, Offer
 from engagements.services.moves import engagement_locked, engagement_move_within
-from portal.kernel import audit, clock, outbox
+from portal.kernel import audit, clock, outbox, refusals
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
@@ -52,6 +52,7 @@ class Evidence:
     timezone: str
 
 
+@refusals.told(EngagementEvent.CONSENT_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def consent_give(
     *,
@@ -88,6 +89,17 @@ def consent_give(
     return consent
 
 
+def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: PortalError) -> None:
+    """Tell of an agreement that was refused before it came here: to a paper that was forged, or is not shown any more."""
+    refusals.refusal_record(
+        EngagementEvent.CONSENT_REFUSED,
+        subject=engagement,
+        actor=actor,
+        details={"code": error.code, "reason": error.user_message},
+    )
+
+
+@refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str, actor: Actor) -> None:
     """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS."""
@@ -116,8 +128,9 @@ def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
 
 
 def _require_approver(contact: Contact, engagement: Engagement) -> None:
-    fits = contact.client_id == engagement.client_id and contact.ended_at is None
-    if not fits or contact.role != ContactRole.APPROVER:
+    """Read under the engagement's lock, which whoever ends a contact takes too: who left a moment ago decides nothing."""
+    rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
+    if not rows.filter(role=ContactRole.APPROVER).exists():
         raise NotAllowed("Someone else at your company has to answer this. Nothing was changed.")
 
 

@@ -4,25 +4,52 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.models import Client, Membership, User
+from accounts.lifecycle import WORKERS
+from accounts.models import Client, User
+from accounts.services.people import memberships_locked
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Engagement, Offer
 from engagements.profiles import profile_named
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.errors import InvalidMove, NotAllowed, PortalError
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
 
 class BadDraft(PortalError):
     """Raised for a draft that could never be agreed to, with the field that is wrong."""
 
     code = "bad-draft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a draft says. `account_id` is 12 digits, or empty while unknown."""
+
+    title: str
+    purpose: str
+    profile: str
+    ends_at: dt.datetime
+    account_id: str = ""
+    account_name: str = ""
+    contract_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """From when and until when somebody works on it; None: from now on, and to the end of the engagement."""
+
+    starts_at: dt.datetime | None = None
+    ends_at: dt.datetime | None = None
+
+
+ALWAYS: Final = Span()
 
 
 @transaction.atomic(durable=True)
@@ -41,15 +68,10 @@ def engagement_draft(
 ) -> Engagement:
     """Write down what will be asked, with its lead consultant. `account_id` is 12 digits, or empty while unknown.
 
-    Raises BadDraft for an end that has passed and a profile that is not offered.
+    Raises BadDraft for an end that has passed and a profile that is not offered, NotAllowed for a lead who is not of
+    the practice (any more) or only audits.
     """
-    now = clock.now()
-    if ends_at <= now:
-        raise BadDraft("The end of the access must lie in the future.")
-    _require_profile(profile)
-    engagement = Engagement.objects.create(
-        practice_id=client.practice_id,
-        client=client,
+    terms = Terms(
         title=title,
         purpose=purpose_phrase(purpose),
         profile=profile,
@@ -58,6 +80,12 @@ def engagement_draft(
         account_name=account_name,
         contract_reference=contract_reference,
     )
+    _require_possible(terms)
+    engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
+    # Held before the record's head, and by whoever leaves: nobody leads who is gone.
+    place = memberships_locked(lead.pk).get(lead.pk)
+    if place is None or place.role not in WORKERS:
+        raise NotAllowed(f"{lead.name} can’t lead it: they don’t work here. Nothing was changed.")
     _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
@@ -70,44 +98,76 @@ def purpose_phrase(text: str) -> str:
 
 
 @transaction.atomic(durable=True)
-def assignment_make(
-    *, engagement: Engagement, consultant: User, role: AssignmentRole, actor: Actor
-) -> Assignment:
-    """Put one more person of the practice on a draft.
+def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: Actor) -> Engagement:
+    """Write a draft anew. `seen` is the `draft_mark` of what the person began from.
 
-    Raises InvalidMove once it was sent, because the client reads and agrees to people by name, and for somebody who
-    is on it already; NotAllowed for somebody who is not of the practice.
+    Raises Stale if somebody edited it meanwhile, InvalidMove once it was sent, BadDraft as `engagement_draft` does.
     """
     current = engagement_locked(engagement.pk)
     if current.status != EngagementStatus.DRAFT:
-        raise InvalidMove("It was sent already, and the client agrees to people by name.", title="Too late")
-    if not Membership.objects.filter(user=consultant, ended_at=None).exists():
-        raise NotAllowed
-    if Assignment.objects.filter(engagement=current, consultant=consultant).exists():
-        raise InvalidMove(f"{consultant.name} is on it already.", title="Already there")
-    return assignment_make_within(engagement=current, consultant=consultant, role=role, actor=actor)
+        raise InvalidMove("It was sent already, and what the client reads stays as it is.", title="Too late")
+    if draft_mark(current) != seen:
+        raise Stale("Somebody else changed this draft meanwhile. Look at it again before you save yours.")
+    _require_possible(terms)
+    before = asdict(_terms_of(current))
+    after = {**asdict(terms), "purpose": purpose_phrase(terms.purpose)}
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if not changed:
+        return current
+    if Engagement.objects.filter(pk=current.pk, status=EngagementStatus.DRAFT).update(**changed) != 1:
+        raise InvalidMove
+    for name, value in changed.items():
+        setattr(current, name, value)
+    _record(
+        EngagementEvent.EDITED,
+        current,
+        current,
+        actor,
+        {
+            f"new_{name}": value if isinstance(value, str) else value.isoformat()
+            for name, value in changed.items()
+        },
+    )
+    return current
+
+
+def draft_mark(engagement: Engagement) -> str:
+    """A digest of everything that can be edited: it differs as soon as somebody has saved something else."""
+    terms = asdict(_terms_of(engagement))
+    terms["ends_at"] = engagement.ends_at.astimezone(dt.UTC).isoformat()
+    return hashlib.sha256(audit.canonical(terms)).hexdigest()
 
 
 def assignment_make_within(
-    *, engagement: Engagement, consultant: User, role: AssignmentRole, actor: Actor
+    *,
+    engagement: Engagement,
+    consultant: User,
+    role: AssignmentRole,
+    actor: Actor,
+    span: Span = ALWAYS,
 ) -> Assignment:
-    """Put a consultant on the engagement from now on, in the caller's transaction."""
+    """Put a consultant on the engagement, in the caller's transaction. Tells nobody: see `people.assignment_make`."""
     made = Assignment.objects.create(
         practice_id=engagement.practice_id,
         client_id=engagement.client_id,
         engagement=engagement,
         consultant=consultant,
         role=role,
-        starts_at=clock.now(),
+        starts_at=span.starts_at or clock.now(),
+        ends_at=span.ends_at,
     )
     _record(
         EngagementEvent.ASSIGNED,
         made,
         engagement,
         actor,
-        {"consultant": consultant.email, "role": role.value},
+        {"consultant": consultant.email, "role": role.value, **_until(span)},
     )
     return made
+
+
+def _until(span: Span) -> dict[str, str]:
+    return {"until": span.ends_at.isoformat()} if span.ends_at else {}
 
 
 def offer_freeze_within(
@@ -154,11 +214,17 @@ def offer_published(*, offer: Offer, version_id: str, actor: Actor) -> bool:
     return True
 
 
-def _require_profile(code: str) -> None:
+def _require_possible(terms: Terms) -> None:
+    if terms.ends_at <= clock.now():
+        raise BadDraft("The end of the access must lie in the future.")
     try:
-        profile_named(code)
+        profile_named(terms.profile)
     except KeyError:
         raise BadDraft("That kind of access is not offered any more. Choose another.") from None
+
+
+def _terms_of(engagement: Engagement) -> Terms:
+    return Terms(**{field.name: getattr(engagement, field.name) for field in fields(Terms)})
 
 
 def _record(

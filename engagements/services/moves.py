@@ -10,7 +10,7 @@ from engagements.lifecycle import MOVES, EngagementEvent, EngagementStatus
 from engagements.models import Engagement
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, NotVisible
 
 WINDOW = "engagement.window"  # the due row that ends an engagement at the end of its window
 # Which moment a move writes down.
@@ -24,9 +24,15 @@ STAMPS = {
 
 
 def engagement_locked(engagement_id: UUID) -> Engagement:
-    """The row as it is now, held until the caller's transaction ends, so that its facts and its move agree."""
+    """The row as it is now, held until the caller's transaction ends, so that its facts and its move agree.
+
+    Raises NotVisible, also for a consultant who was taken off it a moment ago.
+    """
     tenancy.require_transaction("a lock of an engagement")
-    return Engagement.objects.select_for_update(of=("self",)).get(pk=engagement_id)
+    found = Engagement.objects.select_for_update(of=("self",)).filter(pk=engagement_id).first()
+    if found is None:
+        raise NotVisible
+    return found
 
 
 def engagement_move_within(

@@ -201,10 +201,11 @@ def _people(assignments: list[Assignment]) -> Panel:
             Cell(text=row.consultant.name),
             Cell(text=words.ROLES[row.role]),
             Cell(text=words.day(row.starts_at)),
+            Cell(text=words.day(row.ends_at, "the end")),
         )
         for row in assignments
     )
-    table = Table(headings=("Name", "Part", "Since"), rows=rows, empty="Nobody works on it.")
+    table = Table(headings=("Name", "Part", "From", "Until"), rows=rows, empty="Nobody works on it.")
     return Panel(key="people", title="People", table=table)
 
 

@@ -17,15 +17,15 @@ from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, User
 from accounts.services.invitations import invitation_make
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
-from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Engagement
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
 from engagements.selectors import lead_of
 from engagements.services.closing import engagement_end
-from engagements.services.drafts import assignment_make, engagement_draft
+from engagements.services.drafts import engagement_draft
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.console import engagement_page, filters, marks, opening, preview, reads, words
-from portal.console.forms import AssignForm, DraftForm, InviteForm, ReasonForm, VisitForm
+from portal.console import engagement_page, filters, marks, opening, preview, reads, staffing, words
+from portal.console.forms import DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -142,26 +142,6 @@ def _fit_invite(form: forms.Form, engagement: Engagement) -> None:
         form.offer(_approvers(engagement))
 
 
-def _assign(request: HttpRequest, engagement: Engagement, asked: Asked) -> str:
-    consultant: User = asked["consultant"]
-    role = AssignmentRole(asked["role"])
-    assignment_make(engagement=engagement, consultant=consultant, role=role, actor=actor_of(request))
-    return f"{consultant.name} is on it now."
-
-
-def _explain_assign(_engagement: Engagement) -> list[str]:
-    return [
-        "The client reads the names of everybody who works on it, and agrees to them.",
-        "Once it is sent, nobody can be added any more.",
-    ]
-
-
-def _fit_assign(form: forms.Form, engagement: Engagement) -> None:
-    if isinstance(form, AssignForm):
-        on_it = Assignment.objects.filter(engagement=engagement).values("consultant_id")
-        form.offer(reads.people_who_work().exclude(pk__in=on_it))
-
-
 def _approvers(engagement: Engagement) -> QuerySet[Contact]:
     rows = Contact.objects.select_related("user").filter(client_id=engagement.client_id, ended_at=None)
     return rows.filter(role=ContactRole.APPROVER).order_by("user__name")
@@ -184,6 +164,7 @@ ACTIONS = (
         form=VisitForm,
         initial=opening.start,
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="send",
@@ -204,6 +185,7 @@ ACTIONS = (
         offered=lambda one: one.status == _S.PAUSED and not reads.noted(one, "moved_by_client"),
         button="Resume access",
         is_main=True,
+        step_up=True,
     ),
     ObjectAction(
         slug="invite",
@@ -216,16 +198,7 @@ ACTIONS = (
         fit=_fit_invite,
         button="Send the mail",
     ),
-    ObjectAction(
-        slug="assign",
-        label="Add person",
-        title="Add a person",
-        explain=_explain_assign,
-        run=_assign,
-        offered=lambda engagement: engagement.status == _S.DRAFT,
-        form=AssignForm,
-        fit=_fit_assign,
-    ),
+    *staffing.ACTIONS,
     ObjectAction(
         slug="pause",
         label="Pause",

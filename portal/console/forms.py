@@ -23,9 +23,11 @@ from awsaccess.aws.arns import (
     parse_account_id,
 )
 from engagements.lifecycle import AssignmentRole
+from engagements.models import Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
+from portal.kernel.fields import Line
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -67,18 +69,11 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-class DraftForm(forms.Form):
-    """What will be asked of a client."""
+class TermsForm(forms.Form):
+    """What will be asked of a client, whoever leads it."""
 
-    client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
-    lead = forms.ModelChoiceField(
-        label="Lead consultant",
-        queryset=User.objects.none(),
-        empty_label=None,
-        help_text="The client reads this name and can reach this person.",
-    )
-    title = forms.CharField(max_length=120, help_text="A short name, such as “Cost review”.")
-    purpose = forms.CharField(
+    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
+    purpose = Line(
         max_length=300,
         help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
     )
@@ -91,26 +86,17 @@ class DraftForm(forms.Form):
         initial=_in_four_weeks,
         help_text="Access ends by itself at this time.",
     )
-    account_id = forms.CharField(
+    account_id = Line(
         label="AWS account number",
         required=False,
         max_length=20,
         help_text="12 digits. Leave it empty if you don’t know it: the client fills it in.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
-    account_name = forms.CharField(
+    account_name = Line(
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
-    contract_reference = forms.CharField(required=False, max_length=60)
-
-    def __init__(
-        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
-    ) -> None:  # Any: Django's own
-        super().__init__(*args, **kwargs)
-        clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
-        _offer(self, "client", clients)
-        _offer(self, "lead", leads)
-        self.initial.setdefault("lead", me.pk)
+    contract_reference = Line(required=False, max_length=60)
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
@@ -124,16 +110,44 @@ class DraftForm(forms.Form):
         return ends_at
 
 
+class EditForm(TermsForm):
+    """A draft that is written anew; `seen` tells what the person began from."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+
+class DraftForm(TermsForm):
+    """What will be asked, of whom, and who leads it."""
+
+    client = forms.ModelChoiceField(queryset=Client.objects.none(), empty_label="Choose a client")
+    lead = forms.ModelChoiceField(
+        label="Lead consultant",
+        queryset=User.objects.none(),
+        empty_label=None,
+        help_text="The client reads this name and can reach this person.",
+    )
+    field_order = ("client", "lead")
+
+    def __init__(
+        self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any
+    ) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        clients = Client.objects.filter(practice_id=tenancy.practice_id()).order_by("name")
+        _offer(self, "client", clients)
+        _offer(self, "lead", leads)
+        self.initial.setdefault("lead", me.pk)
+
+
 class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
-    reason = forms.CharField(required=False, max_length=300, help_text="The client reads it.")
+    reason = Line(required=False, max_length=300, help_text="The client reads it.")
 
 
 class VisitForm(forms.Form):
     """What somebody is going to do in the client's account, and where they want to begin."""
 
-    reason = forms.CharField(
+    reason = Line(
         max_length=300,
         label="What are you going to do?",
         help_text="A few words. The client reads them.",
@@ -143,7 +157,7 @@ class VisitForm(forms.Form):
         label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
     )
     minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
-    once = forms.CharField(widget=forms.HiddenInput, max_length=400)
+    once = Line(widget=forms.HiddenInput, max_length=400)
 
     def clean_reason(self) -> str:
         """Words, not only spaces."""
@@ -185,29 +199,105 @@ class AssignForm(forms.Form):
         initial=AssignmentRole.MEMBER,
     )
 
+    starts_at = forms.DateTimeField(
+        label="From", required=False, widget=MomentInput, help_text="Leave it empty for “from now on”."
+    )
+    ends_at = forms.DateTimeField(
+        label="Until",
+        required=False,
+        widget=MomentInput,
+        help_text="Ends by itself then. Leave it empty for “to the end of the project”.",
+    )
+
     def offer(self, people: QuerySet[User]) -> None:
         """The people to choose from."""
         _offer(self, "consultant", people)
 
 
+class LeadForm(forms.Form):
+    """Who leads it from now on."""
+
+    lead = forms.ModelChoiceField(
+        label="Leads it from now on",
+        queryset=User.objects.none(),
+        empty_label="Choose a person",
+        help_text="The client reads this name and can reach this person.",
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """The people to choose from."""
+        _offer(self, "lead", people)
+
+
+class ReleaseForm(forms.Form):
+    """Who is taken off it."""
+
+    assignment = forms.ModelChoiceField(
+        label="Person", queryset=Assignment.objects.none(), empty_label=None, widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["assignment"].label_from_instance = _part  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def offer(self, rows: QuerySet[Assignment]) -> None:
+        """The parts that can end."""
+        _offer(self, "assignment", rows)
+
+
+class SuccessorForm(forms.Form):
+    """Who leads what somebody led."""
+
+    successor = forms.ModelChoiceField(
+        label="Leads their projects from now on",
+        queryset=User.objects.none(),
+        required=False,
+        empty_label="Nobody: they lead nothing",
+        help_text="Needed only for somebody who leads a project. Its client is told.",
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """The people to choose from."""
+        _offer(self, "successor", people)
+
+
+class MemberRoleForm(SuccessorForm):
+    """What somebody is in the practice."""
+
+    role = forms.ChoiceField(
+        choices=[(role.value, ROLES[role]) for role in MemberRole], widget=forms.RadioSelect
+    )
+    field_order = ("role", "successor")
+
+
+class ContactRoleForm(forms.Form):
+    """What somebody does at a client."""
+
+    role = forms.ChoiceField(
+        label="What they do",
+        choices=[(role.value, ROLES[role]) for role in ContactRole],
+        widget=forms.RadioSelect,
+    )
+
+
 class ClientForm(forms.Form):
     """An organisation."""
 
-    name = forms.CharField(max_length=120)
+    name = Line(max_length=120)
 
 
 class PersonForm(forms.Form):
     """Somebody, found again by address."""
 
     email = forms.EmailField(label="Email address", max_length=254)
-    name = forms.CharField(max_length=120)
-    title = forms.CharField(label="Job title", required=False, max_length=120)
+    name = Line(max_length=120)
+    title = Line(label="Job title", required=False, max_length=120)
 
 
 class ContactForm(PersonForm):
     """Somebody at a client."""
 
-    phone = forms.CharField(required=False, max_length=40)
+    phone = Line(required=False, max_length=40)
     role = forms.ChoiceField(
         label="What they do",
         choices=[(role.value, ROLES[role]) for role in ContactRole],
@@ -229,16 +319,16 @@ class MemberForm(PersonForm):
 class HubForm(forms.Form):
     """The practice's own AWS side."""
 
-    account_id = forms.CharField(
+    account_id = Line(
         label="AWS account number", max_length=20, help_text="Your practice’s own account: 12 digits."
     )
-    role_arn = forms.CharField(
+    role_arn = Line(
         label="ARN of the hub role",
         max_length=2048,
         help_text="The role that every visit comes from, such as arn:aws:iam::111111111111:role/latchkey-hub.",
     )
-    region = forms.CharField(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
-    template_bucket = forms.CharField(
+    region = Line(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
+    template_bucket = Line(
         max_length=63, help_text="A versioned bucket that clients’ CloudFormation can read templates from."
     )
 
@@ -289,6 +379,10 @@ def _offer(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:  # Any: wh
     field = form.fields[name]
     if isinstance(field, forms.ModelChoiceField):
         field.queryset = rows
+
+
+def _part(row: Model) -> str:
+    return f"{row.consultant.name}: {ROLES[row.role]}" if isinstance(row, Assignment) else str(row)
 
 
 def _reach(contact: Model) -> str:

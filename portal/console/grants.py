@@ -25,7 +25,6 @@ from portal.console.forms import HubForm
 from portal.kernel import outbox
 from portal.kernel.admin import (
     OWNERS,
-    WRITERS,
     Cell,
     Disclosure,
     Fact,
@@ -299,6 +298,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
         "Your practice’s own AWS side: the role that every visit comes from, and the bucket for templates."
     )
     add_form = HubForm
+    add_step_up = True
     adders = OWNERS
     list_display = ("account", "role_arn", "region", "template_bucket")
     list_display_links = ("account",)
@@ -319,10 +319,10 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             title="Publish templates",
             explain=_explain_publish,
             run=_publish,
-            roles=WRITERS,
+            roles=OWNERS,  # it names and moves engagements of the whole practice, also those one does not work on
         ),
         ObjectAction(
-            slug="change",
+            slug="edit",  # the name of "change" is the page's own
             label="Change",
             title="Change the AWS set-up",
             explain=_explain_change,
@@ -331,6 +331,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             form=HubForm,
             initial=_hub_now,
             button="Save",
+            step_up=True,
         ),
     )
 
@@ -361,7 +362,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
         """There is one."""
         return "AWS set-up"
 
-    def panels(self, request: HttpRequest, obj: Hub) -> list[Panel]:  # noqa: ARG002
+    def panels(self, request: HttpRequest, obj: Hub) -> list[Panel]:
         """What was set up, and which templates wait."""
         facts = (
             Fact(label="AWS account", value=Cell(text=words.account(obj.account_id))),
@@ -376,12 +377,13 @@ class HubAdmin(ScopedModelAdmin[Hub]):
                 words="Every visit begins at this role. Its keys are AWS’s own, and none is stored here.",
                 facts=facts,
             ),
-            _templates_panel(),
+            _templates_panel(request),
         ]
 
 
-def _templates_panel() -> Panel:
-    rows = tuple(_template_row(offer) for offer in reads.unpublished_offers())
+def _templates_panel(request: HttpRequest) -> Panel:
+    waiting = reads.of_engagements_seen(request, reads.unpublished_offers())
+    rows = tuple(_template_row(offer) for offer in waiting)
     table = Table(
         headings=("Engagement", "Sent"),
         rows=rows,

@@ -1,20 +1,35 @@
-"""Clients with their contacts, and the practice's own people."""
+"""Clients with their contacts, and the practice's own people: how they come, change and leave."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.lifecycle import ContactRole, MemberRole
-from accounts.models import Client, Membership
+from accounts.models import Client, Contact, Membership
 from accounts.services.people import Person, client_add, contact_add, membership_add
 from engagements.models import Engagement
+from engagements.services.people import (
+    contact_change_role,
+    contact_end,
+    membership_change_role,
+    membership_end,
+)
 from portal.console import reads, words
-from portal.console.forms import ClientForm, ContactForm, MemberForm
+from portal.console.engagement_page import history_panel
+from portal.console.forms import (
+    ClientForm,
+    ContactForm,
+    ContactRoleForm,
+    MemberForm,
+    MemberRoleForm,
+    SuccessorForm,
+)
 from portal.kernel.admin import (
     OWNERS,
     WRITERS,
@@ -67,6 +82,7 @@ class ClientAdmin(ScopedModelAdmin[Client]):
             run=_contact_added,
             form=ContactForm,
             is_main=True,
+            step_up=True,
         ),
     )
 
@@ -105,7 +121,7 @@ class ClientAdmin(ScopedModelAdmin[Client]):
 def _contacts_panel(client: Client) -> Panel:
     rows = tuple(
         (
-            Cell(text=contact.user.name, small=contact.title),
+            Cell(text=contact.user.name, small=contact.title, url=page_of(Contact).page_url(contact)),
             Cell(text=words.ROLES[contact.role]),
             Cell(text=contact.user.email, small=contact.user.phone),
         )
@@ -141,6 +157,173 @@ def engagement_table(rows: QuerySet[Engagement]) -> Table:
     )
 
 
+def _contact_role(request: HttpRequest, contact: Contact, asked: Mapping[str, Any]) -> str:
+    role = ContactRole(asked["role"])
+    contact_change_role(contact=contact, role=role, actor=actor_of(request))
+    return f"Saved. {contact.user.name}: {words.ROLES[role]}."
+
+
+def _explain_contact_role(contact: Contact) -> list[str]:
+    return [
+        "Holds from their next click on. What they agreed to before stays agreed.",
+        *_nobody_may_agree(contact),
+    ]
+
+
+def _contact_left(request: HttpRequest, contact: Contact, _asked: Mapping[str, Any]) -> str:
+    contact_end(contact=contact, actor=actor_of(request))
+    return f"{contact.user.name} is out: their links and sign-ins ended with it."
+
+
+def _explain_contact_left(contact: Contact) -> list[str]:
+    return [
+        f"{contact.user.name} is signed out everywhere, and sees nothing of {contact.client} any more.",
+        "Links that were mailed to them stop working. What they agreed to stays agreed.",
+        *_nobody_may_agree(contact),
+    ]
+
+
+def _nobody_may_agree(contact: Contact) -> list[str]:
+    """What only they can answer, said before it is too late."""
+    waiting = reads.waiting_for_an_answer(contact.client_id)
+    if contact.role != ContactRole.APPROVER or reads.other_approvers(contact):
+        return []
+    titles = ", ".join(f"“{engagement.title}”" for engagement in waiting)
+    asked = f" {titles} waits for an answer." if waiting else ""
+    return [f"Nobody else at {contact.client} may agree.{asked} Add somebody who may."]
+
+
+def _is_here(membership: Membership) -> bool:
+    return membership.ended_at is None
+
+
+def _is_ours_to_tend(contact: Contact) -> bool:
+    return contact.ended_at is None and bool(reads.noted(contact, "may_staff"))
+
+
+@admin.register(Contact)
+class ContactAdmin(ScopedModelAdmin[Contact]):
+    """The clients' people."""
+
+    heading = "Contacts"
+    empty_words = "Nobody yet. Contacts are added on their client’s page."
+    list_display = ("person", "client_name", "role_words", "email")
+    list_display_links = ("person",)
+    list_select_related = ("user", "client")
+    search_fields = ("user__name", "user__email", "client__name")
+    ordering = ("user__name",)
+    object_actions = (
+        ObjectAction(
+            slug="role",
+            label="Change role",
+            title="Change what they do",
+            explain=_explain_contact_role,
+            run=_contact_role,
+            offered=_is_ours_to_tend,
+            form=ContactRoleForm,
+            initial=lambda _request, contact: {"role": contact.role},
+            button="Save",
+        ),
+        ObjectAction(
+            slug="end",
+            label="Remove",
+            title="Remove this contact",
+            explain=_explain_contact_left,
+            run=_contact_left,
+            offered=_is_ours_to_tend,
+            button="Remove them now",
+            is_grave=True,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        """With all that their page says."""
+        return reads.with_tending(request, super().get_queryset(request))
+
+    @admin.display(description="Name", ordering="user__name")
+    def person(self, contact: Contact) -> str:
+        """Who."""
+        return contact.user.name
+
+    @admin.display(description="Client", ordering="client__name")
+    def client_name(self, contact: Contact) -> str:
+        """Where."""
+        return contact.client.name
+
+    @admin.display(description="Email address", ordering="user__email")
+    def email(self, contact: Contact) -> str:
+        """Where to reach them."""
+        return contact.user.email
+
+    @admin.display(description="What they do", ordering="role")
+    def role_words(self, contact: Contact) -> str:
+        """What they may do, or could."""
+        return "Left" if contact.ended_at else words.ROLES[contact.role]
+
+    def page_title(self, obj: Contact) -> str:
+        """The person's name."""
+        return obj.user.name
+
+    def page_subtitle(self, obj: Contact) -> str:
+        """Where."""
+        return obj.client.name
+
+    def panels(self, request: HttpRequest, obj: Contact) -> list[Panel]:  # noqa: ARG002
+        """Who they are, and what became of them here."""
+        facts = [
+            Fact(label="Client", value=Cell(text=obj.client.name, url=page_of(Client).page_url(obj.client))),
+            Fact(label="What they do", value=Cell(text=self.role_words(obj), small=obj.title)),
+            Fact(label="Reach", value=Cell(text=obj.user.email, small=obj.user.phone)),
+        ]
+        if obj.ended_at:
+            facts.append(Fact(label="Left on", value=Cell(text=words.moment(obj.ended_at))))
+        return [
+            Panel(key="person", title="Person", facts=tuple(facts)),
+            history_panel(reads.history_of_subject(obj)),
+        ]
+
+
+def _member_role(request: HttpRequest, membership: Membership, asked: Mapping[str, Any]) -> str:
+    role = MemberRole(asked["role"])
+    membership_change_role(
+        membership=membership, role=role, successor=asked["successor"], actor=actor_of(request)
+    )
+    return f"Saved. {membership.user.name}: {words.ROLES[role]}."
+
+
+def _explain_member_role(membership: Membership) -> list[str]:
+    return [
+        "Holds from their next click on.",
+        "An auditor changes nothing, so for an auditor every assignment ends.",
+        *_leads(membership),
+    ]
+
+
+def _member_left(request: HttpRequest, membership: Membership, asked: Mapping[str, Any]) -> str:
+    membership_end(membership=membership, successor=asked["successor"], actor=actor_of(request))
+    return f"{membership.user.name} is out: their assignments and sign-ins ended with it."
+
+
+def _explain_member_left(membership: Membership) -> list[str]:
+    return [
+        f"{membership.user.name} is signed out everywhere, and can start no visit from the next second on.",
+        "All their assignments end, and the clients are told. A visit that is open now ends within the hour.",
+        *_leads(membership),
+    ]
+
+
+def _leads(membership: Membership) -> list[str]:
+    led = [f"“{one.title}” at {one.client.name}" for one in reads.led_by(membership.user_id)]
+    if not led:
+        return []
+    return [f"{membership.user.name} leads {', '.join(led)}. Choose who leads from now on."]
+
+
+def _fit_successor(form: forms.Form, membership: Membership) -> None:
+    if isinstance(form, SuccessorForm):
+        form.offer(reads.people_who_work().exclude(pk=membership.user_id))
+
+
 @admin.register(Membership)
 class MembershipAdmin(ScopedModelAdmin[Membership]):
     """The practice's own people."""
@@ -148,12 +331,41 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
     heading = "People"
     add_heading = "Add person"
     add_form = MemberForm
+    add_step_up = True
     adders = OWNERS
     list_display = ("person", "email", "role_words", "title")
     list_display_links = ("person",)
     list_select_related = ("user",)
     search_fields = ("user__name", "user__email")
     ordering = ("user__name",)
+    object_actions = (
+        ObjectAction(
+            slug="role",
+            label="Change role",
+            title="Change the role",
+            explain=_explain_member_role,
+            run=_member_role,
+            roles=OWNERS,
+            offered=_is_here,
+            form=MemberRoleForm,
+            initial=lambda _request, membership: {"role": membership.role},
+            fit=_fit_successor,
+            button="Save",
+        ),
+        ObjectAction(
+            slug="end",
+            label="Remove",
+            title="Remove this person",
+            explain=_explain_member_left,
+            run=_member_left,
+            roles=OWNERS,
+            offered=_is_here,
+            form=SuccessorForm,
+            fit=_fit_successor,
+            button="Remove them now",
+            is_grave=True,
+        ),
+    )
 
     @admin.display(description="Name", ordering="user__name")
     def person(self, membership: Membership) -> str:
@@ -186,13 +398,15 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
 
     def panels(self, request: HttpRequest, obj: Membership) -> list[Panel]:
         """Who they are and where they work."""
-        facts = (
+        facts = [
             Fact(label="Email address", value=Cell(text=obj.user.email)),
             Fact(label="Role", value=Cell(text=self.role_words(obj), small=obj.title)),
-        )
+        ]
+        if obj.ended_at:
+            facts.append(Fact(label="Left on", value=Cell(text=words.moment(obj.ended_at))))
         theirs = Engagement.objects.filter(pk__in=reads.live_assignments(obj.user_id).values("engagement_id"))
         rows = reads.with_standing(request, reads.engagements_seen(request, theirs)).order_by("-ends_at")
         return [
-            Panel(key="person", title="Person", facts=facts),
+            Panel(key="person", title="Person", facts=tuple(facts)),
             Panel(key="engagements", title="Works on", table=engagement_table(rows)),
         ]

@@ -8,13 +8,14 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Val
 from django.db.models.functions import Concat, Now
 from django.http import HttpRequest
 
-from accounts.lifecycle import MemberRole
+from accounts.lifecycle import WORKERS, ContactRole, MemberRole
 from accounts.models import Contact, Invitation, Membership, User
 from awsaccess.lifecycle import BROKEN
 from awsaccess.models import Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
-from engagements.lifecycle import EngagementStatus
-from engagements.models import Assignment, Engagement, Offer
+from engagements.lifecycle import TERMINAL, AssignmentRole, EngagementStatus
+from engagements.models import NOT_OVER, Assignment, Engagement, Offer
+from portal.kernel import tenancy
 from portal.kernel.admin import role_of
 from portal.kernel.models import AuditEvent
 
@@ -34,7 +35,9 @@ def engagements_seen(request: HttpRequest, rows: QuerySet[Engagement]) -> QueryS
     return rows.filter(pk__in=live_assignments(request.user.pk).values("engagement_id"))
 
 
-def of_engagements_seen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:  # Any: grants or visits
+def of_engagements_seen(
+    request: HttpRequest, rows: QuerySet[Any]
+) -> QuerySet[Any]:  # Any: grants, visits or offers
     """The same for rows that belong to an engagement."""
     if role_of(request) != MemberRole.CONSULTANT:
         return rows
@@ -50,20 +53,29 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
         has_problem=Exists(Grant.objects.filter(engagement_id=OuterRef("pk"), status__in=BROKEN)),
         is_mine=Exists(mine),
         may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
+        may_staff=_may_staff(request, mine),
         moved_by_client=Exists(paused_by),
         read_at=Now(),
         last_visit_at=Subquery(visits.values("intended_at")[:1]),
     )
 
 
+def _may_staff(request: HttpRequest, mine: QuerySet[Assignment]) -> Value | Exists:
+    """Who says who works on it: owners, and those who do; observers look on."""
+    is_owner = role_of(request) == MemberRole.OWNER
+    return Value(True) if is_owner else Exists(mine.filter(role__in=MAY_ENTER))  # noqa: FBT003  # SQL's true
+
+
 def people_who_work() -> QuerySet[User]:
     """Who may lead: owners and consultants of the practice in force who have not left."""
-    working = Membership.objects.filter(role__in=(MemberRole.OWNER, MemberRole.CONSULTANT), ended_at=None)
+    working = Membership.objects.filter(
+        practice_id=tenancy.practice_id(), role__in=WORKERS, ended_at=None
+    )  # who asks sees their own places elsewhere too
     return User.objects.filter(pk__in=working.values("user_id"), is_active=True).order_by("name")
 
 
-def noted(row: Engagement, name: str) -> Any:  # Any: whatever `with_standing` wrote
-    """What `with_standing` wrote on the row."""
+def noted(row: Model, name: str) -> Any:  # Any: whatever `with_standing` wrote
+    """What `with_standing` or `with_tending` wrote on the row."""
     return vars(row)[name]
 
 
@@ -83,6 +95,31 @@ def contacts_of(client_id: Any) -> list[Contact]:  # Any: a key
     """The people at a client who have not left."""
     rows = Contact.objects.select_related("user").filter(client_id=client_id, ended_at=None)
     return list(rows.order_by("user__name"))
+
+
+def with_tending(request: HttpRequest, rows: QuerySet[Contact]) -> QuerySet[Contact]:
+    """With names, and whether this person may change or remove them: owners, and who works for their client."""
+    mine = live_assignments(request.user.pk).filter(client_id=OuterRef("client_id"))
+    return rows.select_related("user", "client").annotate(may_staff=_may_staff(request, mine))
+
+
+def led_by(user_id: Any) -> list[Engagement]:  # Any: a key
+    """What needs another lead when this person goes."""
+    rows = Assignment.objects.filter(NOT_OVER, consultant_id=user_id, role=AssignmentRole.LEAD)
+    running = Engagement.objects.select_related("client").exclude(status__in=TERMINAL)
+    return list(running.filter(pk__in=rows.values("engagement_id")).order_by("client__name", "title"))
+
+
+def waiting_for_an_answer(client_id: Any) -> list[Engagement]:  # Any: a key
+    """What the client is asked and has not answered."""
+    rows = Engagement.objects.filter(client_id=client_id, status=EngagementStatus.INVITED)
+    return list(rows.order_by("title"))
+
+
+def other_approvers(contact: Contact) -> bool:
+    """True if somebody else at the client may agree."""
+    rows = Contact.objects.filter(client_id=contact.client_id, role=ContactRole.APPROVER, ended_at=None)
+    return rows.exclude(pk=contact.pk).exists()
 
 
 def invitations_to(landing_path: str) -> list[Invitation]:

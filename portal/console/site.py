@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from accounts.adapters import has_shown_factor
 from portal.console import dashboard
 from portal.kernel import admin as pages
 
@@ -45,6 +46,7 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "Clients",
         (
             Entry(name="Clients", url_name="admin:accounts_client_changelist"),
+            Entry(name="Contacts", url_name="admin:accounts_contact_changelist"),
             Entry(name="Invitations", url_name="admin:accounts_invitation_changelist"),
         ),
     ),
@@ -82,9 +84,10 @@ class ConsoleSite(AdminSite):
     empty_value_display = "–"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Staff with a live membership in the practice in scope."""
+        """Staff with a live membership in the practice in scope, who have shown a factor in this session."""
         user, membership = request.user, getattr(request, "membership", None)
-        return bool(user.is_active and user.is_staff and membership is not None)
+        is_member = user.is_active and user.is_staff and membership is not None
+        return bool(is_member and has_shown_factor(request))
 
     def admin_view(  # type: ignore[override]  # Django's type is a variable that no subclass can name
         self,
@@ -116,8 +119,8 @@ class ConsoleSite(AdminSite):
         return [
             path("", self.admin_view(require_safe(self.index)), name="index"),
             path("menu/", self.admin_view(require_safe(self.menu)), name="menu"),
-            path("login/", self.login, name="login"),
-            path("logout/", self.logout, name="logout"),
+            path("login/", require_safe(self.login), name="login"),
+            path("logout/", require_safe(self.logout), name="logout"),
             *rooms,
             re_path(r"(?P<url>.*)$", self.admin_view(self.catch_all_view)),
         ]

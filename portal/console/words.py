@@ -104,12 +104,19 @@ ROLES: Final = {
 }
 EVENTS: Final = {
     "engagement:engagement:drafted": "Draft written",
+    "engagement:engagement:edited": "Draft edited",
     "engagement:assignment:made": "Person put on it",
+    "engagement:assignment:ended": "Person taken off it",
     "engagement:engagement:moved": "Status changed",
     "engagement:offer:frozen": "Offer frozen",
     "engagement:offer:published": "Template put into the bucket",
     "client:consent:given": "Client agreed",
     "client:consent:withdrawn": "Consent withdrawn",
+    "client:consent:refused": "Agreement refused by the portal",
+    "engagement:engagement:move-refused": "Change of status refused",
+    "aws:visit:not-begun": "Visit refused before AWS was asked",
+    "portal:request:refused": "Request refused",
+    "person:session:refused": "Sign-in refused",
     "aws:grant:expected": "Role expected",
     "aws:grant:moved": "Role’s health changed",
     "aws:grant:role-made-anew": "Role was made anew",
@@ -123,12 +130,22 @@ EVENTS: Final = {
     "practice:practice:opened": "Practice opened",
     "practice:client:added": "Client added",
     "practice:membership:added": "Consultant added",
+    "practice:membership:role-changed": "Consultant’s role changed",
+    "practice:membership:ended": "Consultant left",
     "practice:contact:added": "Contact added",
+    "practice:contact:role-changed": "Contact’s role changed",
+    "practice:contact:ended": "Contact left",
     "practice:invitation:made": "Invitation sent",
     "client:invitation:sent-again": "Invitation sent again",
     "client:invitation:used": "Invitation used",
     "person:session:opened": "Signed in",
-    "outbox:message:requeued": "Delivery tried again",
+    "person:factor:added": "Second factor set up",
+    "person:factor:removed": "Second factor taken away",
+    "person:factor:used": "Second factor shown",
+    "person:factor:locked": "Second factor locked after wrong codes",
+    "person:recovery-codes:made": "New recovery codes made",
+    "person:step-up:made": "Proved themselves anew for one act",
+    "person:step-up:refused": "Act refused without a fresh proof",
 }
 DELIVERY_KINDS: Final = {
     "engagements.invitation": "Mail: invitation",
@@ -137,10 +154,14 @@ DELIVERY_KINDS: Final = {
     "engagements.paused": "Mail: paused",
     "engagements.resumed": "Mail: resumed",
     "engagements.problem": "Mail: problem",
+    "engagements.person_added": "Mail: person added",
+    "engagements.person_left": "Mail: person left",
     "engagements.ended": "Mail: ended",
     "engagements.closed": "Mail: closed",
     "engagements.declined": "Mail: declined",
     "accounts.invitation": "Mail: invitation",
+    "audit.checkpoint_mail": "Mail: seal of the record",
+    "audit.checkpoint_mail.to_one": "Mail: seal of the record",
     "awsaccess.publish": "Template to the bucket",
     "engagement.agreed": "Begin to look for the role",
     "engagement.closing": "Begin to close",
@@ -228,7 +249,8 @@ def told(body: str) -> Told:
 
 def details(found: dict[str, str]) -> str:
     """The details of an event on one line; digests and row ids are left to those who export the record."""
-    moved = f"{status(found['from'])} → {status(found['to'])}" if {"from", "to"} <= found.keys() else ""
+    is_move = {"from", "to"} <= found.keys()
+    moved = f"{_state(found['from'])} → {_state(found['to'])}" if is_move else ""
     said = [_said(key, value) for key, value in found.items() if key in SAID]
     return " · ".join(part for part in (moved, *said) if part)
 
@@ -236,6 +258,10 @@ def details(found: dict[str, str]) -> str:
 def status(value: str) -> str:
     """A status of an engagement or a grant, as a word."""
     return value[:1].upper() + value[1:]
+
+
+def _state(value: str) -> str:
+    return ROLES.get(value) or status(value)
 
 
 def _said(key: str, value: str) -> str:

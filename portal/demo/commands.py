@@ -86,6 +86,7 @@ def portal_environment(
             "SITE_URL": addresses.site_url,
             "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
             "SECRET_KEY": secrets["SECRET_KEY"],
+            "AUDIT_SIGNING_KEY": secrets["AUDIT_SIGNING_KEY"],
             "REDIS_URL": valkey,
             "EMAIL_URL": f"smtp://{LOOPBACK}:{addresses.mail}",
             "MAIL_FROM": "Northgate Cloud <portal@northgate.example>",
@@ -162,7 +163,16 @@ def manage(*words: str) -> list[str]:
 
 def web(addresses: Addresses) -> list[str]:
     """Gunicorn as in production. Without its control socket: that is one for all instances of a user."""
-    words = ["--workers", "2", "--threads", "4", "--no-control-socket", "--graceful-timeout", "5"]
+    words = [
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--no-control-socket",
+        "--preload",
+        "--graceful-timeout",
+        "5",
+    ]
     return [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"{LOOPBACK}:{addresses.web}", *words]
 
 

@@ -21,6 +21,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from portal.demo import mailbox
+from portal.demo.authenticator import PhoneCode, phone_code
 from portal.demo.mailbox import Mail
 
 View = Callable[..., HttpResponseBase]
@@ -41,6 +42,7 @@ class Person:
     door: str = "/"
     door_label: str = "Their page"
     code_mail: Mail | None = None
+    phone: PhoneCode | None = None
 
     @property
     def initials(self) -> str:
@@ -63,7 +65,7 @@ class AwsAccount:
 
 
 def people_file() -> Path:
-    """Where `demo_seed` writes a JSON list of objects with Person's fields (all strings, no `code_mail`)."""
+    """Where `demo_seed` writes a JSON list of objects with Person's fields (all strings, neither `code_mail` nor `phone`)."""
     return _mail_folder().parent / "people.json"
 
 
@@ -128,11 +130,12 @@ def _mail(name: str) -> Mail:
 
 def _people(found: list[Mail], codes: dict[str, Mail]) -> list[Person]:
     rows: list[dict[str, str]] = _json(people_file()) or _addressees(found)
-    told = {one.name for one in fields(Person)} - {"code_mail"}
+    told = {one.name for one in fields(Person)} - {"code_mail", "phone"}
     return [
         Person(
             **{key: value for key, value in row.items() if key in told},
             code_mail=codes.get(row["email"].lower()),
+            phone=phone_code(row["email"]),
         )
         for row in rows
     ]

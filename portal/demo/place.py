@@ -18,6 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DEFAULT_FOLDER: Final = ROOT / "var" / "demo"
 SECRET_NAMES: Final = (
     "SECRET_KEY",
+    "AUDIT_SIGNING_KEY",
     "VALKEY_PASSWORD",
     "portal_owner",
     "portal_web",

@@ -9,10 +9,13 @@ from typing import Final
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Practice, User
+from accounts.services import totp
+from accounts.services.factors import totp_enrol
 from accounts.services.people import Firm, Person, client_add, contact_add, membership_add, practice_open
 from awsaccess.services.hubs import hub_set_up
 from awsaccess.services.sending import engagement_send
 from engagements.services.drafts import engagement_draft
+from portal.demo.authenticator import secret_of
 from portal.kernel import clock, tenancy
 from portal.kernel.actor import machine
 
@@ -52,7 +55,16 @@ def seed(world_file: Path) -> bool:
         _engage(northgate)
     with tenancy.use(tenancy.practice_scope(harbour.pk)):
         _client(harbour, "Acacia Legal", LENA, "Partner")
+    for consultant in (MAYA, TOMASZ, OWEN):
+        _give_phone(consultant)
     return True
+
+
+def _give_phone(person: Person) -> None:
+    """An authenticator app that the desk can read. Set up with the last half minute's code, so that this one is unused."""
+    secret = secret_of(person.email)
+    code = totp.code_of(secret, totp.step_at(clock.now()) - 1)
+    totp_enrol(user=User.objects.get(email=person.email), secret=secret, code=code)
 
 
 def _set_up(practice: Practice, world_file: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,7 +23,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.kernel import tenancy
+from portal.kernel import step_up, tenancy
 from portal.kernel.errors import NotVisible, PortalError
 
 # The words of a membership's role. The kernel knows no other app, so it knows only the words.
@@ -126,6 +127,7 @@ class ObjectAction(Generic[M]):
     button: str = ""
     is_grave: bool = False
     is_main: bool = False
+    step_up: bool = False  # asks for a fresh proof of who this is: whatever opens or widens access
     template: str = "admin/object_action.html"
 
 
@@ -152,6 +154,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     add_form: ClassVar[type[forms.Form] | None] = None
     add_heading: ClassVar[str] = ""
     add_words: ClassVar[str] = ""
+    add_step_up: ClassVar[bool] = False  # as for an ObjectAction, bound to the practice
     object_actions: ClassVar[tuple[ObjectAction[Any], ...]] = ()  # Any: of this admin's model
 
     # What a subclass fills in
@@ -214,6 +217,10 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
 
     def find(self, request: HttpRequest, object_id: str) -> M:
         """One row of what this person sees. Raises Http404: not there and not yours look the same."""
+        if not (
+            object_id.isascii() and object_id.isprintable()
+        ):  # PostgreSQL takes no NUL; int() takes any digits
+            raise Http404
         try:
             return self.get_queryset(request).get(**{self.url_field: object_id})
         except (ObjectDoesNotExist, ValueError, ValidationError):
@@ -227,7 +234,8 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
             path("", self._guarded(require_safe(self.changelist_view)), name=self.url_name("changelist"))
         ]
         if self.add_form is not None:
-            pages.append(path("add/", self._guarded(self.add_view), name=self.url_name("add")))
+            form = require_http_methods(["GET", "HEAD", "POST"])(self._add_page())
+            pages.append(path("add/", self._guarded(form), name=self.url_name("add")))
         pages.append(
             path(
                 "<str:object_id>/",
@@ -253,9 +261,21 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         """The address of an action's page."""
         return reverse(f"admin:{self.url_name(slug)}", args=[getattr(obj, self.url_field)])
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:  # noqa: ARG002  # Django's own
+        """Only the filters beside the list. Stock admin lets any column be asked, shown or not, by any operator."""
+        return lookup in {getattr(one, "parameter_name", "") for one in self.get_list_filter(request)}
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002  # Any: Django's
         """With links to our pages."""
         return ScopedChangeList
+
+    def _add_page(self) -> View:
+        def view(request: HttpRequest) -> HttpResponse:
+            return self.add_view(request)
+
+        if self.add_step_up:
+            view.step_up_action = (self, "add")  # type: ignore[attr-defined]  # for the walk over all addresses
+        return view
 
     def _guarded(self, view: View) -> View:
         guarded: View = self.admin_site.admin_view(view)
@@ -321,7 +341,9 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = self.make_add_form(request)
-        if request.method == "POST" and form.is_valid():
+        act = self.act_of("add", tenancy.practice_id()) if self.add_step_up else None
+        error = _take_proof(request, act)
+        if request.method == "POST" and form.is_valid() and _has_proof(request, act, form, error):
             made = attempt(form, lambda: self.add(request, form.cleaned_data))
             if made is not None:
                 messages.success(request, f"{made} was added.")
@@ -332,8 +354,13 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
             "form": form,
             "button": "Save",
             "back_url": self.list_url(),
+            "step_up": _prompt(request, act, error),
         }
         return self.respond(request, "admin/object_add.html", context, status=form_status(form))
+
+    def act_of(self, slug: str, object_id: UUID) -> step_up.Act:
+        """How a step-up names an action here."""
+        return step_up.Act(name=f"{self.opts.label_lower}.{slug}", object_id=object_id)
 
     def respond(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
@@ -392,6 +419,8 @@ def dangerous_action(model_admin: ScopedModelAdmin[M], action: ObjectAction[M]) 
 
     marked = require_http_methods(["GET", "HEAD", "POST"])(view)
     marked.is_dangerous_action = True  # type: ignore[attr-defined]  # the mark
+    if action.step_up:
+        marked.step_up_action = (model_admin, action.slug)  # type: ignore[attr-defined]  # for the same walk
     return update_wrapper(marked, view)
 
 
@@ -400,18 +429,30 @@ def _act(
 ) -> HttpResponse:
     form = action.form(request.POST)
     action.fit(form, obj)
+    act = _act_of(model_admin, action, obj)
+    # Proved first and spent last: what was typed wrong elsewhere in the form costs no second code.
+    error = _take_proof(request, act)
     if not form.is_valid():
-        return _ask(model_admin, action, request, obj, form)
+        return _ask(model_admin, action, request, obj, form, error)
     if request.POST.get("confirm") != "yes":
         form.add_error(None, "Press the button to confirm. Nothing was changed.")
-        return _ask(model_admin, action, request, obj, form)
+        return _ask(model_admin, action, request, obj, form, error)
+    if not _has_proof(request, act, form, error):
+        return _ask(model_admin, action, request, obj, form, error)
     told = attempt(form, lambda: action.run(request, obj, form.cleaned_data))
     if told is None:
+        _renew(form, action.initial(request, obj))
         return _ask(model_admin, action, request, obj, form)
     if isinstance(told, HttpResponse):
         return told
     messages.success(request, told)
     return HttpResponseRedirect(model_admin.page_url(obj))
+
+
+def _renew(form: forms.Form, initial: Mapping[str, Any]) -> None:  # Any: as forms take it
+    """What was typed stays; marks that are good for one try start anew, so that the next press is a next try."""
+    fresh = {field.html_name: initial[field.name] for field in form.hidden_fields() if field.name in initial}
+    form.data = {**dict(form.data.items()), **fresh}
 
 
 def _ask(
@@ -420,6 +461,7 @@ def _ask(
     request: HttpRequest,
     obj: M,
     form: forms.Form,
+    error: str = "",
 ) -> HttpResponse:
     context = {
         "title": action.title,
@@ -430,5 +472,31 @@ def _ask(
         "button": action.button or action.label,
         "is_grave": action.is_grave,
         "back_url": model_admin.page_url(obj),
+        "step_up": _prompt(request, _act_of(model_admin, action, obj), error),
     }
     return model_admin.respond(request, action.template, context, status=form_status(form))
+
+
+def _act_of(model_admin: ScopedModelAdmin[M], action: ObjectAction[M], obj: M) -> step_up.Act | None:
+    return model_admin.act_of(action.slug, obj.pk) if action.step_up else None
+
+
+def _take_proof(request: HttpRequest, act: step_up.Act | None) -> str:
+    is_asked = act is not None and request.method == "POST"
+    return step_up.gate().take_proof(request, act) if act is not None and is_asked else ""
+
+
+def _has_proof(request: HttpRequest, act: step_up.Act | None, form: forms.Form, error: str) -> bool:
+    """Spend the proof that the act needs; without one, say so over the form."""
+    if act is None:
+        return True
+    try:
+        step_up.gate().spend(request, act)
+    except step_up.StepUpRequired as refusal:
+        form.add_error(None, error or refusal.user_message)
+        return False
+    return True
+
+
+def _prompt(request: HttpRequest, act: step_up.Act | None, error: str) -> step_up.Prompt | None:
+    return step_up.gate().prompt(request, act, error=error) if act is not None else None

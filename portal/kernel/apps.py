@@ -12,5 +12,6 @@ class KernelConfig(AppConfig):
     label = "kernel"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        import portal.kernel.checks  # noqa: F401  # registers itself
+        """Register the system checks, and who signs the record when its time comes."""
+        import portal.kernel.checkpoints
+        import portal.kernel.checks  # noqa: F401  # both register themselves

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,12 +17,15 @@ from uuid import UUID
 
 from django.db import models
 
-from portal.kernel import clock, tenancy
+from portal.kernel import clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.models import AuditBody, AuditEvent, AuditHead
 
 MARK: Final = b"latchkey-audit-v1\n"
 START: Final = bytes(32)
+CHECKPOINT: Final = "audit.checkpoint"  # the due row that signs the chain's end, once a day
+CHECKPOINT_EVERY: Final = dt.timedelta(days=1)
+BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,17 @@ class Fault:
 
     seq: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A place in a chain: how many events there are up to it, and the hash of the last of them."""
+
+    seq: int
+    hash: bytes
+
+
+BEGINNING: Final = Link(seq=0, hash=START)
 
 
 def record(
@@ -57,7 +71,7 @@ def record(
         at=clock.now(),
         kind=kind.value,
         actor=actor.reference,
-        subject=f"{subject._meta.label_lower}:{subject.pk}",  # noqa: SLF001  # Django documents _meta
+        subject=reference(subject),
         about_id=about_id,
         body_sha256=hashlib.sha256(body.encode()).hexdigest(),
         prev=bytes(head.hash),
@@ -66,25 +80,35 @@ def record(
     event.save(force_insert=True)
     AuditBody.objects.create(event=event, practice_id=event.practice_id, client_id=event.client_id, text=body)
     AuditHead.objects.filter(pk=head.pk).update(seq=event.seq, hash=event.hash)
+    if event.seq == 1:
+        due.schedule(CHECKPOINT, event.practice_id, at=event.at + CHECKPOINT_EVERY)
     return event
+
+
+def reference(row: models.Model) -> str:
+    """How the chain names a row: its table's label and its key."""
+    return f"{row._meta.label_lower}:{row.pk}"  # noqa: SLF001  # Django documents _meta
 
 
 def header(event: AuditEvent) -> bytes:
     """Canonical JSON (sorted keys, no spaces) of every column that is stored."""
-    return canonical(
-        {
-            "v": 1,
-            "practice": str(event.practice_id),
-            "client": str(event.client_id) if event.client_id else None,
-            "seq": event.seq,
-            "at": event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
-            "kind": event.kind,
-            "actor": event.actor,
-            "subject": event.subject,
-            "about": str(event.about_id) if event.about_id else None,
-            "body_sha256": event.body_sha256,
-        }
-    )
+    return canonical(header_fields(event))
+
+
+def header_fields(event: AuditEvent) -> dict[str, str | int | None]:
+    """Every column that is stored, as it is hashed and exported."""
+    return {
+        "v": 1,
+        "practice": str(event.practice_id),
+        "client": str(event.client_id) if event.client_id else None,
+        "seq": event.seq,
+        "at": event.at.astimezone(dt.UTC).isoformat(timespec="microseconds"),
+        "kind": event.kind,
+        "actor": event.actor,
+        "subject": event.subject,
+        "about": str(event.about_id) if event.about_id else None,
+        "body_sha256": event.body_sha256,
+    }
 
 
 def canonical(value: Mapping[str, object]) -> bytes:
@@ -97,9 +121,11 @@ def link(prev: bytes, header_bytes: bytes) -> bytes:
     return hashlib.sha256(MARK + prev + header_bytes).digest()
 
 
-def first_fault(events: Iterable[AuditEvent], *, head: AuditHead | None) -> Fault | None:
-    """The first event that is not what was appended, or None. `events` come in order of `seq`."""
-    prev, seq = START, 0
+def first_fault(
+    events: Iterable[AuditEvent], *, head: AuditHead | None, after: Link = BEGINNING
+) -> Fault | None:
+    """The first event that is not what was appended, or None. `events` follow `after`, in order of `seq`."""
+    prev, seq = after.hash, after.seq
     for event in events:
         seq += 1
         if event.seq != seq:
@@ -109,10 +135,21 @@ def first_fault(events: Iterable[AuditEvent], *, head: AuditHead | None) -> Faul
         if bytes(event.hash) != link(prev, header(event)):
             return Fault(seq=seq, reason="its content was changed")
         prev = bytes(event.hash)
-    known = (head.seq, bytes(head.hash)) if head else (0, START)
+    known = (head.seq, bytes(head.hash)) if head else (after.seq, after.hash)
     if known != (seq, prev):
         return Fault(seq=seq + 1, reason="the chain's end and its head differ")
     return None
+
+
+def events_of(practice: UUID, *, until: int, after: int = 0) -> Iterator[AuditEvent]:
+    """The events after one number and up to another, with their bodies. In batches: server-side cursors are shut."""
+    chain = AuditEvent.objects.filter(practice_id=practice, seq__lte=until).select_related("body")
+    rows, onward = chain.order_by("seq", "pk"), models.Q(seq__gt=after)
+    while batch := list(rows.filter(onward)[:BATCH]):
+        yield from batch
+        last = batch[-1]
+        # By key too: a number that stands twice must not hide behind the end of a batch.
+        onward = models.Q(seq__gt=last.seq) | models.Q(seq=last.seq, pk__gt=last.pk)
 
 
 def first_body_fault(bodies: Iterable[AuditBody]) -> Fault | None:

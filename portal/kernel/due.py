@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from portal.kernel import clock, outbox, tenancy
 from portal.kernel.models import Due
@@ -123,7 +124,9 @@ def seconds_to_next() -> float:
 def find_turn(*, due_id: int, lease_id: UUID, practice_id: UUID) -> Turn | None:
     """The turn that these three still name together, or None."""
     with tenancy.use(tenancy.practice_scope(practice_id)):
-        row = Due.objects.filter(pk=due_id, practice_id=practice_id, lease_id=lease_id).first()
+        row = Due.objects.filter(
+            pk=due_id, practice_id=practice_id, lease_id=lease_id, lease_until__gt=Now()
+        ).first()
     if row is None:
         return None
     return Turn(

@@ -14,6 +14,7 @@ class PortalError(Exception):
     title = "That didn't work"
     user_message = "Nothing was changed."
     next_label = "Go back"
+    is_told = False  # whether the record has it already
 
     def __init__(
         self, user_message: str = "", *, title: str = "", next_url: str = "", next_label: str = ""

@@ -19,8 +19,10 @@ from uuid import UUID
 
 import css_inline
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
+from django.db import transaction
 from django.template import Context, engines
 from django.template.backends.django import DjangoTemplates
 
@@ -28,6 +30,7 @@ from portal.kernel import clock, outbox, secrets, tenancy
 from portal.kernel.models import SealedLetter
 
 LINE_LENGTH: Final = 200
+SEALED: Final = "letter"  # what letters are sealed for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,32 @@ class Letter:
 
     def __post_init__(self) -> None:
         for address in (self.to, *([self.reply_to] if self.reply_to else [])):
-            validate_email(address)
+            _check_address(address)
         object.__setattr__(self, "subject", one_line(self.subject))
         object.__setattr__(self, "from_name", one_line(self.from_name))
         object.__setattr__(self, "reason", one_line(self.reason))
         object.__setattr__(self, "list_label", one_line(self.list_label))
 
 
+def _check_address(address: str) -> None:
+    """Django's check takes domains that turn into others or into none when the mail is sent, and encoded words."""
+    validate_email(address)
+    box, _at, domain = address.rpartition("@")
+    try:
+        validate_email(f"{box}@{domain.encode('idna').decode()}")
+    except UnicodeError:
+        raise ValidationError("no mail can go to this domain", code="domain") from None
+    if "=?" in box:
+        raise ValidationError("this would be read as another address", code="encoded")
+
+
 def one_line(words: str) -> str:
-    """Words for a header: no line break, no control character, no more than 200 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:LINE_LENGTH]
+    """Words for a header: no line break, no control character, no more than 200 characters.
+
+    `=?` begins an encoded word (RFC 2047): plain words that hold one would be read as others, line breaks included.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in words).replace("=?", "= ?")
+    return " ".join(plain.split())[:LINE_LENGTH]
 
 
 def compose(name: str, context: Mapping[str, object], *, to: str, **fields: str) -> Letter:
@@ -104,15 +123,36 @@ def seal_within(letter: Letter) -> SealedLetter:
     tenancy.require_transaction("a sealed letter")
     row = SealedLetter(id=uuid.uuid4(), practice_id=tenancy.practice_id(), created_at=clock.now())
     clear = json.dumps(dataclasses.asdict(letter)).encode()
-    row.sealed = secrets.seal("letter", clear, bound_to=str(row.id))
+    row.sealed = secrets.seal(SEALED, clear, bound_to=secrets.place_of(row))
     row.save(force_insert=True)
     return row
 
 
 def unseal(row: SealedLetter, *, message_key: str) -> Letter:
     """The letter of a row, under the key of the message that carries it. Raises secrets.Unreadable."""
-    clear = secrets.unseal("letter", bytes(row.sealed), bound_to=str(row.id))
+    clear = secrets.unseal(SEALED, bytes(row.sealed), bound_to=secrets.place_of(row))
     return dataclasses.replace(Letter(**json.loads(clear)), message_key=message_key)
+
+
+def _sealed_letters() -> list[secrets.SealedThing]:
+    rows = SealedLetter.objects.order_by("created_at")
+    return [
+        secrets.SealedThing(place=row.pk, sealed=bytes(row.sealed), bound_to=secrets.place_of(row))
+        for row in rows
+    ]
+
+
+@transaction.atomic(durable=True)
+def _swap_letter(thing: secrets.SealedThing, sealed: bytes) -> bool:
+    rows = SealedLetter.objects.filter(pk=thing.place, sealed=thing.sealed)
+    return rows.update(sealed=sealed) == 1
+
+
+secrets.keeps(
+    secrets.Keeper(
+        purpose=SEALED, scopes=lambda: [tenancy.platform_scope()], things=_sealed_letters, swap=_swap_letter
+    )
+)
 
 
 def key_of(held: outbox.Claim) -> str:

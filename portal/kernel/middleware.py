@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
 from portal.kernel import tenancy, web
@@ -15,6 +17,31 @@ from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
 LINKS: Final = "/i/"  # the token stands in the address
+LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+# What no page asks of a browser. Passkeys and copying to the clipboard are left to our own pages.
+NO_DEVICES: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer",
+        "autoplay",
+        "browsing-topics",
+        "camera",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "picture-in-picture",
+        "screen-wake-lock",
+        "serial",
+        "usb",
+        "xr-spatial-tracking",
+    )
+)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -37,7 +64,9 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                return web.refusal(request, NotVisible(next_url="/", next_label="Go to the start page"))
+                closed = NotVisible(next_url="/", next_label="Go to the start page")
+                web.refusal_tell(request, status=closed.http_status, code="console-closed")
+                return web.refusal(request, closed)
             return self.get_response(request)
 
     def _place(self, request: HttpRequest) -> web.Place:
@@ -69,8 +98,41 @@ class ErrorPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page for a PortalError."""
+        """A page for a PortalError; what a signed-in person was forbidden is told in the record."""
+        if (status := _told_status(request, exception)) is not None:
+            web.refusal_tell(request, status=status, code=getattr(exception, "code", ""))
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
+
+
+def _told_status(request: HttpRequest, exception: Exception) -> int | None:
+    """Which refusals are worth keeping: what is forbidden, and acts upon what is not there or not theirs."""
+    if isinstance(exception, PermissionDenied):
+        return HTTPStatus.FORBIDDEN
+    is_act = request.method not in web.SAFE_METHODS
+    if isinstance(exception, Http404):
+        return HTTPStatus.NOT_FOUND if is_act else None
+    if not isinstance(exception, PortalError) or exception.is_told:
+        return None
+    is_kept = exception.http_status == HTTPStatus.FORBIDDEN or (
+        is_act and exception.http_status == HTTPStatus.NOT_FOUND
+    )
+    return exception.http_status if is_kept else None
+
+
+class SmallBodies:
+    """Refuses a large body unread. Django's own limit leaves out files, which any form would take and put on disk.
+
+    A body without a length is none for Django, so the header decides for every kind of transfer.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """413, or the answer."""
+        told = str(request.META.get("CONTENT_LENGTH") or "0")
+        is_small = told.isascii() and told.isdigit() and int(told) <= LARGEST_BODY
+        return self.get_response(request) if is_small else web.too_large(request)
 
 
 class PrivateResponse:
@@ -83,12 +145,14 @@ class PrivateResponse:
         """The answer with its headers."""
         response = self.get_response(request)
         response["X-Robots-Tag"] = "noindex"
+        response["Permissions-Policy"] = NO_DEVICES
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
         is_link = request.path.startswith(LINKS)
         if is_link:
             # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"
-        # `user` is absent when something further out refused the request.
-        user = getattr(request, "user", None)
-        if is_link or (user is not None and user.is_authenticated):
+        # Whoever has a session, also one that ends with this answer, or that only remembers an address so far.
+        had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if is_link or had_session or settings.SESSION_COOKIE_NAME in response.cookies:
             response["Cache-Control"] = "no-store"
         return response

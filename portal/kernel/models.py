@@ -58,6 +58,29 @@ class AuditBody(models.Model):
         return f"body of {self.event_id}"
 
 
+class AuditCheckpoint(models.Model):
+    """A signed statement of how long one practice's chain was, and which hash it ended in. Copies of it live outside."""
+
+    id = models.BigAutoField(primary_key=True)
+    practice_id = models.UUIDField()
+    size = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+    signed_at = models.DateTimeField()
+    origin = models.CharField(max_length=300)
+    key_name = models.CharField(max_length=200)
+    key_id = models.CharField(max_length=8)
+    public_key = models.BinaryField(max_length=32)
+    signature = models.BinaryField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice_id", "size"], name="checkpoint_one_per_size"),
+        ]
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
+
 class OutboxState(models.TextChoices):
     """Where a message is; `waiting` has failed at least once and will be tried again."""
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from portal.kernel import clock, tenancy
 from portal.kernel.models import OutboxMessage, OutboxState
@@ -119,7 +120,11 @@ def find_claim(*, message_id: int, lease_id: UUID, practice_id: UUID) -> Claim |
     """The claim that these three still name together, or None."""
     with tenancy.use(tenancy.practice_scope(practice_id)):
         row = OutboxMessage.objects.filter(
-            pk=message_id, practice_id=practice_id, lease_id=lease_id, state=OutboxState.INFLIGHT
+            pk=message_id,
+            practice_id=practice_id,
+            lease_id=lease_id,
+            lease_until__gt=Now(),  # a task that lay in the queue of a dead worker comes too late
+            state=OutboxState.INFLIGHT,
         ).first()
     if row is None:
         return None

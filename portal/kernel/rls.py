@@ -80,6 +80,15 @@ def tenant_table(table: str, *, using: str, worker_also: str = "") -> RunSQL:
     )
 
 
+def closed_table(table: str) -> RunSQL:
+    """A table that comes with a package and that nothing here uses: no role but the owner reaches it."""
+    rights = f"on {table}"
+    return RunSQL(
+        f"revoke all {rights} from {WEB}, {WORKER}, {AUDIT}",
+        f"grant select, insert, update, delete {rights} to {WEB}, {WORKER}; grant select {rights} to {AUDIT}",
+    )
+
+
 def writing_only(table: str, *, when: str) -> RunSQL:
     """What may be seen by more people than may write it: restrictive policies for every kind of write."""
     commands = {"insert": f"with check ({when})", "update": f"using ({when})", "delete": f"using ({when})"}
@@ -88,6 +97,20 @@ def writing_only(table: str, *, when: str) -> RunSQL:
         for command, rule in commands.items()
     )
     return RunSQL(made, "".join(f"drop policy {command}_only on {table};" for command in commands))
+
+
+def reading_only(table: str, *, when: str) -> RunSQL:
+    """A further condition on the rows that exist: restrictive policies for seeing, changing and deleting them.
+
+    None for making one: a row may have to exist before that which lets its maker see it. Columns that the database
+    fills in while it inserts would be read back, and so need the condition at once.
+    """
+    commands = ("select", "update", "delete")
+    made = "".join(
+        f"create policy {command}_seen on {table} as restrictive for {command} to {WEB}, {WORKER} using ({when});"
+        for command in commands
+    )
+    return RunSQL(made, "".join(f"drop policy {command}_seen on {table};" for command in commands))
 
 
 def composite_key(table: str, columns: Sequence[str], *, to: str, to_columns: Sequence[str]) -> RunSQL:

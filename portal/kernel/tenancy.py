@@ -115,6 +115,15 @@ def platform_scope() -> Scope:
     return Scope(side=Side.PRACTICE, practice_id=PLATFORM_ID)
 
 
+def impersonal() -> Scope:
+    """The same tenant's view without the person, for what must see all that it touches, whoever asked for it.
+
+    Policies hide from a consultant what nobody assigned to them: a service that ends something everywhere, or writes
+    the outcome of what it began, looks through this. It decides nothing by what it sees.
+    """
+    return replace(current(), user_id=None)
+
+
 def current() -> Scope:
     """The scope that is in force here."""
     return _current.get()

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
@@ -20,8 +21,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from portal.kernel import actor
+from portal.kernel import actor, refusals
 from portal.kernel.errors import PortalError
+from portal.kernel.redaction import hide_tokens
 from portal.kernel.tenancy import Scope
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -80,7 +82,7 @@ def _place_required(view: View, name: str) -> View:
         if not request.user.is_authenticated:
             return go_sign_in(request)
         if getattr(request, name, None) is None:
-            return _go(request, reverse("choose"))
+            return go_to(request, reverse("choose"))
         return view(request, *args, **kwargs)
 
     return guarded
@@ -88,10 +90,11 @@ def _place_required(view: View, name: str) -> View:
 
 def go_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page and back here; a live fragment cannot follow, so it tells the page to go."""
-    return _go(request, resolve_url(settings.LOGIN_URL))
+    return go_to(request, resolve_url(settings.LOGIN_URL))
 
 
-def _go(request: HttpRequest, url: str) -> HttpResponse:
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """To a page that has to come first, and back; a live fragment cannot follow, so it tells the page to go."""
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else ""
     if is_fragment(request):
         away = HttpResponse(status=HTTPStatus.UNAUTHORIZED)
@@ -137,6 +140,22 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
     return render(request, name, context, status=error.http_status)
 
 
+def refusal_tell(request: HttpRequest, *, status: int, code: str) -> None:
+    """Record that a signed-in person was refused; strangers leave no trace, or they could fill the record."""
+    if not request.user.is_authenticated:
+        return
+    details = {
+        "method": request.method,
+        "path": hide_tokens(request.path)[:200],
+        "status": status,
+        "code": code,
+    }
+    user = cast("Model", request.user)
+    refusals.refusal_record(
+        refusals.RequestEvent.REFUSED, subject=user, actor=actor_of(request), details=details
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """404: the same page for what does not exist and for what is not yours."""
     return _simple(
@@ -162,8 +181,15 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # 
     return HttpResponse(_plain(_("That didn't work"), _("Nothing was changed."), ""), status=400)
 
 
+def too_large(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # as the others
+    """413, without any query and without reading what was sent."""
+    words = _plain(_("That was too large"), _("Nothing was changed."), "")
+    return HttpResponse(words, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """403 for a form that was open too long, or that came from somewhere else."""
+    refusal_tell(request, status=HTTPStatus.FORBIDDEN, code="form-not-ours")
     return _simple(
         request,
         status=HTTPStatus.FORBIDDEN,

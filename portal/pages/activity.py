@@ -15,7 +15,8 @@ from django.utils.translation import gettext, gettext_lazy
 from awsaccess.lifecycle import VisitKind, VisitStatus
 from awsaccess.models import Visit
 from awsaccess.selectors import CardState, LiveCard
-from engagements.models import Consent, Engagement
+from engagements.lifecycle import AssignmentRole
+from engagements.models import Assignment, Consent, Engagement
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
@@ -25,6 +26,22 @@ CHECKED_AGAIN: Final = dt.timedelta(minutes=1)
 DOORS: Final = {
     VisitKind.CONSOLE: gettext_lazy("%(name)s opened the AWS console"),
     VisitKind.CLI: gettext_lazy("%(name)s used the command line"),
+}
+
+
+COMINGS: Final = {
+    AssignmentRole.LEAD: (
+        gettext_lazy("%(name)s leads the project now"),
+        gettext_lazy("Ask them from now on."),
+    ),
+    AssignmentRole.MEMBER: (
+        gettext_lazy("%(name)s joined the project"),
+        gettext_lazy("Same permissions, same end as for the others."),
+    ),
+    AssignmentRole.OBSERVER: (
+        gettext_lazy("%(name)s looks on"),
+        gettext_lazy("They can’t get into AWS."),
+    ),
 }
 
 
@@ -45,8 +62,12 @@ def days_of(
     facts: Facts,
     now: dt.datetime,
 ) -> tuple[Day, ...]:
-    """Visits and milestones, grouped by the reader's own days."""
-    moments = [*_visits(visits, desk.zone), *_milestones(desk, consent, live, facts)]
+    """Visits, milestones and who came or went, grouped by the reader's own days."""
+    moments = [
+        *_visits(visits, desk.zone),
+        *_milestones(desk, consent, live, facts),
+        *_comings_and_goings(desk, now),
+    ]
     moments.sort(key=lambda moment: moment.at, reverse=True)
     today = now.astimezone(desk.zone).date()
     grouped = groupby(moments, key=lambda moment: moment.at.astimezone(desk.zone).date())
@@ -173,6 +194,49 @@ def _milestones(desk: Desk, consent: Consent | None, live: LiveCard | None, fact
         for at, title, text, icon, tone in plain
         if at is not None
     ]
+
+
+def _comings_and_goings(desk: Desk, now: dt.datetime) -> list[_Moment]:
+    """Since the client was asked: they read the first names on the paper itself."""
+    asked_at = desk.engagement.invited_at
+    if asked_at is None:
+        return []
+    came = [_came(row, desk) for row in desk.staffing if asked_at < row.starts_at <= now]
+    went = [_went(row, desk) for row in desk.staffing if row.ends_at and asked_at < row.ends_at <= now]
+    return [moment for moment in (*came, *went) if moment is not None]
+
+
+def _came(row: Assignment, desk: Desk) -> _Moment | None:
+    """None for what goes without saying: who led and goes on working, and a part that was called off."""
+    if row.ends_at == row.starts_at:
+        return None
+    before = {one.role for one in desk.staffing if _is_same(one, row) and one.ends_at == row.starts_at}
+    if row.role == AssignmentRole.MEMBER and AssignmentRole.LEAD in before:
+        return None
+    title, text = COMINGS[AssignmentRole(row.role)]
+    who = {"name": row.consultant.name}
+    icon = "eye" if row.role == AssignmentRole.OBSERVER else "users-round"
+    return _Moment(
+        at=row.starts_at,
+        happening=_milestone(row.starts_at, desk.zone, str(title) % who, str(text), icon, ""),
+    )
+
+
+def _went(row: Assignment, desk: Desk) -> _Moment | None:
+    """None when they only changed their part, or never began."""
+    goes_on = any(_is_same(one, row) and one.starts_at == row.ends_at for one in desk.staffing)
+    if row.ends_at is None or goes_on or row.ends_at == row.starts_at:
+        return None
+    title = gettext("%(name)s left the project") % {"name": row.consultant.name}
+    text = gettext("They can start no new visit.")
+    return _Moment(
+        at=row.ends_at, happening=_milestone(row.ends_at, desk.zone, title, text, "users-round", "")
+    )
+
+
+def _is_same(one: Assignment, other: Assignment) -> bool:
+    """Another part of the same person."""
+    return one.consultant_id == other.consultant_id and one.pk != other.pk
 
 
 def _checked_later(engagement: Engagement, live: LiveCard | None) -> dt.datetime | None:

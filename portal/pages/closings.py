@@ -15,7 +15,7 @@ from engagements.models import Consent, Engagement
 from portal.pages import words
 from portal.pages.activity import reference_of
 from portal.pages.connecting import pace_seconds
-from portal.pages.frames import Desk
+from portal.pages.frames import Desk, had_access
 from portal.pages.pagemodels import Card, Certificate, Closing, Facts, Task
 
 VISITS_COUNTED: Final = 10_000
@@ -66,7 +66,7 @@ def certificate_of(
     return Certificate(
         reference=reference_of(engagement, consent),
         title=engagement.title,
-        people=facts.people,
+        people=words.joined([person.name for person in had_access(desk)]),
         firm=facts.firm,
         client=desk.frame.client,
         account=f"{facts.account_name} {facts.account_number}".strip(),

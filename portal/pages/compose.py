@@ -22,11 +22,12 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
-from portal.pages import activity, closings, connecting, consenting, problems, receipts, words
+from portal.kernel.step_up import Prompt
+from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
@@ -57,7 +58,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id))
+    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
     return consent_page(request, desk, offer, shown, form)
 
 
@@ -110,6 +111,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
         "open_url": open_url,
+        "is_opening": opening,
         "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
 
@@ -196,7 +198,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         request,
         desk,
         "engagements/receipt.html",
-        receipt=receipts.receipt_of(desk, consent),
+        receipt=receipts.receipt_of(desk, consent, consent_checkpoint(consent)),
         document=as_shown(consent.shown_html),
     )
 
@@ -206,12 +208,14 @@ def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonFor
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
 
-def resume_page(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Who paused and why; what stays the same."""
+def resume_page(request: HttpRequest, desk: Desk, asked: Prompt) -> HttpResponse:
+    """Who paused and why; what stays the same; and what proves who asks."""
     return page(
         request,
         desk,
         "engagements/resume.html",
+        status=403 if asked.error else 200,
+        step_up=asked,
         facts=facts_of(desk, offer_current(desk.engagement)),
         banner=activity.paused_banner(desk.engagement),
     )
@@ -238,7 +242,8 @@ def consent_of(desk: Desk) -> Consent:
 def question_mail(desk: Desk) -> str:
     """A question to the lead, in the person's own mail program."""
     subject = gettext("Question about “%(title)s”") % {"title": desk.frame.title}
-    return f"mailto:{desk.frame.lead.email}?subject={quote(subject, safe='')}"
+    address = quote(desk.frame.lead.email, safe="@")  # a ? in it would begin further fields, such as bcc
+    return f"mailto:{address}?subject={quote(subject, safe='')}"
 
 
 def as_shown(html: str) -> SafeString:

@@ -12,14 +12,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
-from engagements.selectors import assignments_of, engagement_for_client
+from engagements.selectors import engagement_for_client, staffing_of
 from portal.kernel import actor, web
 from portal.kernel.errors import NotAllowed
+from portal.pages import keeping
 from portal.pages.frames import Desk, desk_of
 
+FOUND: Final = 302
 ANYONE: Final = frozenset(ContactRole)
 READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
 DECIDERS: Final = frozenset({ContactRole.APPROVER})
@@ -47,8 +50,9 @@ def at_desk(*methods: str, roles: frozenset[ContactRole] = READERS) -> Callable[
             if request.method not in allowed:
                 return HttpResponseNotAllowed(sorted(allowed))
             if _came_too_late(request):
-                return private(_sign_in_again(code))
-            return private(guarded(request, code))
+                back = request.path if "GET" in methods else reverse("client:front", args=[code])
+                return private(keeping.keep(request, _sign_in_again(back), code))
+            return private(_answer(guarded, request, code))
 
         return answered
 
@@ -86,25 +90,41 @@ def _came_too_late(request: HttpRequest) -> bool:
     return posted and not request.user.is_authenticated
 
 
-def _sign_in_again(code: str) -> HttpResponse:
-    """To the sign-in, and back to the project: the form's own address may not know a GET."""
-    back = urlencode({"next": reverse("client:front", args=[code])})
-    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
+def _answer(view: CodeView, request: HttpRequest, code: str) -> HttpResponse:
+    response = view(request, code)
+    arrived = request.method == "POST" and response.status_code == FOUND
+    return keeping.forget(request, response, code) if arrived else response
+
+
+def _sign_in_again(back: str) -> HttpResponse:
+    """To the sign-in, and back to where the form was; to the project if the form's own address knows no GET."""
+    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}")
 
 
 def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) -> Desk:
     engagement = engagement_for_client(code)
     contact = contact_of(request)
     if contact.role not in roles:
-        raise NotAllowed(
-            "Someone else at your company has to do this. Nothing was changed.",
-            title="Someone else has to do this",
-            next_url=reverse("client:front", args=[code]),
-            next_label="Go back",
-        )
+        raise _not_for(roles, code)
     return desk_of(
         engagement=engagement,
-        assignments=assignments_of(engagement),
+        assignments=staffing_of(engagement),
         contact=contact,
         user=user_of(request),
+    )
+
+
+def _not_for(roles: frozenset[ContactRole], code: str) -> NotAllowed:
+    """Papers are for readers; everything else that is closed to somebody is a decision."""
+    title, said = (
+        gettext("Someone else has to do this"),
+        gettext("Only someone who may agree for your company can."),
+    )
+    if roles == READERS:
+        title, said = gettext("This paper is for your colleagues"), gettext("You help with the step in AWS.")
+    return NotAllowed(
+        f"{said} {gettext('Nothing was changed.')}",
+        title=title,
+        next_url=reverse("client:front", args=[code]),
+        next_label=gettext("Go back"),
     )

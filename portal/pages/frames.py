@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
+from engagements.lifecycle import WORKING
 from engagements.models import Assignment, Engagement
 from portal.pages import words
 from portal.pages.pagemodels import Frame, Human
@@ -22,10 +23,14 @@ HOME_ZONE: Final = "Europe/London"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One contact before one engagement: the rows a page is made of, read once. `people` has the lead first."""
+    """One contact before one engagement: the rows a page is made of, read once.
+
+    `people` work on it, the lead first; `staffing` tells who ever did.
+    """
 
     engagement: Engagement
     people: tuple[User, ...]
+    staffing: tuple[Assignment, ...]
     contact: Contact
     user: User
     zone: ZoneInfo
@@ -35,17 +40,31 @@ class Desk:
 def desk_of(
     *, engagement: Engagement, assignments: Sequence[Assignment], contact: Contact, user: User
 ) -> Desk:
-    """Everything a page of this engagement starts from."""
-    people = tuple(row.consultant for row in assignments)
+    """Everything a page of this engagement starts from. `assignments` may hold those that are over, noted as such."""
+    people = tuple(row.consultant for row in assignments if not is_over(row))
     zone = zone_of(user)
     return Desk(
         engagement=engagement,
         people=people,
+        staffing=tuple(assignments),
         contact=contact,
         user=user,
         zone=zone,
         frame=_frame(engagement, people, contact, user, zone),
     )
+
+
+def is_over(row: Assignment) -> bool:
+    """What `staffing_of` noted on the row; who was read as working on it works on it."""
+    return bool(vars(row).get("is_over", False))
+
+
+def had_access(desk: Desk) -> tuple[User, ...]:
+    """Who could go in at some time, the lead of now first: nobody who was off it before it was switched on."""
+    on_at = desk.engagement.activated_at
+    rows = [row for row in desk.staffing if row.role in WORKING]
+    found = [row for row in rows if not is_over(row) or (on_at and row.ends_at and row.ends_at > on_at)]
+    return tuple(dict.fromkeys(row.consultant for row in found))
 
 
 def zone_of(user: User) -> ZoneInfo:

@@ -175,18 +175,33 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of evidence. `exact` is a moment to the second in UTC, or empty."""
+
+    title: str
+    text: str
+    exact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The consent as evidence in words."""
 
     reference: str
     signer: Human
     given_local: str
+    given_zone: str
     given_utc: str
     account_number: str
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[Fact, ...]
     shown_sha256: str
     offer_sha256: str
     withdrawn: str
+    withdrawn_utc: str
+    seal: str
+    seal_words: str
+    seal_utc: str
+    seal_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

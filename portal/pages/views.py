@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,11 +16,17 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import engagements_of_client, offer_current
 from engagements.services.closing import engagement_end
-from engagements.services.consents import BadAccount, Shown, consent_give, engagement_decline
+from engagements.services.consents import (
+    BadAccount,
+    Shown,
+    consent_give,
+    consent_refuse_record,
+    engagement_decline,
+)
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.kernel import clock, web
+from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes
+from portal.pages import compose, consenting, homes, keeping
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -35,6 +43,7 @@ from portal.pages.reads import broken_engagements
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+RESUME = "engagements.engagement.resume"
 LAST_SWAP = 286  # htmx: swap this one and stop asking
 
 
@@ -76,10 +85,12 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     try:
-        shown = consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
+        shown = _shown(request, desk, html)
         return _agree(request, desk, offer, shown)
-    except Stale as error:
-        raise Stale(next_url=reverse("client:front", args=[desk.engagement.code])) from error
+    except Stale:
+        code = desk.engagement.code
+        refused = web.refusal(request, Stale(next_url=reverse("client:front", args=[code])))
+        return keeping.keep(request, refused, code)
     except InvalidMove:
         if desk.engagement.ends_at <= clock.now():
             raise _over(desk) from None
@@ -91,7 +102,7 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Saying no needs no reason."""
     if desk.engagement.status != _S.INVITED:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/decline.html", form)
     engagement_decline(
@@ -145,7 +156,7 @@ def pause(request: HttpRequest, desk: Desk) -> HttpResponse:
     """No visit can start from the next second on."""
     if desk.engagement.status != _S.ACTIVE:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/pause.html", form)
     engagement_pause(engagement=desk.engagement, actor=actor_of(desk), reason=form.cleaned_data["reason"])
@@ -157,8 +168,17 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Same permissions, same end date."""
     if desk.engagement.status != _S.PAUSED:
         return _front(desk)
+    gate, act = step_up.gate(), step_up.Act(name=RESUME, object_id=desk.engagement.pk)
     if request.method != "POST":
-        return compose.resume_page(request, desk)
+        return compose.resume_page(request, desk, gate.prompt(request, act))
+    wrong = gate.take_proof(request, act)
+    try:
+        gate.spend(request, act)
+    except step_up.StepUpRequired as refusal:
+        asked = gate.prompt(request, act)
+        # Who was just mailed a code has done nothing wrong.
+        error = wrong or ("" if asked.is_mailed else refusal.user_message)
+        return compose.resume_page(request, desk, replace(asked, error=error))
     engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)
 
@@ -226,6 +246,15 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
         form.add_error("account_id", consenting.own_account(desk))
         return compose.consent_page(request, desk, offer, shown, form)
     return redirect("client:connect", desk.engagement.code)
+
+
+def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:
+    """What this person was shown. Raises Stale, told in the record: the value may have been made up."""
+    try:
+        return consenting.unseal(request.POST.get("shown", ""), html=html, desk=desk)
+    except Stale as error:
+        consent_refuse_record(engagement=desk.engagement, actor=actor_of(desk), error=error)
+        raise
 
 
 def _confirm(desk: Desk) -> None:

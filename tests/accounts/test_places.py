@@ -48,9 +48,9 @@ def test_who_has_one_seat_goes_there(firm: Firm, approver: Browser) -> None:
     assert f"Client portal for {firm.client.name}" in page
 
 
-def test_a_consultant_is_led_to_the_console_once_there_is_one(firm: Firm, browser: Browser) -> None:
+def test_a_consultant_is_led_to_the_console(firm: Firm, browser: Browser) -> None:
     browser.force_login(firm.owner)
-    assert browser.get("/")["Location"] in {"/welcome/", "/console/"}
+    assert browser.get("/")["Location"] == "/console/"
 
 
 def test_who_has_several_chooses(firm: Firm, other: Firm, approver: Browser) -> None:

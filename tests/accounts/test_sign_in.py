@@ -11,17 +11,16 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.test import Client as Browser
 from django.urls import NoReverseMatch, reverse
 
 from accounts.adapters import InvitationOnlyAdapter
 from accounts.lifecycle import AccountEvent, SignInKind
-from accounts.models import User
+from accounts.models import BrowserSession, User
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
-from accounts.views import masked
+from accounts.views.places import masked
 from portal.kernel import clock, tenancy
 from portal.kernel.mail import Letter
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState, SealedLetter
@@ -115,7 +114,7 @@ def test_neither_code_nor_address_stands_in_the_database(
 ) -> None:
     ask(browser, firm.approver.email)
     rows = sql_as("superuser").execute(
-        "select encode(sealed, 'escape') from kernel_sealedletter union all select session_data from django_session"
+        "select encode(sealed, 'escape') from kernel_sealedletter union all select session_data from accounts_browsersession"
     )
     stored = " ".join(text for (text,) in rows.fetchall())
     deliver()
@@ -231,7 +230,7 @@ def test_what_is_no_address_says_so_beside_the_field(real_db: None, browser: Bro
 
 def test_looking_at_the_pages_writes_nothing(firm: Firm, browser: Browser, asked: str, sql_as: SqlAs) -> None:
     def sessions() -> list[tuple[str, object]]:
-        return list(Session.objects.order_by("pk").values_list("session_data", "expire_date"))
+        return list(BrowserSession.objects.order_by("pk").values_list("session_data", "made_at"))
 
     before = sessions()
     for path in (ADDRESS, CODE, "/account/logout/", "/"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from django.test import Client as Browser
 
-from accounts.lifecycle import MemberRole
+from accounts.lifecycle import AccountEvent, MemberRole
 from accounts.models import Membership, User
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
@@ -17,6 +17,7 @@ from awsaccess.services.checks import target_of
 from engagements.models import Engagement
 from portal.kernel import clock, tenancy
 from portal.kernel.models import AuditEvent
+from portal.kernel.refusals import RequestEvent
 from tests.factories import make_firm
 from tests.pages.stage import Stage
 
@@ -46,9 +47,10 @@ class House:
         return f"{ENGAGEMENT}{self.stage.engagement.code}/{slug}"
 
     def events(self) -> int:
-        """How many things the record holds."""
+        """How many acts the record holds: what was refused is none, nor is the proof that a button was pressed with."""
+        beside = (RequestEvent.REFUSED, AccountEvent.STEP_UP_MADE)
         with tenancy.use(self.stage.scope):
-            return AuditEvent.objects.count()
+            return AuditEvent.objects.exclude(kind__in=beside).count()
 
     def grant(self) -> Grant:
         """The engagement's role."""

@@ -54,7 +54,7 @@ def addresses(home: House) -> list[str]:
         f"/console/awsaccess/grant/{home.grant().pk}/check/",
         f"/console/awsaccess/visit/{visit.pk}/",
         f"/console/awsaccess/hub/{hub.pk}/",
-        f"/console/awsaccess/hub/{hub.pk}/change/",
+        f"/console/awsaccess/hub/{hub.pk}/edit/",
         f"/console/accounts/client/{home.stage.client.code}/",
         f"/console/accounts/client/{home.stage.client.code}/add-contact/",
         f"/console/accounts/membership/{person.pk}/",

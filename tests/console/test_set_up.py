@@ -34,7 +34,7 @@ def _hub_url(home: House, slug: str = "") -> str:
 
 
 def test_an_owner_changes_the_hub_and_others_cannot(home: House) -> None:
-    url = _hub_url(home, "change/")
+    url = _hub_url(home, "edit/")
     for browser, status in ((home.assigned, 403), (home.auditor, 403), (home.stranger, 404)):
         assert browser.post(url, {**YES, **HUB}).status_code == status
     assert home.owner.post(url, {**YES, **HUB}).status_code == 302
@@ -53,7 +53,7 @@ def test_an_owner_changes_the_hub_and_others_cannot(home: House) -> None:
     ],
 )
 def test_a_hub_that_aws_could_not_have_is_refused_at_its_field(home: House, field: str, value: str) -> None:
-    answer = home.owner.post(_hub_url(home, "change/"), {**YES, **HUB, field: value})
+    answer = home.owner.post(_hub_url(home, "edit/"), {**YES, **HUB, field: value})
     assert answer.status_code == 422
     assert f'id="id_{field}_error"' in answer.content.decode()
 

@@ -14,6 +14,7 @@ from portal.kernel.admin import ScopedModelAdmin
 from portal.kernel.models import OutboxMessage
 from tests.console.cast import House, house
 from tests.pages.stage import visited
+from tests.signing_in import let_in
 
 pytestmark = pytest.mark.django_db
 LISTS = {
@@ -26,6 +27,7 @@ LISTS = {
     "admin:awsaccess_hub_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_client_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_client_add": {"owner", "assigned", "unassigned"},
+    "admin:accounts_contact_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_membership_changelist": {"owner", "assigned", "unassigned", "auditor"},
     "admin:accounts_membership_add": {"owner"},
     "admin:accounts_invitation_changelist": {"owner", "assigned", "unassigned", "auditor"},
@@ -51,6 +53,7 @@ def _pages(home: House) -> dict[str, str]:
             "invitation": f"/console/accounts/invitation/{Invitation.objects.get().pk}/",
             "hub": f"/console/awsaccess/hub/{Hub.objects.get().pk}/",
             "client": f"/console/accounts/client/{home.stage.client.code}/",
+            "contact": f"/console/accounts/contact/{home.stage.contact.pk}/",
             "person": f"/console/accounts/membership/{Membership.objects.filter(user=home.stage.maya).get().pk}/",
             "event": "/console/kernel/auditevent/1/",
             "delivery": f"/console/kernel/outboxmessage/{OutboxMessage.objects.first().pk}/",  # type: ignore[union-attr]  # mails
@@ -79,6 +82,7 @@ def test_a_page_about_an_engagement_exists_for_those_who_work_on_it_own_or_audit
     [
         ("hub", MEMBERS),
         ("client", MEMBERS),
+        ("contact", MEMBERS),
         ("person", MEMBERS),
         ("event", ("owner", "auditor")),
         ("delivery", ("owner",)),
@@ -144,7 +148,7 @@ def test_every_address_reads_or_is_a_form_or_a_guarded_action(home: House) -> No
 
 def test_every_post_needs_its_token(home: House) -> None:
     strict = Browser(enforce_csrf_checks=True)
-    strict.force_login(home.stage.maya)
+    let_in(strict, home.stage.maya)
     before = home.events()
     for slug in ("open", "pause", "end"):
         assert strict.post(home.url(f"{slug}/"), {"confirm": "yes", "reason": "x"}).status_code == 403

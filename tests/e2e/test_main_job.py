@@ -104,6 +104,7 @@ def enters(maya: Person) -> None:
     maya.follows("Open AWS")
     maya.page.locator("[name=reason]").fill("Look why the firewall lets everybody in")
     maya.page.get_by_label("For how long").select_option("15")
+    maya.page.locator("[name=step_up_code]").fill(maya.phone_shows())
     maya.presses("Open AWS")
     aws = maya.opens_tab(lambda: maya.clicks_on(maya.page.get_by_role("button", name="Open")))
     expect(aws.get_by_role("heading", level=1)).to_have_text(f"Signed in to {ACCOUNT_NAME}")

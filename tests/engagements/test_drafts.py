@@ -28,6 +28,7 @@ from engagements.services.drafts import (
     purpose_phrase,
 )
 from portal.kernel import clock, tenancy
+from portal.kernel.errors import NotAllowed
 from portal.kernel.models import AuditBody
 from tests.engagements.records import kinds, promises, refused
 from tests.factories import (
@@ -117,7 +118,7 @@ def test_a_profile_that_is_not_offered_is_refused(north: Firm, profile: str) -> 
 
 
 def test_a_lead_of_another_practice_is_refused(north: Firm, harbour: Firm) -> None:
-    with refused(north, IntegrityError), tenancy.use(north.practice_side):
+    with refused(north, NotAllowed), tenancy.use(north.practice_side):
         draft(north, lead=harbour.owner)
 
 
@@ -127,7 +128,7 @@ def test_a_client_of_another_practice_is_refused(north: Firm, harbour: Firm) -> 
 
 
 def test_a_client_drafts_nothing_for_itself(north: Firm) -> None:
-    with refused(north, DatabaseError), tenancy.use(north.client_side):
+    with refused(north, NotAllowed), tenancy.use(north.client_side):
         draft(north)
 
 

@@ -17,7 +17,7 @@ from engagements.services.moves import (
     engagement_move_within,
 )
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, NotVisible
 from portal.kernel.models import AuditBody, Due
 from tests.engagements.records import as_stored, moves, promises, refused
 from tests.factories import (
@@ -132,7 +132,7 @@ def test_another_clients_engagement_cannot_be_locked(north: Firm) -> None:
     other = make_client(north, "Hollins Farm")
     with (
         tenancy.use(tenancy.client_scope(north.practice.pk, other.pk)),
-        pytest.raises(Engagement.DoesNotExist),
+        pytest.raises(NotVisible),
         transaction.atomic(durable=True),
     ):
         engagement_locked(engagement.pk)
@@ -147,7 +147,7 @@ def test_another_practice_moves_nothing_of_ours(north: Firm, harbour: Firm) -> N
 def test_from_the_invitation_on_the_window_is_watched(north: Firm) -> None:
     engagement = make_engagement_invited(north)
     with tenancy.use(north.practice_side):
-        row = Due.objects.get()
+        row = Due.objects.get(kind=WINDOW)
     assert (row.kind, row.object_id, row.next_at) == (WINDOW, engagement.pk, engagement.ends_at)
     assert row.client_id == north.client.pk
 

@@ -25,12 +25,13 @@ from tests.factories import Firm, make_engagement_active, make_firm
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # What our kinds begin with; tests register others.
-OURS: Final = {"accounts", "awsaccess", "engagement", "engagements", "grant", "visit"}
+OURS: Final = {"accounts", "audit", "awsaccess", "engagement", "engagements", "grant", "visit"}
 # Kinds that are known only at run time, and where each of them comes from.
 CHOSEN_LATER: Final = {
     "accounts/services/invitations.py: letter_kind": {"accounts.invitation", "engagements.invitation"},
     "accounts/services/invitations.py: live.letter_kind": {"accounts.invitation", "engagements.invitation"},
     "engagements/services/pauses.py: kind": {"engagements.paused", "engagements.resumed"},
+    "engagements/services/people.py: kind": {"engagements.person_added", "engagements.person_left"},
     "engagements/tasks.py: held.kind + TO_ONE": {kind + tasks.TO_ONE for kind in NEWS},
 }
 

@@ -117,7 +117,17 @@ def test_line_breaks_in_a_name_become_spaces() -> None:
 
 
 @pytest.mark.parametrize("field", ["to", "reply_to"])
-@pytest.mark.parametrize("address", ["x", "a@b.example\nBcc: c@d.example", "a@b.example, c@d.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "x",
+        "a@b.example\nBcc: c@d.example",
+        "a@b.example, c@d.example",
+        "a@\u2028.example",
+        "a@\uff1d.example",
+        "=?utf-8?q?b?=@b.example",
+    ],
+)
 def test_an_address_that_is_none_is_refused(field: str, address: str) -> None:
     with pytest.raises(ValidationError):
         letter(**{field: address})

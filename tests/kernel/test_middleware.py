@@ -9,17 +9,17 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.exceptions import SuspiciousOperation
 from django.test import Client as Browser
 from django.test import RequestFactory
 
 from accounts.lifecycle import MemberRole
-from accounts.models import Contact, Membership
+from accounts.models import BrowserSession, Contact, Membership
 from portal.kernel import clock, errors, tenancy, web
 from tests.accounts.conftest import make_browser
 from tests.factories import Firm, make_firm
 from tests.kernel.pages import REFUSALS
+from tests.signing_in import let_in
 
 CountQueries = Callable[[int], AbstractContextManager[None]]
 
@@ -50,8 +50,7 @@ def approver(firm: Firm, anonymous: Browser) -> Browser:
 @pytest.fixture
 def owner(firm: Firm) -> Browser:
     browser = make_browser()
-    browser.force_login(firm.owner)
-    return browser
+    return let_in(browser, firm.owner)
 
 
 def text(browser: Browser, path: str, **headers: str) -> str:
@@ -222,4 +221,4 @@ def test_a_session_whose_key_was_replaced_is_renewed_on_a_get(
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a-newer-key-" * 5, [settings.SECRET_KEY]
     assert approver.get("/welcome/").status_code == 200
     assert approver.cookies["sessionid"].value != before
-    assert Session.objects.count() == 1
+    assert BrowserSession.objects.count() == 1

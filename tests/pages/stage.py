@@ -23,6 +23,7 @@ from engagements.services.pauses import engagement_pause
 from portal.kernel import actor, clock, tenancy
 from portal.pages import consenting
 from portal.pages.frames import desk_of
+from tests.signing_in import ProvingBrowser, let_in
 
 LONDON = ZoneInfo("Europe/London")
 ALL_WELL = {"found": "ok", "lock": "ok", "scope": "ok", "ends": "ok"}
@@ -62,9 +63,7 @@ class Stage:
         return f"/e/{self.engagement.code}/{page}"
 
     def browser(self, user: User | None = None) -> Browser:
-        browser = Browser()
-        browser.force_login(user or self.sam)
-        return browser
+        return let_in(ProvingBrowser(), user or self.sam)
 
     def colleague(self, role: ContactRole) -> User:
         """Another contact of the client, in this role."""

@@ -337,8 +337,10 @@ def test_a_known_account_is_not_asked_for_and_cannot_be_changed_by_a_form() -> N
     assert scene.consents()[0].account_id == ACCOUNT
 
 
-def test_a_draft_that_names_the_practices_own_account_can_never_be_agreed_to() -> None:
-    scene = stage.invited(account_id=HUB)
+def test_an_engagement_that_names_the_practices_own_account_can_never_be_agreed_to() -> None:
+    scene = stage.invited()
+    with tenancy.use(scene.scope):
+        Engagement.objects.filter(pk=scene.engagement.pk).update(account_id=HUB)
     browser = scene.browser()
     response = browser.post(
         scene.path("agree/"), filled(scene, browser), headers={"Referer": "http://testserver" + scene.path()}
@@ -402,8 +404,30 @@ def test_signed_out_nothing_is_agreed() -> None:
     scene = stage.invited()
     form = filled(scene, scene.browser())
     response = Browser().post(scene.path("agree/"), form)
-    assert response.headers["Location"] == f"/account/login/?next=%2Fe%2F{scene.engagement.code}%2F"
+    assert response.headers["Location"] == f"/account/login/?next=%2Fe%2F{scene.engagement.code}%2Fagree%2F"
     assert scene.consents() == []
+
+
+def test_a_number_typed_before_the_sign_in_was_over_is_still_there_after_the_next_one() -> None:
+    scene = stage.invited(account_id="")
+    browser = scene.browser()
+    form = filled(scene, browser)
+    browser.logout()
+    browser.post(scene.path("agree/"), {**form, "account_id": "4417 0926 5583"})
+    browser.force_login(scene.sam)
+    page = browser.get(scene.path("agree/"), follow=True).content.decode()
+    assert 'value="4417 0926 5583"' in page
+    assert "checked" not in page  # agreeing is a new act
+    browser.post(scene.path("agree/"), filled(scene, browser))
+    assert browser.cookies["kept"].value == ""
+    assert len(scene.consents()) == 1
+
+
+def test_a_kept_number_that_somebody_changed_counts_for_nothing() -> None:
+    scene = stage.invited(account_id="")
+    browser = scene.browser()
+    browser.cookies["kept"] = '{"account_id": "441709265583"}'
+    assert "441709265583" not in browser.get(scene.path()).content.decode()
 
 
 def test_a_form_from_elsewhere_is_refused_in_words() -> None:

@@ -40,7 +40,7 @@ BUDGETS: dict[str, tuple[Callable[[], Stage], str, int]] = {
     "paused": (stage.paused, "", 10),
     "closing": (stage.closing, "", 10),
     "closed": (stage.closed, "", 9),
-    "receipt": (stage.agreed, "receipt/", 7),
+    "receipt": (stage.agreed, "receipt/", 8),
     "live": (stage.agreed, "live/", 11),
     "live, closing": (stage.closing, "live/", 9),
     "template": (stage.agreed, "template/", 7),

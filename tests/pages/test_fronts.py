@@ -174,7 +174,9 @@ def test_a_viewer_sees_the_visits_and_cannot_pause_or_end() -> None:
 def test_whoever_does_the_aws_step_sees_only_that_it_is_done() -> None:
     scene = stage.visited()
     page = seen_by(scene, scene.colleague(AWS_ADMIN))
+    assert page.h1 == "Access is on"
     assert "Access is on and checked" in page.text
+    assert "One button opens AWS" not in page.text
     assert "There is nothing left to do in AWS." in page.text
     assert "Maya opened" not in page.text
 
@@ -212,6 +214,8 @@ def test_whoever_does_the_aws_step_sees_that_it_is_paused() -> None:
     scene = stage.paused()
     page = seen_by(scene, scene.colleague(AWS_ADMIN))
     assert "Access is paused Nobody can start a visit." in page.text
+    assert "There is nothing to do in AWS now." in page.text
+    assert "We are getting the page in AWS ready for you." not in page.text
 
 
 def test_closing_shows_the_task_that_is_left_and_who_is_inside() -> None:

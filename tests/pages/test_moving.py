@@ -47,7 +47,7 @@ QUESTIONS = {
 def letters(scene: Stage) -> list[str]:
     """The kinds of everything that is promised."""
     with tenancy.use(scene.scope):
-        return list(OutboxMessage.objects.values_list("kind", flat=True))
+        return list(OutboxMessage.objects.order_by("pk").values_list("kind", flat=True))
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -292,13 +292,24 @@ def test_looking_again_is_harmless_at_any_time(status: str) -> None:
     assert scene.fresh().status == status
 
 
+@pytest.mark.parametrize("name", ["pause/", "decline/"])
+def test_a_reason_typed_before_the_sign_in_was_over_is_still_there_after_the_next_one(name: str) -> None:
+    scene = stage.active() if name == "pause/" else stage.invited()
+    browser = scene.browser()
+    browser.logout()
+    browser.post(scene.path(name), {"reason": "we are <moving> house"})
+    browser.force_login(scene.sam)
+    assert "we are &lt;moving&gt; house" in browser.get(scene.path(name)).content.decode()
+
+
 @pytest.mark.parametrize("name", ["agree", "decline", "pause", "resume", "end", "deleted", "check"])
-def test_signed_out_it_leads_to_the_sign_in_and_back_to_the_project(name: str) -> None:
+def test_signed_out_it_leads_to_the_sign_in_and_back(name: str) -> None:
     scene = stage.visited()
     browser = scene.browser()
     browser.logout()
     response = browser.post(scene.path(f"{name}/"))
-    assert response.headers["Location"] == f"/account/login/?next=%2Fe%2F{scene.engagement.code}%2F"
+    own = "" if name in {"deleted", "check"} else f"{name}%2F"  # these two know no GET
+    assert response.headers["Location"] == f"/account/login/?next=%2Fe%2F{scene.engagement.code}%2F{own}"
     assert scene.fresh().status == "active"
 
 

@@ -54,7 +54,7 @@ def test_a_receipt_tells_who_when_where_and_to_which_bytes() -> None:
     [
         (
             "code at 2026-11-19T14:20:00+00:00",
-            "A code sent by email, Thursday 19 November 2026, 14:20 (2026-11-19T14:20:00+00:00)",
+            "A code sent by email, Thursday 19 November 2026, 14:20 2026-11-19T14:20:00+00:00",
         ),
         ("invitation", "The link in the invitation"),
         ("passkey", "Signed in by passkey"),
@@ -91,7 +91,11 @@ def test_before_an_agreement_there_is_no_receipt(make: Any) -> None:  # Any: a s
 def test_papers_are_not_for_those_who_only_help_with_aws(name: str) -> None:
     scene = stage.closed()
     browser = scene.browser(scene.colleague(ContactRole.AWS_ADMIN))
-    assert browser.get(scene.path(f"{name}/")).status_code == 403
+    response = browser.get(scene.path(f"{name}/"))
+    assert response.status_code == 403
+    page = read(response)
+    assert page.h1 == "This paper is for your colleagues"
+    assert page.links["Go back"] == scene.path()
 
 
 @pytest.mark.parametrize("name", ["receipt", "certificate", "template"])

@@ -26,6 +26,11 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PATIENCE: Final = 60
 
 
+def measured() -> dict[str, str]:
+    """What lets coverage follow into a process whose environment is otherwise bare."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
 @dataclass(slots=True)
 class Demo:
     """One demo under test in a folder of its own."""
@@ -36,12 +41,11 @@ class Demo:
 
     def call(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """The launcher with these words, not waited for."""
-        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "DEMO_FOLDER": str(self.folder)}
         return subprocess.Popen(
             [sys.executable, "-m", "portal.demo", *words],
             cwd=ROOT,
-            env={**surroundings, **measured, "PORT": str(self.port), **environment},
+            env={**surroundings, **measured(), "PORT": str(self.port), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
 import signal
 import smtplib
 import socket
 import stat
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -24,85 +18,14 @@ import pytest
 from portal.demo import commands, place
 from portal.demo.crew import Child, Crew, Stopped
 from portal.kernel import clock
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60
-
-
-@dataclass(slots=True)
-class Demo:
-    """One demo under test in a folder of its own."""
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[str] | None = None
-
-    def call(self, *words: str, **environment: str) -> subprocess.Popen[str]:
-        surroundings = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "DEMO_FOLDER": str(self.folder)}
-        return subprocess.Popen(
-            [sys.executable, "-m", "portal.demo", *words],
-            cwd=ROOT,
-            env={**surroundings, "PORT": str(self.port), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str, **environment: str) -> tuple[int, str]:
-        """For calls that end by themselves: exit code and what was said on standard error."""
-        process = self.call(*words, **environment)
-        _, said = process.communicate(timeout=PATIENCE)
-        return process.returncode, said
-
-    def start(self) -> list[str]:
-        """Start, and give the lines up to the one with the address."""
-        self.process = self.call()
-        assert self.process.stdout
-        lines: list[str] = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if "ready" in line:
-                return lines
-        raise AssertionError(self.process.communicate())
-
-    def end(self, how: int) -> tuple[int, str]:
-        """Exit code and what it said on standard error."""
-        assert self.process
-        self.process.send_signal(how)
-        _, said = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, said
-
-    @property
-    def state(self) -> dict[str, Any]:  # Any: JSON
-        found: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
-        return found
-
-    def left(self) -> list[str]:
-        """Command lines of processes that still belong to this demo."""
-        return [name for path in Path("/proc").glob("[0-9]*") if (name := _belongs(path, str(self.folder)))]
-
-
-def _belongs(process: Path, folder: str) -> str:
-    with contextlib.suppress(OSError):
-        command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        surroundings = (process / "environ").read_bytes().decode(errors="replace")
-        if folder in command or folder in surroundings:
-            return command
-    return ""
+from tests.plugins.demo_process import PATIENCE, Demo, a_demo
 
 
 @pytest.fixture
 def demo() -> Iterator[Demo]:
-    """A short path that PostgreSQL's user may pass, and an end whatever the test did."""
-    folder = Path(tempfile.mkdtemp(prefix="lkdemo-"))
-    folder.chmod(0o755)
-    one = Demo(folder, commands.free_port())
-    yield one
-    if one.process and one.process.poll() is None:
-        one.process.terminate()
-        one.process.communicate(timeout=PATIENCE)
-    assert clock.wait_until(lambda: not one.left(), seconds=20)
-    shutil.rmtree(folder, ignore_errors=True)
+    """A demo of this test's own."""
+    with a_demo() as one:
+        yield one
 
 
 def test_it_starts_stops_goes_on_where_it_was_and_names_a_dead_child(demo: Demo) -> None:
@@ -116,7 +39,7 @@ def test_it_starts_stops_goes_on_where_it_was_and_names_a_dead_child(demo: Demo)
     refusal = f"A demo already runs at http://localhost:{demo.port}/demo/: stop it there with Ctrl-C first.\n"
     assert demo.run() == (1, refusal)
     assert demo.run("reset") == (1, refusal)
-    assert demo.end(signal.SIGINT) == (0, "")
+    assert demo.end() == (0, "")
     assert demo.left() == []
 
     demo.start()
@@ -133,7 +56,7 @@ def test_it_starts_stops_goes_on_where_it_was_and_names_a_dead_child(demo: Demo)
 
 
 def _send_mail(demo: Demo) -> Path:
-    port = _setting(demo, "EMAIL_URL").rpartition(":")[2]
+    port = demo.setting("EMAIL_URL").rpartition(":")[2]
     with smtplib.SMTP("127.0.0.1", int(port)) as server:
         server.sendmail("a@northgate.example", ["b@brightwater.example"], b"Subject: kept\r\n\r\n.. dots\r\n")
     (kept,) = (demo.folder / "mail").iterdir()
@@ -141,16 +64,9 @@ def _send_mail(demo: Demo) -> Path:
     return kept
 
 
-def _setting(demo: Demo, name: str) -> str:
-    """What the running web process was told."""
-    pid = demo.state["processes"]["web"]
-    surroundings = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-    return dict(line.split("=", 1) for line in surroundings if "=" in line)[name]
-
-
 def test_nothing_outlives_a_killed_launcher(demo: Demo) -> None:
     demo.start()
-    database = _setting(demo, "DATABASE_URL")
+    database = demo.setting("DATABASE_URL")
     assert demo.end(signal.SIGKILL)[0] == -signal.SIGKILL
     assert clock.wait_until(lambda: not demo.left(), seconds=20)
     with pytest.raises(psycopg.OperationalError):

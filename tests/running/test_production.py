@@ -266,7 +266,7 @@ def _refusal(site: Site, name: str, **over: str) -> str:
     code, said = site.run(name, site.environment(name, GIVEN, **over))
     assert code == boot.EXIT_CODE, said
     assert "Traceback" not in said
-    assert "Latchkey does not start: " in said, said
+    assert said.count("Latchkey does not start: ") == 1, said
     return said.partition("Latchkey does not start: ")[2].partition("docs/running.md.")[0]
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from awsaccess.door import hub_identity, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Hub
 from awsaccess.services.hubs import BadHub
 from portal.kernel import tenancy
 from portal.kernel.models import AuditBody
-from tests.awsaccess.services.cast import HUBS, make_practice, set_hub
+from tests.awsaccess.services.cast import HUBS, make_practice, sent, set_hub
 from tests.factories import Firm
 
 GOOD = HUBS["northgate"]
@@ -43,6 +44,17 @@ def test_setting_up_again_changes_the_one_hub(bare: Firm) -> None:
     second = set_hub(bare, replace(GOOD, region="eu-central-1"))
     assert first.pk == second.pk
     assert [hub.region for hub in hubs(bare)] == ["eu-central-1"]
+
+
+def test_a_hub_is_asked_who_it_is_as_it_is_now_and_an_offer_as_it_was_sent(bare: Firm) -> None:
+    set_hub(bare, GOOD)
+    case = sent(bare)
+    set_hub(bare, replace(GOOD, region="eu-central-1"))
+    offer = case.offer()
+    with tenancy.use(bare.practice_side):
+        now, then = hub_identity(Hub.objects.get()), hub_of(offer)
+    assert (now.region, then.region) == ("eu-central-1", GOOD.region)
+    assert replace(now, region=GOOD.region) == then
 
 
 @pytest.mark.parametrize(

@@ -416,12 +416,15 @@ def test_access_that_goes_while_aws_is_asked_opens_nothing(
 
 
 def stays_out(case: Case, error: type[PortalError], words: str, **over: Any) -> None:
-    """Any: what `enter` takes. Nothing is written and AWS is not asked."""
+    """Any: what `enter` takes. Nothing is written but the refusal, and AWS is not asked."""
     before, told = case.visits(), case.told()
     with pytest.raises(error, match=words):
         enter(case, **over)
     assert case.visits() == before
-    assert case.told() == told
+    *earlier, (kind, details) = case.told()
+    assert earlier == told
+    assert kind == AccessEvent.VISIT_NOT_BEGUN
+    assert words in details["reason"]
 
 
 def join(case: Case, user: User, role: AssignmentRole, **over: Any) -> None:

@@ -15,6 +15,7 @@ from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsError
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.aws.gateway import AwsGateway, HubIdentity
+from awsaccess.models import Grant
 from awsaccess.provision.access_stack import expected_role
 from portal.kernel import clock
 from tests.awsaccess.services.cast import HUBS, Case
@@ -92,8 +93,11 @@ class InMemory:
         self.door = Interposed(self.fake)
 
     def deploy(self, case: Case) -> None:
-        grant = case.grant()
-        self.fake.make_role(grant.role_arn, expected_role(spec_of(grant.offer, grant), case.account_id))
+        self.deploy_grant(case.grant(), case.account_id)
+
+    def deploy_grant(self, grant: Grant, account_id: str) -> None:
+        """For many at once: nothing is read from the database."""
+        self.fake.make_role(grant.role_arn, expected_role(spec_of(grant.offer, grant), account_id))
 
     def remove(self, case: Case) -> None:
         self.fake.remove_role(case.grant().role_arn)

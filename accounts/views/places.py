@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.views import ConfirmLoginCodeView, RequestLoginCodeView
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import emails, selectors
-from accounts.adapters import open_session
+from accounts.adapters import InvitationOnlyAdapter, open_session
 from accounts.lifecycle import SignInKind
 from accounts.models import User
 from accounts.selectors import Seat
+from accounts.services.attempts import CODE_MAILS, CODE_TRIES, attempt_count
 from accounts.services.invitations import invitation_send_again, invitation_use
 from accounts.services.letters import letter_rehearse
-from portal.kernel.errors import LinkDead, NotVisible
+from accounts.services.sign_in import sign_in_refuse
+from portal.kernel.errors import LinkDead, NotVisible, RateLimited
 from portal.kernel.web import sign_in_required
 
+TOO_OFTEN: Final = "too_many_login_attempts"  # allauth's name of the limit
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -31,10 +35,21 @@ class SignInView(RequestLoginCodeView):  # type: ignore[misc]  # allauth has no 
     """Asks for the address and mails a code; an address nobody knows gets the same page in the same time."""
 
     def form_valid(self, form: Any) -> HttpResponse:  # Any: allauth's form
-        """To the code page, whoever it was."""
+        """To the code page, whoever it was, known or not. Who asks too often is told so, known or not."""
+        try:
+            attempt_count(CODE_MAILS, form.cleaned_data["email"].lower())
+        except RateLimited:
+            form.add_error("email", get_adapter().validation_error(TOO_OFTEN))
+            return cast("HttpResponse", self.form_invalid(form))
         if form._user is None:  # noqa: SLF001  # where allauth's form leaves what it found
             _rehearse(form.cleaned_data["email"])
         return cast("HttpResponse", super().form_valid(form))
+
+    def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
+        """The page again; tries beyond the limit are told in the record."""
+        if form.has_error("email", TOO_OFTEN):
+            _tell_refusal(self.request, form.data.get("email", ""), reason="too many requests")
+        return cast("HttpResponse", super().form_invalid(form))
 
     def _redirect_to_pending_stage(self, request: HttpRequest, stage: object) -> None:
         """Who mistyped the address must be able to come back here."""
@@ -51,6 +66,27 @@ class CodeView(ConfirmLoginCodeView):  # type: ignore[misc]  # allauth has no ty
                 request, _("That code is more than 15 minutes old. Give your address to get a new one.")
             )
         return cast("HttpResponse", response)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # Any: Django's own
+        """Each try counts for the address, whichever browser and whichever code it was meant for."""
+        try:
+            if self._action == "verify":
+                attempt_count(CODE_TRIES, self._process.state["email"].lower())
+            else:
+                attempt_count(CODE_MAILS, self._process.state["email"].lower())
+        except RateLimited:
+            _tell_refusal(request, str(self._process.state["email"]), reason="too many requests")
+            messages.error(request, InvitationOnlyAdapter.error_messages[TOO_OFTEN])
+            return redirect("account_login")
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
+        """The page again, or to the address after too many tries; each is told in the record, whoever it was."""
+        address = str(self._process.state["email"])
+        response = cast("HttpResponse", super().form_invalid(form))
+        is_over = response.status_code == HTTPStatus.FOUND
+        _tell_refusal(self.request, address, reason="too many wrong codes" if is_over else "wrong code")
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # Any: Django's own
         """With the address, enough of it to recognise."""
@@ -70,6 +106,10 @@ def masked(address: str) -> str:
     """The first letter and the domain of an address."""
     name, _at, domain = address.rpartition("@")
     return f"{name[:1]}•••@{domain}"
+
+
+def _tell_refusal(request: HttpRequest, address: str, *, reason: str) -> None:
+    sign_in_refuse(address=address, reason=reason, origin=get_adapter().get_client_ip(request))
 
 
 def _rehearse(address: str) -> None:
@@ -159,7 +199,4 @@ def _sit(request: HttpRequest) -> HttpResponse:
 
 def _door(seat: Seat) -> str:
     """The start page of a seat. The rooms behind it are added by others, under these names."""
-    try:
-        return reverse("client_home") if seat.client_id else reverse("admin:index")
-    except NoReverseMatch:
-        return reverse("welcome")
+    return reverse("client_home") if seat.client_id else reverse("admin:index")

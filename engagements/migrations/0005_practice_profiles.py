@@ -10,8 +10,8 @@ from portal.kernel import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_invitation_letter_kind"),
-        ("engagements", "0003_moves"),
+        ("accounts", "0006_sessions"),
+        ("engagements", "0004_assigned"),
     ]
 
     operations = [

@@ -1,0 +1,3 @@
+"""Pages of people: the ways in, their places, their factors."""
+
+from __future__ import annotations

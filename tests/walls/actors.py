@@ -1,0 +1,405 @@
+"""One world for the walk: two practices, three clients, an engagement per state, and everybody who might come by.
+
+Names: client X and client Y belong to practice A; practice B has a client of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.test import Client as Browser
+
+from accounts.emails import invitation_url
+from accounts.lifecycle import ContactRole, MemberRole
+from accounts.models import Client, Contact, Invitation, Membership, Practice, User
+from awsaccess.aws.fake import FakeAwsGateway
+from awsaccess.door import hub_identity
+from awsaccess.lifecycle import GrantStatus
+from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.services.checks import target_of
+from awsaccess.services.sending import engagement_send
+from engagements.lifecycle import AssignmentRole
+from engagements.models import Assignment, Engagement, Offer
+from engagements.services.closing import engagement_end
+from engagements.services.drafts import engagement_draft
+from engagements.services.pauses import engagement_pause
+from portal.console import opening
+from portal.kernel import actor, clock, tenancy
+from portal.kernel.models import AuditEvent, OutboxMessage
+from tests.pages.stage import ALL_WELL, EVIDENCE, Stage, _give_consent, make_visit
+
+ACTORS: Final = (
+    "anonymous",
+    "loner",  # signed in, in no practice and at no client
+    "a_owner",
+    "a_assigned",
+    "a_unassigned",
+    "a_auditor",
+    "a_left",  # a consultant whose membership is over; the assignments still stand
+    "x_approver",
+    "x_viewer",
+    "x_aws_admin",
+    "x_left",  # a contact who left
+    "y_approver",
+    "b_owner",
+)
+# Each address that acts gets an engagement of its own, so that no cell of the walk spoils another.
+STATES: Final[Mapping[str, str]] = {
+    "draft": "draft",
+    "draft_to_send": "draft",
+    "draft_to_cancel": "draft",
+    "invited": "invited",
+    "invited_to_agree": "invited",
+    "invited_to_decline": "invited",
+    "agreed": "agreed",
+    "active": "active",
+    "active_to_pause": "active",
+    "active_to_end": "active",
+    "active_to_pause_here": "active",
+    "active_to_end_here": "active",
+    "paused_by_client": "paused_by_client",
+    "paused_by_practice": "paused_by_practice",
+    "closing": "closing",
+    "closed": "closed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What one client has: an engagement per state, and one row of each other kind that an address can name."""
+
+    practice_id: UUID
+    client_id: UUID
+    client_code: str
+    title: str
+    contact: str
+    codes: Mapping[str, str]
+    engagement_ids: Mapping[str, UUID]
+    grant: str
+    visit: str
+    invitation: str
+    token: str
+    hub: str
+    membership: str
+    event: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Rooms by client, people by their name in ACTORS."""
+
+    rooms: Mapping[str, Room]
+    people: Mapping[str, UUID]
+    aws: FakeAwsGateway
+
+    def user(self, name: str) -> User:
+        """The person."""
+        return User.objects.get(pk=self.people[name])
+
+    def strange_to(self, name: str) -> set[str]:
+        """Words of rooms that this person must not read anywhere."""
+        if name.startswith("a_") and name != "a_left":
+            clients = {room.title for key, room in self.rooms.items() if key == "B"}
+            own = {"a_owner": "XY", "a_auditor": "XY", "a_assigned": "X", "a_unassigned": ""}[name]
+        else:
+            own = {"x": "X", "y": "Y", "b": "B"}.get(name[0], "") if name != "x_left" else ""
+            clients = {room.title for key, room in self.rooms.items() if key not in own}
+        works = {
+            f"{room.title} {slot}" for key, room in self.rooms.items() if key not in own for slot in STATES
+        }
+        return clients | works
+
+    def browser(self, name: str, *, strict: bool = False) -> Browser:
+        """A fresh browser of this person; a strict one checks CSRF as production does."""
+        browser = Browser(enforce_csrf_checks=strict)
+        if name != "anonymous":
+            sign_in(browser, self.user(name))
+        return browser
+
+
+def sign_in(browser: Browser, user: User) -> None:
+    """Everything that makes a session a full one, in this one place."""
+    browser.force_login(user)
+
+
+def session_of(browser: Browser) -> str:
+    """The session's key, or "" for nobody."""
+    found = browser.cookies.get(settings.SESSION_COOKIE_NAME)
+    return found.value if found is not None else ""
+
+
+def build() -> World:
+    """Make everything, with real commits."""
+    practice_a, maya = _practice("northgate", "Northgate Cloud", "111111111111")
+    practice_b, harold = _practice("harbour", "Harbour Cloud", "999999999999")
+    team = {
+        "a_assigned": _member(practice_a, "Tomasz Lis", MemberRole.CONSULTANT),
+        "a_unassigned": _member(practice_a, "Ines Duarte", MemberRole.CONSULTANT),
+        "a_auditor": _member(practice_a, "Ada Novak", MemberRole.AUDITOR),
+        "a_left": _member(practice_a, "Lena Fischer", MemberRole.CONSULTANT),
+    }
+    helpers = [team["a_assigned"], team["a_left"]]
+    room_x, x = _room(practice_a, maya, "Brightwater Dental", "441709265583", helpers)
+    room_y, y = _room(practice_a, maya, "Hollins Farm", "222222222222", [])
+    room_b, _b = _room(practice_b, harold, "Acacia Legal", "333333333333", [])
+    with tenancy.use(tenancy.practice_scope(practice_a.pk)):
+        Membership.objects.filter(user=team["a_left"]).update(ended_at=clock.now())
+    people = {
+        "loner": User.objects.create_user("lou@nowhere.example", name="Lou Nemo", is_staff=True),
+        "a_owner": maya,
+        **team,
+        "x_approver": x.sam,
+        "x_viewer": _contact(x, "Vic Hart", ContactRole.VIEWER),
+        "x_aws_admin": _contact(x, "Ann Boyd", ContactRole.AWS_ADMIN),
+        "x_left": _contact(x, "Leo Grey", ContactRole.APPROVER, left=True),
+        "y_approver": y.sam,
+        "b_owner": harold,
+    }
+    with tenancy.use(
+        x.scope
+    ):  # further than the other practice's record reaches, so that it has no such number
+        last = AuditEvent.objects.latest("seq").seq
+    return World(
+        rooms={"X": replace(room_x, event=str(last)), "Y": room_y, "B": room_b},
+        people={name: user.pk for name, user in people.items()},
+        aws=_aws(practice_a, practice_b),
+    )
+
+
+def once_for(user_id: UUID, engagement_id: UUID, visit_id: str) -> str:
+    """The mark of the form that opens AWS, as its page would have given it to this person."""
+    mark = {"visit": visit_id, "engagement": str(engagement_id), "user": str(user_id)}
+    return signing.dumps(mark, salt=opening.SALT)
+
+
+def _practice(word: str, name: str, account: str) -> tuple[Practice, User]:
+    practice = Practice(
+        code=word,
+        name=name,
+        legal_name=f"{name} Ltd",
+        address="12 Quay Street, Bristol BS1 4QZ",
+        support_email=f"help@{word}.example",
+    )
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        practice.save(force_insert=True)
+        Hub.objects.create(
+            practice=practice,
+            account_id=account,
+            role_arn=f"arn:aws:iam::{account}:role/latchkey-hub",
+            region="eu-west-1",
+            template_bucket=f"latchkey-templates-{account}",
+        )
+    return practice, _member(practice, f"Owner Of{word.title()}", MemberRole.OWNER)
+
+
+def _member(practice: Practice, name: str, role: MemberRole) -> User:
+    user = User.objects.create_user(_address(name, practice.code), name=name, is_staff=True)
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        Membership.objects.create(practice=practice, user=user, role=role)
+    return user
+
+
+def _contact(stage: Stage, name: str, role: ContactRole, *, left: bool = False) -> User:
+    user = User.objects.create_user(_address(name, "brightwater"), name=name)
+    with tenancy.use(stage.scope):
+        Contact.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            user=user,
+            role=role,
+            ended_at=clock.now() if left else None,
+        )
+    return user
+
+
+def _address(name: str, host: str) -> str:
+    return f"{name.lower().replace(' ', '.')}@{host}.example"
+
+
+def _room(
+    practice: Practice, owner: User, name: str, account: str, helpers: list[User]
+) -> tuple[Room, Stage]:
+    sam = User.objects.create_user(
+        _address("approver", name.split(maxsplit=1)[0].lower()), name=f"Sam {name}"
+    )
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        client = Client.objects.create(practice=practice, name=name)
+        contact = Contact.objects.create(
+            practice=practice, client=client, user=sam, role=ContactRole.APPROVER
+        )
+    stages: dict[str, Stage] = {}
+    for slot, state in STATES.items():
+        drafted = _draft(practice, client, owner, sam, contact, account, f"{name} {slot}", helpers)
+        MOVES[state](drafted)
+        stages[slot] = drafted
+    return _look_round(stages), stages["active"]
+
+
+def _draft(
+    practice: Practice,
+    client: Client,
+    owner: User,
+    sam: User,
+    contact: Contact,
+    account: str,
+    title: str,
+    helpers: list[User],
+) -> Stage:
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        engagement = engagement_draft(
+            client=client,
+            lead=owner,
+            title=title,
+            purpose="to find out why the bill went up",
+            profile="cost_review",
+            ends_at=clock.now() + dt.timedelta(days=28),
+            actor=actor.machine("test"),
+            account_id=account,
+        )
+        for helper in helpers:
+            Assignment.objects.create(
+                practice=practice,
+                client=client,
+                engagement=engagement,
+                consultant=helper,
+                role=AssignmentRole.MEMBER,
+                starts_at=clock.now(),
+            )
+    return Stage(
+        practice=practice, client=client, maya=owner, sam=sam, contact=contact, engagement=engagement
+    )
+
+
+def _stay(_stage: Stage) -> None:
+    """A draft is a draft."""
+
+
+def _invite(stage: Stage) -> None:
+    with tenancy.use(stage.scope):
+        engagement_send(engagement=stage.engagement, actor=actor.machine("test"))
+
+
+def _agree(stage: Stage) -> None:
+    _invite(stage)
+    with tenancy.use(stage.client_scope):
+        _give_consent(stage, EVIDENCE)
+    with tenancy.use(stage.scope):
+        Offer.objects.filter(engagement=stage.engagement).update(template_version_id="v1")
+
+
+def _activate(stage: Stage) -> None:
+    _agree(stage)
+    now = clock.now()
+    with tenancy.use(stage.scope):
+        Engagement.objects.filter(pk=stage.engagement.pk).update(status="active", activated_at=now)
+        Grant.objects.filter(engagement=stage.engagement).update(
+            status=GrantStatus.VERIFIED,
+            checks=ALL_WELL,
+            # Only one grant may hold a verified role, so this client's others were verified and stay so by rule.
+            verified_at=now,
+            checked_at=now,
+            last_ok_at=now,
+            last_verdict="ok",
+        )
+    make_visit(stage, minutes_ago=20, reason="compare server sizes with last month’s use")
+
+
+def _pause_by_client(stage: Stage) -> None:
+    _activate(stage)
+    with tenancy.use(stage.client_scope):
+        engagement_pause(engagement=stage.engagement, actor=stage.sam_acts, reason="a question")
+
+
+def _pause_by_practice(stage: Stage) -> None:
+    _activate(stage)
+    with tenancy.use(stage.scope):
+        engagement_pause(engagement=stage.engagement, actor=actor.machine("test"), reason="a holiday")
+
+
+def _close(stage: Stage) -> None:
+    _activate(stage)
+    with tenancy.use(stage.client_scope):
+        engagement_end(engagement=stage.engagement, actor=stage.sam_acts)
+    with tenancy.use(stage.scope):
+        grant = Grant.objects.get(engagement=stage.engagement)
+        Grant.objects.filter(pk=grant.pk).update(status=GrantStatus.ENDING)
+        ExitProof.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            engagement=stage.engagement,
+            grant=grant,
+            begun_at=clock.now(),
+        )
+
+
+def _prove(stage: Stage) -> None:
+    _close(stage)
+    now = clock.now()
+    with tenancy.use(stage.scope):
+        ExitProof.objects.filter(engagement=stage.engagement).update(
+            refused_since=now,
+            last_refused_at=now,
+            refusals=61,
+            sessions_over_at=now,
+            proved_at=now,
+            evidence_sha256="5f" * 32,
+        )
+        Grant.objects.filter(engagement=stage.engagement).update(status=GrantStatus.GONE)
+        Engagement.objects.filter(pk=stage.engagement.pk).update(status="closed", closed_at=now)
+
+
+MOVES: Final[Mapping[str, Callable[[Stage], None]]] = {
+    "draft": _stay,
+    "invited": _invite,
+    "agreed": _agree,
+    "active": _activate,
+    "paused_by_client": _pause_by_client,
+    "paused_by_practice": _pause_by_practice,
+    "closing": _close,
+    "closed": _prove,
+}
+
+
+def _look_round(stages: Mapping[str, Stage]) -> Room:
+    stage = stages["active"]
+    with tenancy.use(stage.scope):
+        mine = {"client_id": stage.client.pk}
+        invitation = Invitation.objects.filter(**mine).earliest("expires_at")
+        return Room(
+            practice_id=stage.practice.pk,
+            client_id=stage.client.pk,
+            client_code=stage.client.code,
+            title=stage.client.name,
+            contact=str(stage.contact.pk),
+            codes={slot: one.engagement.code for slot, one in stages.items()},
+            engagement_ids={slot: one.engagement.pk for slot, one in stages.items()},
+            grant=str(Grant.objects.get(engagement=stage.engagement).pk),
+            visit=str(Visit.objects.get(engagement=stage.engagement).pk),
+            invitation=str(invitation.pk),
+            token=invitation_url(invitation).rstrip("/").rpartition("/")[2],
+            hub=str(Hub.objects.get().pk),
+            membership=str(Membership.objects.get(user=stage.maya).pk),
+            event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
+            message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above
+        )
+
+
+def _aws(*practices: Practice) -> FakeAwsGateway:
+    """An AWS in memory that holds every role that was agreed to."""
+    hubs, roles = [], []
+    for practice in practices:
+        with tenancy.use(tenancy.practice_scope(practice.pk)):
+            hubs.append(hub_identity(Hub.objects.select_related("practice").get()))
+            grants = Grant.objects.select_related("offer", "engagement", "practice")
+            roles += [(grant.role_arn, target_of(grant).expected) for grant in grants]
+    fake = FakeAwsGateway(*hubs)
+    for arn, expected in roles:
+        fake.make_role(arn, expected)
+    return fake

@@ -1,0 +1,55 @@
+"""The world, built once per process and copied for everybody who walks it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.walls.actors import World, build
+
+DOORS = ("awsaccess.services.visits", "portal.console.grants", "awsaccess.services.sending")
+
+
+def _copy(source: str, target: str) -> None:
+    with psycopg.connect(os.environ["LATCHKEY_TEST_ADMIN_URL"], autocommit=True) as admin:
+        names = sql.Identifier(target), sql.Identifier(source)
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner").format(*names))
+
+
+@pytest.fixture(scope="session")
+def built(
+    django_db_setup: None, django_db_blocker: Any, database_name: str
+) -> tuple[World, str]:  # Any: pytest-django's private type
+    """The world, and the database it lies in."""
+    from django.db import connection
+
+    kept = f"{database_name}_walls"
+    empty = f"{database_name}_before"
+    with django_db_blocker.unblock():
+        connection.close()
+        _copy(database_name, empty)
+        world = build()
+        connection.close()
+    _copy(database_name, kept)
+    _copy(empty, database_name)
+    return world, kept
+
+
+@pytest.fixture
+def world(
+    built: tuple[World, str],
+    real_db: None,
+    database_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    """A fresh copy, with real commits, and an AWS in memory behind every door."""
+    made, kept = built
+    _copy(kept, database_name)
+    for place in DOORS:
+        monkeypatch.setattr(f"{place}.gateway", lambda: made.aws)
+    return made

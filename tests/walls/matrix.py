@@ -1,0 +1,268 @@
+"""Who is answered what: the status of each address, for each method and each person of the world.
+
+Under one or more addresses (name, then route) stand three lines: `GET` (HEAD is the same), `POST`, and `else` for PUT,
+PATCH, DELETE and OPTIONS. The columns are the people, in the order of `ACTORS`. The objects in the addresses are those
+of client X of practice A; 302 leads to the sign-in, to a seat, or on after something was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tests.walls.actors import ACTORS
+
+HEADINGS: Final = """
+          anon  lone  ownr  asgn  unas  audi  left  xapp  xvie  xaws  xlft  yapp  bown
+"""
+TABLE: Final = """
+# Open to whoever asks: they say nothing about anybody.
+healthz  healthz
+readyz  readyz
+account_inactive  account/inactive/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# The console's lists: everybody sees their own practice's, and for others there is no console.
+admin:index  console/
+admin:menu  console/menu/
+admin:engagements_engagement_changelist  console/engagements/engagement/
+admin:awsaccess_grant_changelist  console/awsaccess/grant/
+admin:awsaccess_visit_changelist  console/awsaccess/visit/
+admin:awsaccess_hub_changelist  console/awsaccess/hub/
+admin:accounts_client_changelist  console/accounts/client/
+admin:accounts_membership_changelist  console/accounts/membership/
+admin:accounts_invitation_changelist  console/accounts/invitation/
+  GET     302   404   200   200   200   200   404   404   404   404   404   404   200
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:login  console/login/
+admin:logout  console/logout/
+  GET     302   404   302   302   302   302   404   404   404   404   404   404   302
+  POST    405   404   405   405   405   405   404   404   404   404   404   404   405
+  else    405   404   405   405   405   405   404   404   404   404   404   404   405
+
+# One engagement and what hangs on it: for those who work on it, own the practice, or audit.
+admin:engagements_engagement_preview  console/engagements/engagement/<str:object_id>/preview/
+admin:engagements_engagement_change  console/engagements/engagement/<str:object_id>/
+admin:awsaccess_grant_change  console/awsaccess/grant/<str:object_id>/
+admin:awsaccess_visit_change  console/awsaccess/visit/<str:object_id>/
+admin:accounts_invitation_change  console/accounts/invitation/<str:object_id>/
+  GET     302   404   200   200   404   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# A draft for a client of A: the owner of B is told that there is no such choice.
+admin:engagements_engagement_add  console/engagements/engagement/add/
+  GET     302   404   200   200   200   403   404   404   404   404   404   404   200
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   422
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_open  console/engagements/engagement/<str:object_id>/open/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   200   200   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# What moves an engagement: owners and those who are assigned. Auditors see it and move nothing.
+admin:engagements_engagement_send  console/engagements/engagement/<str:object_id>/send/
+admin:engagements_engagement_resume  console/engagements/engagement/<str:object_id>/resume/
+admin:engagements_engagement_invite  console/engagements/engagement/<str:object_id>/invite/
+admin:engagements_engagement_assign  console/engagements/engagement/<str:object_id>/assign/
+admin:engagements_engagement_pause  console/engagements/engagement/<str:object_id>/pause/
+admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
+admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
+admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# There is a hub already; nobody adds a second.
+admin:awsaccess_hub_add  console/awsaccess/hub/add/
+  GET     302   404   403   403   403   403   404   404   404   404   404   404   403
+  POST    302   404   403   403   403   403   404   404   404   404   404   404   403
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# What belongs to the whole practice.
+admin:awsaccess_hub_change  console/awsaccess/hub/<str:object_id>/
+admin:accounts_client_change  console/accounts/client/<str:object_id>/
+admin:accounts_membership_change  console/accounts/membership/<str:object_id>/
+  GET     302   404   200   200   200   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:awsaccess_hub_check  console/awsaccess/hub/<str:object_id>/check/
+admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-contact/
+  GET     302   404   200   200   200   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:awsaccess_hub_publish  console/awsaccess/hub/<str:object_id>/publish/
+admin:awsaccess_hub_edit  console/awsaccess/hub/<str:object_id>/edit/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_client_add  console/accounts/client/add/
+  GET     302   404   200   200   200   403   404   404   404   404   404   404   200
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   302
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_membership_add  console/accounts/membership/add/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   200
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   302
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# The record: owners and auditors.
+admin:kernel_auditevent_verify  console/kernel/auditevent/verify/
+admin:kernel_auditevent_changelist  console/kernel/auditevent/
+  GET     302   404   200   403   403   200   404   404   404   404   404   404   200
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:kernel_auditevent_change  console/kernel/auditevent/<str:object_id>/
+  GET     302   404   200   403   403   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# What is mailed: owners.
+admin:kernel_outboxmessage_changelist  console/kernel/outboxmessage/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   200
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:kernel_outboxmessage_change  console/kernel/outboxmessage/<str:object_id>/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:anything  console/(?P<url>.*)$
+  GET     302   404   404   404   404   404   404   404   404   404   404   404   404
+  POST    302   404   404   404   404   404   404   404   404   404   404   404   404
+  else    302   404   404   404   404   404   404   404   404   404   404   404   404
+
+# The client's side. Who sits at no client is sent to sign in or to choose a seat, whatever the address.
+client_home  e/
+  GET     302   302   302   302   302   302   302   200   200   200   302   200   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:front  e/<slug:code>/
+client:connect  e/<slug:code>/connect/
+client:template  e/<slug:code>/template/
+  GET     302   302   302   302   302   302   302   200   200   200   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# 409: agreed to without the seal of the page that was read.
+client:agree  e/<slug:code>/agree/
+  GET     302   302   302   302   302   302   302   302   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   409   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:decline  e/<slug:code>/decline/
+client:pause  e/<slug:code>/pause/
+client:resume  e/<slug:code>/resume/
+client:end  e/<slug:code>/end/
+  GET     302   302   302   302   302   302   302   200   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:live  e/<slug:code>/live/
+  GET     302   302   302   302   302   302   302   302   302   302   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:check  e/<slug:code>/check/
+client:deleted  e/<slug:code>/deleted/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    302   302   302   302   302   302   302   302   302   302   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:receipt  e/<slug:code>/receipt/
+client:certificate  e/<slug:code>/certificate/
+  GET     302   302   302   302   302   302   302   200   200   403   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# People's own places.
+home  (root)
+  GET     302   302   302   302   302   302   302   302   302   302   302   302   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# The seat that is asked for is the approver's of X.
+choose  choose/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   404   404   404   404   404   404   302   404   404   404   404   404
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+welcome  welcome/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+account_login  account/login/
+account_request_login_code  account/login/
+  GET     200   302   302   302   302   302   302   302   302   302   302   302   302
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+account_confirm_login_code  account/login/code/
+  GET     302   302   302   302   302   302   302   302   302   302   302   302   302
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Links work for whoever holds them, once; the walk comes here last.
+invitation  i/<str:token>/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+invitation_again  i/<str:token>/again/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    200   200   200   200   200   200   200   200   200   200   200   200   200
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+account_logout  account/logout/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one address answers; one status per person in each line."""
+
+    get: tuple[int, ...]
+    post: tuple[int, ...]
+    other: tuple[int, ...]
+
+    def status(self, method: str, actor: str) -> int:
+        """The expected status of one cell."""
+        line = {"GET": self.get, "HEAD": self.get, "POST": self.post}.get(method, self.other)
+        return line[ACTORS.index(actor)]
+
+
+def _read(table: str) -> dict[tuple[str, str], Row]:
+    found: dict[tuple[str, str], Row] = {}
+    for block in table.strip().split("\n\n"):
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        get, post, other = (_line(line) for line in lines[-3:])
+        for line in lines[:-3]:
+            name, route = line.split(maxsplit=1)
+            found[name, route.replace("(root)", "")] = Row(get=get, post=post, other=other)
+    return found
+
+
+def _line(line: str) -> tuple[int, ...]:
+    statuses = tuple(map(int, line.split()[1:]))
+    if len(statuses) != len(ACTORS):
+        raise ValueError(f"one status per person is needed: {line}")
+    return statuses
+
+
+EXPECTED: Final[Mapping[tuple[str, str], Row]] = _read(TABLE)
