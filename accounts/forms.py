@@ -6,7 +6,7 @@ from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.kernel.fields import Line
+from portal.kernel.fields import Lines
 
 
 class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
@@ -25,7 +25,7 @@ class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no
 class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no types
     """Six digits; spaces and dashes that come along when pasting do no harm."""
 
-    code = Line(
+    code = Lines(  # what comes along when pasting is taken out by allauth
         label=_("6-digit code"),
         max_length=20,
         widget=forms.TextInput(

@@ -45,10 +45,14 @@ class FactorKind(TextChoices):
 
 
 class Proof(TextChoices):
-    """What a step-up was made with. A mailed code is for clients' people without a factor, and for nobody else."""
+    """What a step-up was made with. A mailed code is for clients' people without a factor, and for nobody else.
+
+    A recovery code is good for changing factors alone: it is there for the day on which the phone is gone.
+    """
 
     TOTP = "totp"
     PASSKEY = "webauthn"
+    RECOVERY = "recovery_codes"
     MAILED_CODE = "mailed_code"
 
 

@@ -27,6 +27,7 @@ from portal.kernel import clock
 from portal.kernel.errors import PortalError
 from portal.kernel.step_up import CODE_FIELD, MAIL_FIELD, PASSKEY_FIELD, Act, Prompt
 
+CHANGE_FACTORS: Final = "accounts.user.factors"  # every change of them is one kind of act, on the person
 MAILED: Final = "step_up_mailed"  # in the session: for which act, the code's keyed hash, and when
 
 
@@ -42,6 +43,7 @@ class StepUpGate:
         return Prompt(
             passkey_options=ask_to_sign(request, _purpose(act), user) if factors.has_passkey else "",
             by_app=factors.has_totp,
+            by_recovery=act.name == CHANGE_FACTORS and factors.recovery_left > 0,
             by_mail=_may_mail(request, factors),
             is_mailed=_mailed(request, act) != "",
             error=error,
@@ -78,7 +80,8 @@ def _proved(request: HttpRequest, act: Act) -> Proof | None:
     factors = selectors.factors_of(user.pk)
     if _may_mail(request, factors):
         return _mail_proved(request, act, code)
-    return Proof(factor_prove(user=user, code=code[:20]).value)
+    changes_factors = act.name == CHANGE_FACTORS
+    return Proof(factor_prove(user=user, code=code[:20], with_recovery=changes_factors).value)
 
 
 def _purpose(act: Act) -> str:

@@ -21,8 +21,6 @@ from engagements.models import Engagement
 from portal.kernel import tenancy
 from portal.kernel.step_up import Act
 
-ADDING = "add/"
-
 
 def let_in(browser: Browser, user: User, *, factor: FactorKind | None = FactorKind.TOTP) -> Browser:
     """The browser, signed in as the person; a consultant's session says which factor it has seen, or none."""
@@ -36,7 +34,7 @@ def let_in(browser: Browser, user: User, *, factor: FactorKind | None = FactorKi
 
 def prove(browser: Browser, act: Act) -> None:
     """As if this browser's person had just shown a factor for this act."""
-    user = User.objects.get(pk=UUID(browser.session["_auth_user_id"]))
+    user = User.objects.get(pk=_user_id(browser))
     seat = selectors.seats_of(user.pk)[0]
     with tenancy.use(seat.scope(user_id=user.pk)):
         step_up_make(user=user, session_key=str(browser.session.session_key), act=act, method=Proof.TOTP)
@@ -47,37 +45,42 @@ class ProvingBrowser(Browser):
 
     def post(self, path: str, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # Any: Django's own
         """As the test client does, with a fresh proof where the page asks for one."""
-        if "_auth_user_id" in self.session and (act := self._act_at(path)) is not None:
-            prove(self, act)
+        prove_at(self, path)
         return super().post(path, *args, **kwargs)
 
-    def _act_at(self, path: str) -> Act | None:
-        try:
-            found = resolve(path.partition("?")[0])
-        except Resolver404:
-            return None
-        if found.view_name == "client:resume":
-            return _act(Engagement, "resume", self._find(Engagement, code=found.kwargs["code"]))
-        action = getattr(found.func, "step_up_action", None)
-        if action is None:
-            return None
-        admin, slug = action
-        if slug == "add":
-            return admin.act_of("add", self._practice()) if self._practice() else None
-        return _act(
-            admin.model, slug, self._find(admin.model, **{admin.url_field: found.kwargs["object_id"]})
-        )
 
-    def _practice(self) -> UUID | None:
-        seats = selectors.seats_of(UUID(self.session["_auth_user_id"]))
-        return seats[0].practice_id if seats else None
+def prove_at(browser: Browser, path: str) -> None:
+    """As if this browser's person had just shown a factor for what this page does, if it asks for one."""
+    if "_auth_user_id" in browser.session and (act := _act_at(browser, path)) is not None:
+        prove(browser, act)
 
-    def _find(self, model: type[Model], **names: str) -> Model | None:
-        seats = selectors.seats_of(UUID(self.session["_auth_user_id"]))
-        if not seats:
-            return None
-        with tenancy.use(seats[0].scope()):
+
+def _act_at(browser: Browser, path: str) -> Act | None:
+    try:
+        found = resolve(path.partition("?")[0])
+    except Resolver404:
+        return None
+    if found.view_name == "client:resume":
+        return _act(Engagement, "resume", _find(browser, Engagement, code=found.kwargs["code"]))
+    if (action := getattr(found.func, "step_up_action", None)) is None:
+        return None
+    admin, slug = action
+    if slug == "add":
+        seats = selectors.seats_of(_user_id(browser))
+        return Act(name=f"{admin.opts.label_lower}.add", object_id=seats[0].practice_id) if seats else None
+    row = _find(browser, admin.model, **{admin.url_field: found.kwargs["object_id"]})
+    return _act(admin.model, slug, row)
+
+
+def _user_id(browser: Browser) -> UUID:
+    return UUID(browser.session["_auth_user_id"])
+
+
+def _find(browser: Browser, model: type[Model], **names: str) -> Model | None:
+    for seat in selectors.seats_of(_user_id(browser))[:1]:
+        with tenancy.use(seat.scope()):
             return model._default_manager.filter(**names).first()
+    return None
 
 
 def _act(model: type[Model], slug: str, row: Model | None) -> Act | None:

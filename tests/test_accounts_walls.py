@@ -26,7 +26,6 @@ GLOBAL_TABLES = {
     "auth_group",
     "auth_group_permissions",
     "auth_permission",
-    "django_admin_log",  # comes with the admin and is closed: what is done here stands in the record
     "django_content_type",
     "django_migrations",
 }

@@ -140,6 +140,7 @@ def test_only_the_practices_own_people_are_assigned(north: Firm) -> None:
     harbour = make_firm("harbour")
     with tenancy.use(tenancy.practice_scope(north.practice.pk)):
         assert str(assign(north, engagement, north)) == f"lead on {engagement.pk}"
+        Assignment.objects.update(ends_at=clock.now())  # one leads at a time
         with pytest.raises(IntegrityError, match="wall"), transaction.atomic():
             assign(north, engagement, harbour)
 

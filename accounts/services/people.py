@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.lifecycle import AccountEvent, ContactRole, MemberRole
-from accounts.models import Client, Contact, Invitation, Membership, Practice, User
+from accounts.models import BrowserSession, Client, Contact, Invitation, Membership, Practice, User
 from portal.kernel import audit, clock, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, PortalError
@@ -196,9 +196,10 @@ def contact_change_role_within(*, contact: Contact, role: ContactRole, actor: Ac
 def sessions_end_within(user_id: UUID) -> None:
     """Every session of the person is refused from the next request on, wherever they sit; they may sign in again.
 
-    A session holds a hash over the password. Nobody has one, so a new unusable one costs nobody anything. It is also
-    what ends a session that a link or a code is opening in this very moment: that one was made from the old row.
+    What there is, is deleted. A session that a link or a code is opening in this very moment holds a hash over the
+    password as it was: nobody has one, so a new unusable one costs nobody anything and ends that session too.
     """
+    BrowserSession.objects.filter(user_id=user_id).delete()
     User.objects.filter(pk=user_id).update(password=make_password(None))
 
 

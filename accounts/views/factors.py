@@ -28,6 +28,7 @@ from accounts.services import totp
 from accounts.services.factors import factor_prove, factor_remove, recovery_codes_renew, totp_enrol
 from accounts.services.sessions import sessions_end
 from accounts.services.sign_in import sign_in_record
+from accounts.step_up import CHANGE_FACTORS
 from portal.kernel import step_up
 from portal.kernel.errors import NotAllowed, NotVisible, PortalError
 from portal.kernel.step_up import PASSKEY_FIELD, Act, StepUpRequired
@@ -35,7 +36,6 @@ from portal.kernel.web import sign_in_required
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
 PENDING: Final = "totp_pending"
-CHANGE: Final = "accounts.user.factors"  # every change of factors is one kind of act, on the person
 
 
 # Showing
@@ -83,8 +83,8 @@ def passkey_sign_in(request: HttpRequest) -> HttpResponse:
 # Looking after
 
 
-@sign_in_required
 @require_safe
+@sign_in_required
 def index(request: HttpRequest) -> HttpResponse:
     """What this person has set up."""
     factors = selectors.factors_of(_user(request).pk)
@@ -92,8 +92,8 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def enrol_totp(request: HttpRequest) -> HttpResponse:
     """Set up an authenticator app: scan, then show that it works."""
     factors = selectors.factors_of(_user(request).pk)
@@ -109,8 +109,8 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def enrol_passkey(request: HttpRequest) -> HttpResponse:
     """Set up a passkey: a name for it, then the browser asks the device."""
     factors = selectors.factors_of(_user(request).pk)
@@ -129,8 +129,8 @@ def enrol_passkey(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/passkey_enrol.html", context, status=_status(form))
 
 
-@sign_in_required
 @page_or_post
+@sign_in_required
 def remove(request: HttpRequest, factor_id: int) -> HttpResponse:
     """Take an app or a passkey away, after proving it with one of them."""
     factors = selectors.factors_of(_user(request).pk)
@@ -148,8 +148,8 @@ def remove(request: HttpRequest, factor_id: int) -> HttpResponse:
 
 
 @never_cache
-@sign_in_required
 @page_or_post
+@sign_in_required
 def renew_recovery_codes(request: HttpRequest) -> HttpResponse:
     """Ten new codes; the old ones stop working."""
     factors = selectors.factors_of(_user(request).pk)
@@ -250,7 +250,7 @@ def _end_other_sessions(request: HttpRequest) -> None:
 
 
 def _act(request: HttpRequest) -> Act:
-    return Act(name=CHANGE, object_id=_user(request).pk)
+    return Act(name=CHANGE_FACTORS, object_id=_user(request).pk)
 
 
 def _take_proof(request: HttpRequest, factors: selectors.Factors) -> str:

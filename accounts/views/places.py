@@ -40,7 +40,7 @@ class SignInView(RequestLoginCodeView):  # type: ignore[misc]  # allauth has no 
             attempt_count(CODE_MAILS, form.cleaned_data["email"].lower())
         except RateLimited:
             form.add_error("email", get_adapter().validation_error(TOO_OFTEN))
-            return cast("HttpResponse", self.form_invalid(form))
+            return self.form_invalid(form)
         if form._user is None:  # noqa: SLF001  # where allauth's form leaves what it found
             _rehearse(form.cleaned_data["email"])
         return cast("HttpResponse", super().form_valid(form))
@@ -78,7 +78,7 @@ class CodeView(ConfirmLoginCodeView):  # type: ignore[misc]  # allauth has no ty
             _tell_refusal(request, str(self._process.state["email"]), reason="too many requests")
             messages.error(request, InvitationOnlyAdapter.error_messages[TOO_OFTEN])
             return redirect("account_login")
-        return super().post(request, *args, **kwargs)
+        return cast("HttpResponse", super().post(request, *args, **kwargs))
 
     def form_invalid(self, form: Any) -> HttpResponse:  # Any: allauth's form
         """The page again, or to the address after too many tries; each is told in the record, whoever it was."""

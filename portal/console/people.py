@@ -215,6 +215,7 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
     object_actions = (
         ObjectAction(
             slug="role",
+            step_up=True,
             label="Change role",
             title="Change what they do",
             explain=_explain_contact_role,
@@ -341,6 +342,7 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
     object_actions = (
         ObjectAction(
             slug="role",
+            step_up=True,
             label="Change role",
             title="Change the role",
             explain=_explain_member_role,

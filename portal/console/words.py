@@ -103,6 +103,7 @@ ROLES: Final = {
     "aws_admin": "Switches it on in AWS",
 }
 EVENTS: Final = {
+    "person:session:ended": "Signed out elsewhere",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
     "engagement:assignment:made": "Person put on it",

@@ -16,6 +16,7 @@ from portal.kernel import tenancy, web
 from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
+KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 LINKS: Final = "/i/"  # the token stands in the address
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 # What no page asks of a browser. Passkeys and copying to the clipboard are left to our own pages.
@@ -65,7 +66,8 @@ class ScopeMiddleware:
         with tenancy.use(place.scope):
             if self._is_shut(request):
                 closed = NotVisible(next_url="/", next_label="Go to the start page")
-                web.refusal_tell(request, status=closed.http_status, code="console-closed")
+                if request.method not in web.SAFE_METHODS:
+                    web.refusal_tell(request, status=closed.http_status, code="console-closed")
                 return web.refusal(request, closed)
             return self.get_response(request)
 
@@ -98,25 +100,23 @@ class ErrorPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page for a PortalError; what a signed-in person was forbidden is told in the record."""
+        """A page for a PortalError; acts that a signed-in person was refused are told in the record."""
         if (status := _told_status(request, exception)) is not None:
             web.refusal_tell(request, status=status, code=getattr(exception, "code", ""))
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
 
 
 def _told_status(request: HttpRequest, exception: Exception) -> int | None:
-    """Which refusals are worth keeping: what is forbidden, and acts upon what is not there or not theirs."""
+    """Which refusals are worth keeping: acts that are forbidden, or upon what is not there or not theirs. A look is
+    none: it would let a GET write."""
+    if request.method in web.SAFE_METHODS or getattr(exception, "is_told", False):
+        return None
     if isinstance(exception, PermissionDenied):
         return HTTPStatus.FORBIDDEN
-    is_act = request.method not in web.SAFE_METHODS
     if isinstance(exception, Http404):
-        return HTTPStatus.NOT_FOUND if is_act else None
-    if not isinstance(exception, PortalError) or exception.is_told:
-        return None
-    is_kept = exception.http_status == HTTPStatus.FORBIDDEN or (
-        is_act and exception.http_status == HTTPStatus.NOT_FOUND
-    )
-    return exception.http_status if is_kept else None
+        return HTTPStatus.NOT_FOUND
+    status = exception.http_status if isinstance(exception, PortalError) else None
+    return status if status in KEPT else None
 
 
 class SmallBodies:

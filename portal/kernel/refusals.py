@@ -56,8 +56,8 @@ def told(kind: StrEnum, *, about: str) -> Callable[[Callable[P, R]], Callable[P,
 def refusal_record(
     kind: StrEnum, *, subject: Model, actor: Actor, details: Details, about_id: UUID | None = None
 ) -> None:
-    """Write one refusal down at once, also within a request that only reads; the installation's, if in no practice."""
-    scope = tenancy.current().writable()
+    """Write one refusal down at once, in the chain of the practice in scope; the installation's, if there is none."""
+    scope = tenancy.current()
     if scope.practice_id is None:
         scope = tenancy.platform_scope()
     client_id = cast("UUID | None", getattr(subject, "client_id", None)) if scope.client_id is None else None

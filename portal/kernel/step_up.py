@@ -44,6 +44,7 @@ class Prompt:
 
     is_ready: bool = False
     by_app: bool = False
+    by_recovery: bool = False
     by_mail: bool = False
     is_mailed: bool = False
     passkey_options: str = ""  # JSON for the browser; empty without a passkey
@@ -52,7 +53,7 @@ class Prompt:
     @property
     def takes_code(self) -> bool:
         """True when there is something to type."""
-        return self.by_app or (self.by_mail and self.is_mailed)
+        return self.by_app or self.by_recovery or (self.by_mail and self.is_mailed)
 
 
 class Gate(Protocol):

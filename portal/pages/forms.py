@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from awsaccess.aws.arns import BadAccountId, parse_account_id
-from portal.kernel.fields import Line, Lines
+from portal.kernel.fields import Lines
 
 # What comes along when a number is pasted from a page or a mail.
 NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
@@ -18,7 +18,7 @@ NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
 class AgreeForm(forms.Form):
     """The tick, and the account's number where nobody knows it yet."""
 
-    account_id = Line(
+    account_id = Lines(
         label=gettext_lazy("Your AWS account number"),
         help_text=gettext_lazy("12 digits, at the top right in AWS. Spaces and dashes are fine."),
         error_messages={"required": gettext_lazy("Enter the 12 digits of your AWS account number")},

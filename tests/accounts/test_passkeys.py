@@ -257,7 +257,6 @@ def test_a_second_one_is_proved_with_the_first(firm: Firm, browser: Browser, dev
     let_in(browser, firm.owner, factor=FactorKind.PASSKEY)
     second = Device()
     page = browser.get(NEW)
-    assert 'data-passkey="create"' not in page.content.decode()
     refused = browser.post(NEW, {"name": "laptop", "passkey": "{}"})
     assert refused.status_code == 422
     proof = device.sign(options_in(browser.get(NEW), "get"))
@@ -266,6 +265,23 @@ def test_a_second_one_is_proved_with_the_first(firm: Firm, browser: Browser, dev
     done = browser.post(NEW, {"name": "laptop", "passkey": second.make(options_in(page, "create"))})
     assert done.status_code == 302
     assert len(selectors.factors_of(firm.owner.pk).strong) == 2
+
+
+def test_who_lost_the_phone_gets_in_and_sets_up_another(firm: Firm, browser: Browser) -> None:
+    codes = totp_enrol(user=firm.owner, secret=SECRET, code=now_code(ahead=-1))
+    browser.force_login(firm.owner)
+    assert browser.post(SHOW, {"code": codes[0]}).status_code == 302
+    assert browser.post(ADD, person("ines", step_up_code=codes[1])).status_code == 422
+    second = Device()
+    page = browser.get(NEW)
+    assert "or a recovery code" in page.content.decode()
+    asked = {"name": "laptop", "passkey": second.make(options_in(page, "create"))}
+    assert browser.post(NEW, {**asked, "step_up_code": codes[1]}).status_code == 302
+    lost = next(one for one in selectors.factors_of(firm.owner.pk).strong if one.kind is FactorKind.TOTP)
+    proof = second.sign(options_in(browser.get(f"/account/factors/{lost.pk}/remove/"), "get"))
+    gone = browser.post(f"/account/factors/{lost.pk}/remove/", {"step_up_passkey": proof})
+    assert gone.status_code == 302
+    assert [one.kind for one in selectors.factors_of(firm.owner.pk).strong] == [FactorKind.PASSKEY]
 
 
 def test_who_came_by_a_link_sets_nothing_up(firm: Firm, browser: Browser) -> None:
@@ -292,6 +308,8 @@ def test_taking_a_factor_away_takes_a_proof_and_leaves_a_consultant_one(
     assert browser.post(path).status_code == 422
     assert browser.post(path, {"step_up_code": now_code()})["Location"] == "/account/factors/"
     assert [one.kind for one in selectors.factors_of(firm.owner.pk).strong] == [FactorKind.TOTP]
+    with tenancy.use(firm.practice_side):
+        assert AuditEvent.objects.filter(kind=AccountEvent.FACTOR_REMOVED).count() == 1
     assert browser.get(path).status_code == 404
     with pytest.raises(NotVisible):
         factor_remove(user=firm.approver, factor_id=key.pk)
@@ -320,6 +338,8 @@ def test_recovery_codes_are_renewed_after_a_proof(firm: Firm, browser: Browser, 
     done = browser.post(path, {"step_up_passkey": proof})
     assert len(re.findall(r'<li class="mono">', done.content.decode())) == 10
     assert done["Cache-Control"] == "no-store"
+    with tenancy.use(firm.practice_side):
+        assert AuditEvent.objects.filter(kind=AccountEvent.RECOVERY_CODES_MADE).count() == 1
     other = make_browser()
     let_in(other, firm.approver)
     assert other.get(path)["Location"] == "/account/factors/"

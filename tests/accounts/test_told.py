@@ -46,15 +46,14 @@ def test_a_changed_role_of_a_consultant_is_told(firm: Firm) -> None:
 
 def test_a_changed_role_and_the_leaving_of_a_contact_are_told_to_both_sides(firm: Firm) -> None:
     contact = make_contact(firm, "lee", ContactRole.VIEWER)
-    for act, kind in (
-        (
-            lambda: contact_change_role(
-                contact=contact, role=ContactRole.AWS_ADMIN, actor=acting(firm.owner)
-            ),
-            AccountEvent.CONTACT_CHANGED,
-        ),
-        (lambda: contact_end(contact=contact, actor=acting(firm.owner)), AccountEvent.CONTACT_ENDED),
-    ):
+
+    def change() -> None:
+        contact_change_role(contact=contact, role=ContactRole.AWS_ADMIN, actor=acting(firm.owner))
+
+    def end() -> None:
+        contact_end(contact=contact, actor=acting(firm.owner))
+
+    for act, kind in ((change, AccountEvent.CONTACT_CHANGED), (end, AccountEvent.CONTACT_ENDED)):
         with tenancy.use(firm.practice_side):
             act()
         for scope in (firm.practice_side, firm.client_side):

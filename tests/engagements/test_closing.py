@@ -20,7 +20,7 @@ from engagements.services.closing import (
 from engagements.services.moves import WINDOW
 from engagements.tasks import window_over
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, NotVisible
 from portal.kernel.models import Due
 from tests.engagements.records import as_stored, everything, kinds, moves, promises, refused
 from tests.factories import (
@@ -147,13 +147,13 @@ def test_another_client_ends_nothing_of_ours(north: Firm) -> None:
     engagement = make_engagement_active(north)
     other = make_client(north, "Hollins Farm")
     scope = tenancy.client_scope(north.practice.pk, other.pk)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(scope):
+    with refused(north, NotVisible), tenancy.use(scope):
         engagement_end(engagement=engagement, actor=TESTER)
 
 
 def test_another_practice_ends_nothing_of_ours(north: Firm, harbour: Firm) -> None:
     engagement = make_engagement_active(north)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(harbour.practice_side):
+    with refused(north, NotVisible), tenancy.use(harbour.practice_side):
         engagement_end(engagement=engagement, actor=acting(harbour.owner))
 
 
@@ -221,7 +221,7 @@ def test_a_look_that_came_too_early_is_planned_again(north: Firm) -> None:
 
 def test_another_practices_window_is_not_found(north: Firm, harbour: Firm) -> None:
     engagement = make_engagement_active(north)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(harbour.practice_side):
+    with refused(north, NotVisible), tenancy.use(harbour.practice_side):
         engagement_expire(engagement_id=engagement.pk)
 
 

@@ -24,7 +24,7 @@ from engagements.services.consents import (
     engagement_decline,
 )
 from portal.kernel import audit, clock, due, outbox, tenancy
-from portal.kernel.errors import InvalidMove, NotAllowed, Stale
+from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, Stale
 from portal.kernel.models import AuditBody, AuditEvent, AuditHead, OutboxMessage, OutboxState
 from tests.engagements.records import as_stored, kinds, moves, promises, refused
 from tests.factories import (
@@ -204,7 +204,8 @@ def test_only_an_approver_agrees(north: Firm, role: ContactRole) -> None:
 
 def test_an_approver_who_left_does_not_agree(north: Firm) -> None:
     engagement = make_engagement_invited(north)
-    north.contact.ended_at = clock.now()
+    with tenancy.use(north.practice_side):  # after the page was read: the row that it holds says nothing
+        Contact.objects.filter(pk=north.contact.pk).update(ended_at=clock.now())
     with refused(north, NotAllowed), tenancy.use(north.client_side):
         agree(north, engagement)
 
@@ -224,7 +225,7 @@ def test_from_another_clients_side_the_engagement_does_not_exist(north: Firm) ->
     other = make_client(north, "Hollins Farm")
     contact = make_contact(north, "hal", ContactRole.APPROVER, client=other)
     scope = tenancy.client_scope(north.practice.pk, other.pk)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(scope):
+    with refused(north, NotVisible), tenancy.use(scope):
         agree(north, engagement, offer=offer, contact=contact)
 
 
@@ -232,7 +233,7 @@ def test_from_another_practices_side_the_engagement_does_not_exist(north: Firm, 
     engagement = make_engagement_invited(north)
     with tenancy.use(north.client_side):
         offer = offer_current(engagement)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(harbour.client_side):
+    with refused(north, NotVisible), tenancy.use(harbour.client_side):
         agree(harbour, engagement, offer=offer)
 
 

@@ -13,7 +13,7 @@ from engagements.services.consents import consent_withdraw_within
 from engagements.services.moves import engagement_move_within
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove, NotAllowed
+from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 from tests.engagements.records import as_stored, moves, promises, refused
 from tests.factories import (
     TESTER,
@@ -92,13 +92,13 @@ def test_another_client_pauses_nothing_of_ours(north: Firm) -> None:
     engagement = make_engagement_active(north)
     other = make_client(north, "Hollins Farm")
     scope = tenancy.client_scope(north.practice.pk, other.pk)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(scope):
+    with refused(north, NotVisible), tenancy.use(scope):
         engagement_pause(engagement=engagement, actor=TESTER)
 
 
 def test_another_practice_pauses_nothing_of_ours(north: Firm, harbour: Firm) -> None:
     engagement = make_engagement_active(north)
-    with refused(north, Engagement.DoesNotExist), tenancy.use(harbour.practice_side):
+    with refused(north, NotVisible), tenancy.use(harbour.practice_side):
         engagement_pause(engagement=engagement, actor=acting(harbour.owner))
 
 

@@ -33,6 +33,7 @@ from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
 from tests.pages.stage import ALL_WELL, EVIDENCE, Stage, _give_consent, make_visit
+from tests.signing_in import let_in
 
 ACTORS: Final = (
     "anonymous",
@@ -126,7 +127,7 @@ class World:
 
 def sign_in(browser: Browser, user: User) -> None:
     """Everything that makes a session a full one, in this one place."""
-    browser.force_login(user)
+    let_in(browser, user)
 
 
 def session_of(browser: Browser) -> str:

@@ -41,7 +41,7 @@ SLOTS: Final = {
     "admin:engagements_engagement_end": "active_to_end_here",
 }
 # These change who the browser is, or work for whoever holds a link: walked last, and by themselves.
-TURNING: Final = frozenset({"invitation", "invitation_again", "account_logout"})
+TURNING: Final = frozenset({"invitation", "invitation_again", "account_logout", "sessions"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,11 @@ class Address:
         slot = SLOTS.get(self.name, "active")
         if place == "object_id":
             return object_id(self.name, room, slot)
-        return {"code": room.codes[slot], "token": room.token, "url": "nowhere/"}[place]
+        return {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}[place]
 
     def _made_up(self, place: str) -> str:
+        if place == "factor_id":
+            return "987654321"
         if place == "code" or self.name.startswith(("admin:engagements_", "admin:accounts_client_")):
             return "zzzzzzzz"
         if self.name.startswith("admin:kernel_"):

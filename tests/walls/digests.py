@@ -10,7 +10,7 @@ import psycopg
 # Whose rows a digest is of: table, practice ("" for tables of the installation), client ("" where there is none).
 Owner = tuple[str, str, str]
 Digests = Mapping[Owner, str]
-SESSIONS: Final = "django_session"  # the sign-in machinery's own, written by design
+SESSIONS: Final = "accounts_browsersession"  # the sign-in machinery's own, written by design
 TABLES: Final = """
     select relname, exists (select from pg_attribute where attrelid = c.oid and attname = 'practice_id'),
            exists (select from pg_attribute where attrelid = c.oid and attname = 'client_id')
@@ -26,7 +26,7 @@ def digests(superuser: psycopg.Connection[tuple[Any, ...]]) -> dict[Owner, str]:
         for table, has_practice, has_client in superuser.execute(TABLES).fetchall()
         if table != SESSIONS
     ]
-    rows = superuser.execute(" union all ".join(parts)).fetchall()  # type: ignore[arg-type]  # names are the catalogue's
+    rows = superuser.execute(" union all ".join(parts)).fetchall()
     return {(table, practice, client): digest for table, practice, client, digest in rows}
 
 

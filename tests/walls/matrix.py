@@ -215,6 +215,45 @@ account_confirm_login_code  account/login/code/
   POST    302   302   302   302   302   302   302   302   302   302   302   302   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# A person's own factors. Nobody of the cast has any, and consultants' sessions say that one was shown.
+factor_show  account/factor/
+factor_recovery_codes  account/factors/recovery-codes/
+  GET     302   302   302   302   302   302   302   302   302   302   302   302   302
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+factors  account/factors/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+factor_totp  account/factors/app/
+factor_passkey  account/factors/passkey/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+factor_remove  account/factors/<int:factor_id>/remove/
+  GET     302   404   404   404   404   404   404   404   404   404   404   404   404
+  POST    302   404   404   404   404   404   404   404   404   404   404   404   404
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+passkey_sign_in  account/passkey/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+passkey_options  account/passkey/options/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    200   200   200   200   200   200   200   200   200   200   200   200   200
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Posting ends the person's other sessions: walked last.
+sessions  account/sessions/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 # Links work for whoever holds them, once; the walk comes here last.
 invitation  i/<str:token>/
   GET     200   200   200   200   200   200   200   200   200   200   200   200   200

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from portal.kernel import mail, tenancy
+from portal.kernel.fields import BREAKS, Lines
 from portal.kernel.models import SealedLetter
 from tests.conftest import SqlAs
 from tests.walls.actors import World
@@ -169,8 +170,9 @@ def log_lines() -> Iterator[io.StringIO]:
     from logging.config import dictConfig
 
     written = io.StringIO()
-    told: dict[str, Any] = {**settings.LOGGING, "root": {"handlers": ["stderr"], "level": "INFO"}}
-    told["handlers"] = {"stderr": {**settings.LOGGING["handlers"]["stderr"], "stream": written}}
+    usual: dict[str, Any] = dict(settings.LOGGING)
+    handler = {**usual["handlers"]["stderr"], "stream": written}
+    told = {**usual, "handlers": {"stderr": handler}, "root": {"handlers": ["stderr"], "level": "INFO"}}
     root = logging.getLogger()
     kept = root.handlers[:], root.level
     dictConfig(told)
@@ -204,9 +206,8 @@ def test_nobody_writes_a_line_of_the_log(log_lines: io.StringIO, mark: str) -> N
 @pytest.mark.django_db
 def test_a_body_that_is_too_large_is_refused_unread(path: str, kind: str) -> None:
     body = _Untouched(LIMIT + 1)
-    answer = Browser().generic(
-        "POST", path, b"", content_type=kind, **{"wsgi.input": body, "CONTENT_LENGTH": str(LIMIT + 1)}
-    )
+    told: dict[str, Any] = {"wsgi.input": body, "CONTENT_LENGTH": str(LIMIT + 1)}
+    answer = Browser().generic("POST", path, b"", content_type=kind, **told)
     assert answer.status_code == 413
     assert not body.was_read
 
@@ -242,7 +243,7 @@ def test_no_form_takes_a_control_character(mark: str) -> None:
 
 
 def _takes(field: forms.CharField, text: str, mark: str) -> bool:
-    if isinstance(field.widget, forms.Textarea) and mark in "\r\n":
+    if isinstance(field, Lines) and mark in BREAKS:
         return False
     if isinstance(field.widget, forms.HiddenInput):
         return False  # signed marks of our own

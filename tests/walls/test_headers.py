@@ -86,7 +86,7 @@ def safe(
 
 
 def _get(browser: Browser, path: str, **more: Any) -> HttpResponseBase:  # Any: the test client's own
-    return browser.get(path, secure=True, SERVER_NAME=HOST, **more)  # type: ignore[return-value]  # a response
+    return browser.get(path, secure=True, SERVER_NAME=HOST, **more)
 
 
 def policy_of(answer: HttpResponseBase) -> dict[str, set[str]]:

@@ -45,7 +45,7 @@ class Constraint:
 
 
 def _columns(model: type[models.Model]) -> set[str]:
-    return {field.column for field in model._meta.concrete_fields}
+    return {str(field.column) for field in model._meta.concrete_fields}
 
 
 def _keys() -> Iterator[Column]:
@@ -56,7 +56,7 @@ def _keys() -> Iterator[Column]:
         for field in model._meta.concrete_fields:
             other = field.related_model
             if isinstance(other, type) and "practice_id" in _columns(other):
-                yield model._meta.db_table, field.column
+                yield model._meta.db_table, str(field.column)
 
 
 KEYS: Final = list(_keys())

@@ -20,11 +20,11 @@ from awsaccess.models import Grant
 from awsaccess.provision.access_stack import render_template
 from awsaccess.services.sending import NotReady, engagement_send, offer_publish
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement, Offer
+from engagements.models import Offer
 from engagements.services.drafts import offer_hash
 from engagements.services.moves import engagement_cancel
 from portal.kernel import clock, outbox, tenancy
-from portal.kernel.errors import InvalidMove
+from portal.kernel.errors import InvalidMove, NotVisible
 from tests.awsaccess.services.cast import (
     HUBS,
     Case,
@@ -170,7 +170,7 @@ def test_sending_twice_is_refused_and_changes_nothing(north: Firm) -> None:
 
 def test_another_practice_cannot_send_it(north: Firm, harbour: Firm) -> None:
     case = drafted(north)
-    with tenancy.use(harbour.practice_side), pytest.raises(Engagement.DoesNotExist):
+    with tenancy.use(harbour.practice_side), pytest.raises(NotVisible):
         engagement_send(engagement=case.engagement, actor=acting(harbour.owner))
     assert case.fresh().status == EngagementStatus.DRAFT
 

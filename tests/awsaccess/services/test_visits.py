@@ -33,11 +33,11 @@ from awsaccess.services.visits import (
     visit_orphan,
 )
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Engagement
+from engagements.models import Assignment
 from engagements.services.closing import engagement_expire
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
+from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError, Unavailable
 from tests.awsaccess.services.cast import (
     REASON,
     Case,
@@ -574,7 +574,7 @@ def test_too_little_time_is_no_visit(north: Firm, memory: InMemory) -> None:
 
 def test_another_practice_finds_nothing_to_enter(north: Firm, harbour: Firm, memory: InMemory) -> None:
     case = verified(north, memory)
-    with tenancy.use(harbour.practice_side), pytest.raises(Engagement.DoesNotExist):
+    with tenancy.use(harbour.practice_side), pytest.raises(NotVisible):
         visit_intend(
             engagement=case.engagement, consultant=harbour.owner, reason="x", actor=acting(harbour.owner)
         )
