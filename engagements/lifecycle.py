@@ -70,3 +70,5 @@ class EngagementEvent(StrEnum):
     CONSENT_WITHDRAWN = "client:consent:withdrawn"
     CONSENT_REFUSED = "client:consent:refused"
     MOVE_REFUSED = "engagement:engagement:move-refused"
+    PROFILE_SAVED = "engagement:profile:saved"
+    PROFILE_RETIRED = "engagement:profile:retired"

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
 from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.profiles import Kind
 
 
 class Engagement(Row):
@@ -145,3 +146,39 @@ class Consent(Row):
 
     def __str__(self) -> str:
         return f"consent to {self.offer_id}"
+
+
+class PracticeProfile(Row):
+    """A practice's own access profile, as it was judged and saved. Offers freeze a copy: a later change reaches no client.
+
+    `lines`: each with key, icon, title, why, optional, policy (the text as written), statements, managed_policies.
+    `limits`: each with key and kept_by, proved when it was saved. `number` counts the saves.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=40)
+    title = models.CharField(max_length=60)
+    kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
+    summary = models.CharField(max_length=200)
+    lines = models.JSONField()
+    limits = models.JSONField()
+    guards = models.JSONField()
+    warnings = models.JSONField(default=list)
+    number = models.PositiveIntegerField(default=1)
+    saved_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "code"], name="practice_profile_one_per_code"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=[kind.value for kind in Kind]), name="practice_profile_known_kind"
+            ),
+            # A code of the shipped library means the same in every practice.
+            models.CheckConstraint(
+                condition=models.Q(code__startswith="own-"), name="practice_profile_own_code"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

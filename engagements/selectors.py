@@ -6,7 +6,17 @@ from django.db.models import BooleanField, Case, When
 
 from accounts.models import User
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
-from engagements.models import NOT_OVER, Assignment, Consent, Engagement, Offer, lead_first
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Consent,
+    Engagement,
+    Offer,
+    PracticeProfile,
+    lead_first,
+)
+from engagements.profiles import AccessProfile, profiles_in
+from engagements.profiles.own import profile_from
 from portal.kernel import checkpoints
 from portal.kernel.errors import NotVisible
 from portal.kernel.models import AuditCheckpoint
@@ -72,3 +82,41 @@ def lead_of(engagement: Engagement) -> User:
         if assignment.role == AssignmentRole.LEAD:
             return assignment.consultant
     raise NotVisible
+
+
+def profiles_offered(language: str = "en") -> list[AccessProfile]:
+    """What can be asked for: the shipped library, then the practice's own by title."""
+    own = PracticeProfile.objects.filter(retired_at=None).order_by("title", "code")
+    return [*profiles_in(language).values(), *(profile_of(row, language) for row in own)]
+
+
+def profile_for(code: str, language: str = "en") -> AccessProfile:
+    """A shipped profile, or one of the practice in scope that is not retired. Raises KeyError for any other."""
+    if (shipped := profiles_in(language).get(code)) is not None:
+        return shipped
+    row = PracticeProfile.objects.filter(code=code, retired_at=None).first()
+    if row is None:
+        raise KeyError(code)
+    return profile_of(row, language)
+
+
+def practice_profile(code: str) -> PracticeProfile:
+    """The row of a practice's own profile, retired or not, to be edited. Raises NotVisible."""
+    if (row := PracticeProfile.objects.filter(code=code).first()) is None:
+        raise NotVisible
+    return row
+
+
+def profile_of(row: PracticeProfile, language: str = "en") -> AccessProfile:
+    """A practice's own profile in the shape of the shipped ones. Its lines are in the words that it was written in."""
+    return profile_from(
+        code=row.code,
+        title=row.title,
+        kind=row.kind,
+        summary=row.summary,
+        lines=row.lines,
+        limits=row.limits,
+        guards=row.guards,
+        warnings=row.warnings,
+        language=language,
+    )

@@ -90,12 +90,18 @@ def room_for(guards: Iterable[Statement]) -> int:
 
 
 def review(
-    text: str, *, look_only: bool, guards: Sequence[Statement] = (), taken_sids: Iterable[str] = ()
+    text: str,
+    *,
+    look_only: bool,
+    guards: Sequence[Statement] = (),
+    taken_sids: Iterable[str] = (),
+    room: int | None = None,
 ) -> Review:
     """Judge a policy's text, or the text of its statements alone (a list or one object).
 
     `look_only`: whether the client is told that this access only looks. `guards`: the Deny statements that the role
     always has; what they take is told to be without effect. `taken_sids`: Sids of statements that stand beside it.
+    `room`: characters that are left for it, white space not counted; what the guards leave if it is not given.
     Never raises for what the text holds.
     """
     if len(text) > LONGEST_TEXT:
@@ -104,9 +110,10 @@ def review(
         root = located.read(text)
     except NotJson as error:
         return _only(text, error.offset, "not-json", f"This is not JSON: {error.message}.")
-    over = _first_beyond(text, room_for(guards))
+    room = room_for(guards) if room is None else room
+    over = _first_beyond(text, room)
     if over is not None:
-        return _only(text, over, "too-large", _too_large(room_for(guards)))
+        return _only(text, over, "too-large", _too_large(room))
     found = _Judge(look_only=look_only, guards=tuple(guards), taken=set(taken_sids)).of_root(root)
     return _as_review(text, root, found)
 
