@@ -33,7 +33,7 @@ from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
 from tests.pages.stage import ALL_WELL, EVIDENCE, Stage, _give_consent, make_visit
-from tests.signing_in import let_in
+from tests.signing_in import ProvingBrowser, let_in
 
 ACTORS: Final = (
     "anonymous",
@@ -80,6 +80,7 @@ class Room:
     client_code: str
     title: str
     contact: str
+    spare_contact: str
     codes: Mapping[str, str]
     engagement_ids: Mapping[str, UUID]
     grant: str
@@ -117,16 +118,17 @@ class World:
         }
         return clients | works
 
-    def browser(self, name: str, *, strict: bool = False) -> Browser:
-        """A fresh browser of this person; a strict one checks CSRF as production does."""
-        browser = Browser(enforce_csrf_checks=strict)
+    def browser(self, name: str, *, strict: bool = False, proves: bool = True) -> Browser:
+        """A fresh browser of this person, strict about CSRF as in production, and proving what is asked for."""
+        is_plain = strict or not proves or name == "anonymous"
+        browser = Browser(enforce_csrf_checks=strict) if is_plain else ProvingBrowser()
         if name != "anonymous":
             sign_in(browser, self.user(name))
         return browser
 
 
 def sign_in(browser: Browser, user: User) -> None:
-    """Everything that makes a session a full one, in this one place."""
+    """Everything that makes a session a full one, in this one place: consultants have shown a factor."""
     let_in(browser, user)
 
 
@@ -240,6 +242,7 @@ def _room(
         drafted = _draft(practice, client, owner, sam, contact, account, f"{name} {slot}", helpers)
         MOVES[state](drafted)
         stages[slot] = drafted
+    _contact(stages["active"], f"Spare {name}", ContactRole.VIEWER)
     return _look_round(stages), stages["active"]
 
 
@@ -379,6 +382,7 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             client_code=stage.client.code,
             title=stage.client.name,
             contact=str(stage.contact.pk),
+            spare_contact=str(Contact.objects.get(role=ContactRole.VIEWER, **mine).pk),
             codes={slot: one.engagement.code for slot, one in stages.items()},
             engagement_ids={slot: one.engagement.pk for slot, one in stages.items()},
             grant=str(Grant.objects.get(engagement=stage.engagement).pk),

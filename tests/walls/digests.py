@@ -10,7 +10,10 @@ import psycopg
 # Whose rows a digest is of: table, practice ("" for tables of the installation), client ("" where there is none).
 Owner = tuple[str, str, str]
 Digests = Mapping[Owner, str]
-SESSIONS: Final = "accounts_browsersession"  # the sign-in machinery's own, written by design
+# The sign-in machinery's own, written by design: sessions, how often something was tried, proofs that are spent.
+OF_SIGNING_IN: Final = frozenset({"accounts_browsersession", "accounts_attempts", "accounts_stepup"})
+# Where a refusal is told, in the practice of whoever was refused, or in the installation's.
+RECORD: Final = frozenset({"kernel_auditevent", "kernel_auditbody", "kernel_audithead"})
 TABLES: Final = """
     select relname, exists (select from pg_attribute where attrelid = c.oid and attname = 'practice_id'),
            exists (select from pg_attribute where attrelid = c.oid and attname = 'client_id')
@@ -20,11 +23,11 @@ TABLES: Final = """
 
 
 def digests(superuser: psycopg.Connection[tuple[Any, ...]]) -> dict[Owner, str]:
-    """Of all tables but the sessions', in one statement."""
+    """Of all tables but those of signing in, in one statement."""
     parts = [
         _one(table, has_practice=has_practice, has_client=has_client)
         for table, has_practice, has_client in superuser.execute(TABLES).fetchall()
-        if table != SESSIONS
+        if table not in OF_SIGNING_IN
     ]
     rows = superuser.execute(" union all ".join(parts)).fetchall()
     return {(table, practice, client): digest for table, practice, client, digest in rows}

@@ -35,6 +35,7 @@ admin:awsaccess_hub_changelist  console/awsaccess/hub/
 admin:accounts_client_changelist  console/accounts/client/
 admin:accounts_membership_changelist  console/accounts/membership/
 admin:accounts_invitation_changelist  console/accounts/invitation/
+admin:accounts_contact_changelist  console/accounts/contact/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   200
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -89,6 +90,7 @@ admin:awsaccess_hub_add  console/awsaccess/hub/add/
 admin:awsaccess_hub_change  console/awsaccess/hub/<str:object_id>/
 admin:accounts_client_change  console/accounts/client/<str:object_id>/
 admin:accounts_membership_change  console/accounts/membership/<str:object_id>/
+admin:accounts_contact_change  console/accounts/contact/<str:object_id>/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   404
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -211,6 +213,7 @@ account_request_login_code  account/login/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 account_confirm_login_code  account/login/code/
+factor_show  account/factor/
   GET     302   302   302   302   302   302   302   302   302   302   302   302   302
   POST    302   302   302   302   302   302   302   302   302   302   302   302   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -261,12 +264,66 @@ invitation  i/<str:token>/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 invitation_again  i/<str:token>/again/
+passkey_options  account/passkey/options/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    200   200   200   200   200   200   200   200   200   200   200   200   200
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 account_logout  account/logout/
+sessions  account/sessions/
   GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# 422: allowed, and asked with fields of another form; who may not is told so before any field is read.
+admin:engagements_engagement_edit  console/engagements/engagement/<str:object_id>/edit/
+admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id>/lead/
+admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   422   422   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# People of a client are tended by those who work for it; others are led back to the page.
+admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
+  GET     302   404   200   200   302   403   404   404   404   404   404   404   404
+  POST    302   404   422   422   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
+  GET     302   404   200   200   302   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_membership_role  console/accounts/membership/<str:object_id>/role/
+admin:accounts_membership_end  console/accounts/membership/<str:object_id>/end/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# One's own factors and sessions: everybody has theirs, and an id that is not one's own is none.
+factors  account/factors/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   405   405   405   405   405   405   405   405   405   405   405   405
+  else    302   405   405   405   405   405   405   405   405   405   405   405   405
+
+factor_totp  account/factors/app/
+factor_passkey  account/factors/passkey/
+  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   422   422   422   422   422   422   422   422   422   422   422   422
+  else    302   405   405   405   405   405   405   405   405   405   405   405   405
+
+factor_recovery_codes  account/factors/recovery-codes/
+  GET     302   302   302   302   302   302   302   302   302   302   302   302   302
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    302   405   405   405   405   405   405   405   405   405   405   405   405
+
+factor_remove  account/factors/<int:factor_id>/remove/
+  GET     302   404   404   404   404   404   404   404   404   404   404   404   404
+  POST    302   404   404   404   404   404   404   404   404   404   404   404   404
+  else    302   405   405   405   405   405   405   405   405   405   405   405   405
+
+passkey_sign_in  account/passkey/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   302   302   302   302   302   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 """
