@@ -155,7 +155,7 @@ def _nameless(text: str, names: set[str]) -> str:
     for name in names:
         # The number of an event or a mail is in every date as well: it goes only where it is a part of an address.
         for around in ("%s",) if len(name) >= SHORTEST_NAME else ("/%s/", "%%2F%s%%2F"):
-            text = text.replace(around % name, "-")
+            text = text.replace(around % name, around % "-")
     return text
 
 
