@@ -6,7 +6,7 @@ from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.kernel.fields import Lines
+from portal.kernel.fields import Line, Lines
 
 
 class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
@@ -37,7 +37,7 @@ class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no ty
 class AppCodeForm(forms.Form):
     """The six digits that an authenticator app shows."""
 
-    code = forms.CharField(
+    code = Lines(
         label=_("6-digit code from the app"),
         max_length=20,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
@@ -47,7 +47,7 @@ class AppCodeForm(forms.Form):
 class FactorForm(forms.Form):
     """A code of the app, or in its place a recovery code."""
 
-    code = forms.CharField(
+    code = Lines(
         label=_("6-digit code"),
         max_length=40,
         help_text=_("From your authenticator app. No phone at hand? Type one of your recovery codes."),
@@ -65,7 +65,7 @@ class FactorForm(forms.Form):
 class PasskeyForm(forms.Form):
     """A name for the passkey; what the device answers comes with it."""
 
-    name = forms.CharField(
+    name = Line(
         label=_("Name it"),
         max_length=60,
         help_text=_("So that you know later which device it is on: “work laptop”."),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import psycopg
+
+from portal.kernel import tenancy
 
 # Whose rows a digest is of: table, practice ("" for tables of the installation), client ("" where there is none).
 Owner = tuple[str, str, str]
@@ -14,6 +17,11 @@ Digests = Mapping[Owner, str]
 OF_SIGNING_IN: Final = frozenset({"accounts_browsersession", "accounts_attempts", "accounts_stepup"})
 # Where a refusal is told, in the practice of whoever was refused, or in the installation's.
 RECORD: Final = frozenset({"kernel_auditevent", "kernel_auditbody", "kernel_audithead"})
+SIGNING: Final[Owner] = (
+    "kernel_due",
+    str(tenancy.PLATFORM_ID),
+    "",
+)  # the first refusal has it signed in time
 TABLES: Final = """
     select relname, exists (select from pg_attribute where attrelid = c.oid and attname = 'practice_id'),
            exists (select from pg_attribute where attrelid = c.oid and attname = 'client_id')
@@ -33,9 +41,10 @@ def digests(superuser: psycopg.Connection[tuple[Any, ...]]) -> dict[Owner, str]:
     return {(table, practice, client): digest for table, practice, client, digest in rows}
 
 
-def changed(before: Digests, after: Digests) -> set[Owner]:
-    """Whose rows are not what they were."""
-    return {owner for owner in {*before, *after} if before.get(owner) != after.get(owner)}
+def changed(before: Digests, after: Digests, *, telling: AbstractSet[str] = frozenset()) -> set[Owner]:
+    """Whose rows are not what they were; of practices that are `telling`, the record of refusals is left out."""
+    found = {owner for owner in {*before, *after} if before.get(owner) != after.get(owner)}
+    return {one for one in found if not (one[1] in telling and (one[0] in RECORD or one == SIGNING))}
 
 
 def _one(table: str, *, has_practice: bool, has_client: bool) -> str:

@@ -13,7 +13,7 @@ from portal.kernel import tenancy
 from tests.conftest import SqlAs
 from tests.walls.actors import ACTORS, Room, World, session_of
 from tests.walls.addresses import METHODS, SAFE, TURNING, Address, addresses, payload
-from tests.walls.digests import RECORD, Digests, Owner, changed, digests
+from tests.walls.digests import Digests, Owner, changed, digests
 from tests.walls.matrix import EXPECTED
 
 ALL = addresses()
@@ -106,10 +106,7 @@ def _moved(before: Digests, after: Digests, actor: str, world: World) -> set[Own
     """Whose rows changed; leaving out that one's own refusals were told to one's own practice, or to the installation."""
     own = str(world.rooms["B" if actor == "b_owner" else "X"].practice_id)
     told = {str(tenancy.PLATFORM_ID)} if actor in OUTSIDERS else {str(tenancy.PLATFORM_ID), own}
-    signing = ("kernel_due", str(tenancy.PLATFORM_ID), "")  # the first refusal has the record signed in time
-    return {
-        one for one in changed(before, after) if one != signing and not (one[0] in RECORD and one[1] in told)
-    }
+    return changed(before, after, telling=told)
 
 
 def _may_move(actor: str, owner: Owner, world: World) -> bool:

@@ -34,11 +34,12 @@ SHUT: Final = (
 OF_THE_PRACTICE: Final = (
     "admin:awsaccess_hub_",
     "admin:accounts_client_",
+    "admin:accounts_contact_",
     "admin:accounts_membership_",
     "admin:kernel_",
 )
 CLOCKS: Final = {"Expires", "Last-Modified"}  # the second in which the answer was made
-SHORTEST_NAME: Final = 6  # the number of an event or a mail is in every date as well
+SHORTEST_NAME: Final = 6
 TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="[^"]+"|"X-CSRFToken": "[^"]+"')
 VALUES: Final = re.compile(r"'(?:[^']|'')*'|\b[0-9a-f]{32}\b|\b\d+\b")
 
@@ -152,8 +153,9 @@ def _told_by(answer: object, names: set[str], statements: tuple[str, ...]) -> To
 def _nameless(text: str, names: set[str]) -> str:
     """Without what the person asked for: a refusal may say that back."""
     for name in names:
-        if len(name) >= SHORTEST_NAME:
-            text = text.replace(name, "-")
+        # The number of an event or a mail is in every date as well: it goes only where it is a part of an address.
+        for around in ("%s",) if len(name) >= SHORTEST_NAME else ("/%s/", "%%2F%s%%2F"):
+            text = text.replace(around % name, around % "-")
     return text
 
 
