@@ -106,6 +106,8 @@ EVENTS: Final = {
     "person:session:ended": "Signed out elsewhere",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
+    "engagement:profile:saved": "Access profile saved",
+    "engagement:profile:retired": "Access profile taken back",
     "engagement:assignment:made": "Person put on it",
     "engagement:assignment:ended": "Person taken off it",
     "engagement:engagement:moved": "Status changed",

@@ -24,7 +24,15 @@ import psycopg
 
 Way = Literal["plain", "userns", "setuid"]
 USERNS: Final = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
-FAST: Final = ("-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+FAST: Final = (
+    "-F",
+    "-c",
+    "synchronous_commit=off",
+    "-c",
+    "full_page_writes=off",
+    "-c",
+    "max_connections=300",
+)
 SUPERUSER: Final = "cluster"
 
 

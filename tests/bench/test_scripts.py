@@ -15,6 +15,7 @@ PRINTED = {
     "boot": {"boot", "boot_heavy_imports"},
     "client_page": {"client_page", "client_page_wait", "client_page_growth", "client_page_statements"},
     "demo_start": {"demo_start", "demo_start_cold", "demo_start_in_checks"},
+    "explain_policy": {"explain_policy", "explain_policy_largest"},
     "row_security": {"row_security"},
 }
 

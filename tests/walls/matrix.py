@@ -219,7 +219,6 @@ factor_show  account/factor/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # A person's own factors. Nobody of the cast has any, and consultants' sessions say that one was shown.
-factor_show  account/factor/
 factor_recovery_codes  account/factors/recovery-codes/
   GET     302   302   302   302   302   302   302   302   302   302   302   302   302
   POST    302   302   302   302   302   302   302   302   302   302   302   302   302
@@ -243,17 +242,6 @@ factor_remove  account/factors/<int:factor_id>/remove/
 
 passkey_sign_in  account/passkey/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
-  else    405   405   405   405   405   405   405   405   405   405   405   405   405
-
-passkey_options  account/passkey/options/
-  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    200   200   200   200   200   200   200   200   200   200   200   200   200
-  else    405   405   405   405   405   405   405   405   405   405   405   405   405
-
-# Posting ends the person's other sessions: walked last.
-sessions  account/sessions/
-  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
   POST    302   302   302   302   302   302   302   302   302   302   302   302   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
@@ -299,33 +287,6 @@ admin:accounts_membership_end  console/accounts/membership/<str:object_id>/end/
   GET     302   404   200   403   403   403   404   404   404   404   404   404   404
   POST    302   404   422   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
-
-# One's own factors and sessions: everybody has theirs, and an id that is not one's own is none.
-factors  account/factors/
-  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
-  POST    302   405   405   405   405   405   405   405   405   405   405   405   405
-  else    302   405   405   405   405   405   405   405   405   405   405   405   405
-
-factor_totp  account/factors/app/
-factor_passkey  account/factors/passkey/
-  GET     302   200   200   200   200   200   200   200   200   200   200   200   200
-  POST    302   422   422   422   422   422   422   422   422   422   422   422   422
-  else    302   405   405   405   405   405   405   405   405   405   405   405   405
-
-factor_recovery_codes  account/factors/recovery-codes/
-  GET     302   302   302   302   302   302   302   302   302   302   302   302   302
-  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
-  else    302   405   405   405   405   405   405   405   405   405   405   405   405
-
-factor_remove  account/factors/<int:factor_id>/remove/
-  GET     302   404   404   404   404   404   404   404   404   404   404   404   404
-  POST    302   404   404   404   404   404   404   404   404   404   404   404   404
-  else    302   405   405   405   405   405   405   405   405   405   405   405   405
-
-passkey_sign_in  account/passkey/
-  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
-  else    405   405   405   405   405   405   405   405   405   405   405   405   405
 """
 
 
@@ -350,7 +311,9 @@ def _read(table: str) -> dict[tuple[str, str], Row]:
         get, post, other = (_line(line) for line in lines[-3:])
         for line in lines[:-3]:
             name, route = line.split(maxsplit=1)
-            found[name, route.replace("(root)", "")] = Row(get=get, post=post, other=other)
+            key = (name, route.replace("(root)", ""))
+            assert key not in found, f"two rows for {name}"
+            found[key] = Row(get=get, post=post, other=other)
     return found
 
 

@@ -60,8 +60,9 @@ def test_what_is_anothers_looks_as_what_never_was(world: World, actor: str, whos
     inside = actor.startswith("a_") and whose in "XY"
     # What is done once has been done: a session's first questions, and the first refusal that the record tells.
     browser.get("/choose/")
-    browser.get("/nowhere/")
-    browser.get("/console/nowhere/")
+    for nowhere in ("/nowhere/", "/console/nowhere/"):
+        browser.get(nowhere)
+        browser.post(nowhere)
     for one in addresses():
         if not {"code", "object_id"} & set(one.places) or (inside and one.name.startswith(OF_THE_PRACTICE)):
             continue

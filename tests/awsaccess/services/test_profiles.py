@@ -12,6 +12,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from awsaccess.provision.statements import check_statements
 from awsaccess.services.profiles import BadProfile, practice_profile_save, profile_review
+from engagements.lifecycle import EngagementEvent
 from engagements.models import PracticeProfile
 from engagements.profiles import NOTHING_ALLOWED, PROFILES, AccessProfile, Kind
 from engagements.profiles.own import DraftLine, DraftProfile
@@ -20,6 +21,7 @@ from engagements.services.profiles import practice_profile_retire
 from portal.kernel import tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import NotVisible, Stale
+from portal.kernel.models import AuditEvent
 from tests.factories import Firm, acting
 
 WHY: Final = "So we can see what runs where."
@@ -154,6 +156,8 @@ def test_what_is_retired_is_offered_no_more(
         assert practice_profile(row.code).retired_at
         with pytest.raises(Stale):
             practice_profile_retire(row=row, actor=maya)
+        told = list(AuditEvent.objects.order_by("seq").values_list("kind", flat=True))
+    assert told[-2:] == [EngagementEvent.PROFILE_SAVED, EngagementEvent.PROFILE_RETIRED]
     with pytest.raises(Stale):
         save(LOOK, row)
 
