@@ -43,13 +43,19 @@ def state() -> tuple[str, int]:
 
 
 @pytest.fixture
-def start_worker(real_db: None, database_name: str, tmp_path: Path) -> Iterator[Start]:
+def queue() -> str:
+    """A queue that no worker of another test can still be listening on."""
+    return f"test-{uuid4().hex}"
+
+
+@pytest.fixture
+def start_worker(real_db: None, database_name: str, queue: str, tmp_path: Path) -> Iterator[Start]:
     """Starts `celery worker` as an operator would, on a queue of this test's own; ends what it started."""
     started: list[subprocess.Popen[bytes]] = []
     place = urlsplit(os.environ["WORKER_DATABASE_URL"])._replace(path=f"/{database_name}").geturl()
     environment = {**os.environ, "PORTAL_PROCESS": "worker", "WORKER_DATABASE_URL": place}
     environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "-P", "solo", "-Q", database_name]
+    command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "-P", "solo", "-Q", queue]
 
     def start() -> subprocess.Popen[bytes]:
         with (tmp_path / "worker.log").open("ab") as log:
@@ -63,16 +69,16 @@ def start_worker(real_db: None, database_name: str, tmp_path: Path) -> Iterator[
 
 
 def test_a_real_worker_takes_a_claim_over_the_broker(
-    start_worker: Start, as_worker: AsWorker, database_name: str
+    start_worker: Start, as_worker: AsWorker, queue: str
 ) -> None:
     promise_one()
     start_worker()
     with as_worker(), tenancy.use(tenancy.SYSTEM):
         (held,) = outbox.claim()
     arguments = [held.message_id, str(held.lease_id), str(held.practice_id)]
-    app.send_task("kernel.outbox_deliver", args=arguments, queue=database_name)
+    app.send_task("kernel.outbox_deliver", args=arguments, queue=queue)
     # Nobody handles this kind: the worker says so by burying it, visibly, instead of losing it.
-    assert clock.wait_until(lambda: state() == (OutboxState.DEAD, 1), seconds=30)
+    assert clock.wait_until(lambda: state() == (OutboxState.DEAD, 1), seconds=60)
 
 
 def test_a_sweep_hands_each_claim_on_once(
