@@ -119,6 +119,61 @@ def test_preparing_the_roles_twice_renews_passwords(sql_as: object) -> None:
         connection.execute(f"drop database {name} with (force)")
 
 
+def prepare(name: str, *words: str, **over: str) -> subprocess.CompletedProcess[str]:
+    """`database_prepare` for a database of this name on the tests' own server."""
+    admin = urlsplit(os.environ["LATCHKEY_TEST_ADMIN_URL"])
+    told = {
+        variable: admin._replace(
+            netloc=f"{role}:test@{admin.hostname}:{admin.port}", path=f"/{name}"
+        ).geturl()
+        for role, variable in roles.ROLES.items()
+    }
+    told |= {
+        "PORTAL_PROCESS": "owner",
+        "ADMIN_DATABASE_URL": admin.geturl(),
+        "SITE_URL": "https://portal.example.com",
+        "SECRET_KEY": "k" * 60,
+        "REDIS_URL": "redis://localhost/0",
+        "EMAIL_URL": "smtp://localhost:25",
+        "MAIL_FROM": "portal@example.com",
+    }
+    return manage("database_prepare", *words, **(told | over))
+
+
+def test_preparing_the_database_makes_roles_and_tables_and_may_be_done_again() -> None:
+    name = f"made_{os.getpid()}"
+    try:
+        run = prepare(name)
+        assert (run.returncode, run.stdout) == (0, f"The database {name!r} is ready.\n"), run.stderr
+        again = prepare(name, "--verbosity=0")
+        assert (again.returncode, again.stdout) == (0, ""), again.stderr
+    finally:
+        with psycopg.connect(os.environ["LATCHKEY_TEST_ADMIN_URL"], autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"PORTAL_PROCESS": "web"}, "Run this as the owner: PORTAL_PROCESS=owner."),
+        ({"ADMIN_DATABASE_URL": ""}, "Set ADMIN_DATABASE_URL"),
+        (
+            {"WORKER_DATABASE_URL": "postgresql://portal_web:test@127.0.0.1:1/x"},
+            "WORKER_DATABASE_URL has to log in as portal_worker, with a password.",
+        ),
+        (
+            {"ADMIN_DATABASE_URL": "postgresql://root:x@127.0.0.1:1/postgres"},
+            "The database does not let ADMIN_DATABASE_URL in",
+        ),
+    ],
+)
+def test_preparing_the_database_says_in_a_sentence_what_is_wrong(over: dict[str, str], said: str) -> None:
+    run = prepare("never_made", **over)
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_healthz_asks_nobody(client: Client) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")
