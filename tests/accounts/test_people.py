@@ -6,7 +6,7 @@ import secrets
 import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from accounts.lifecycle import AccountEvent, ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership, Practice, User
@@ -122,3 +122,32 @@ def test_a_client_cannot_add_anybody(real_db: None) -> None:
             people.client_add(practice=practice, name="Mine", actor=WHO)
         assert list(Client.objects.all()) == [client]
     assert not User.objects.filter(email=person.email).exists()
+
+
+def test_who_read_an_older_state_moves_nobody(real_db: None) -> None:
+    practice = open_north()
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        client = people.client_add(practice=practice, name="Farm", actor=WHO)
+        person = people.Person(email=f"r{practice.code}@farm.example", name="Ruth")
+        contact = people.contact_add(client=client, person=person, role=ContactRole.APPROVER, actor=WHO)
+        membership = Membership.objects.select_related("user").get()
+        membership.role, contact.role = (
+            MemberRole.AUDITOR,
+            ContactRole.VIEWER,
+        )  # what somebody has read before
+        before = audit_length()
+        with pytest.raises(InvalidMove), transaction.atomic():
+            people.membership_end_within(membership=membership, actor=WHO)
+        with pytest.raises(InvalidMove), transaction.atomic():
+            people.membership_change_role_within(membership=membership, role=MemberRole.OWNER, actor=WHO)
+        with pytest.raises(InvalidMove), transaction.atomic():
+            people.contact_change_role_within(contact=contact, role=ContactRole.APPROVER, actor=WHO)
+        with pytest.raises(InvalidMove), transaction.atomic():
+            people.contact_end_within(contact=contact, actor=WHO)
+        assert audit_length() == before
+        assert Membership.objects.get().role == MemberRole.OWNER
+        assert Contact.objects.get().role == ContactRole.APPROVER
+
+
+def audit_length() -> int:
+    return AuditEvent.objects.count()
