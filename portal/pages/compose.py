@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -16,6 +17,7 @@ from awsaccess.selectors import (
     exit_proof,
     live_card,
     quick_create_url,
+    stack_ask,
     stack_name,
     stack_url,
     visits_of,
@@ -24,7 +26,7 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
 from engagements.selectors import consent_checkpoint, consent_latest, offer_current
 from engagements.services.consents import Shown
-from portal.kernel import clock
+from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
 from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
@@ -90,7 +92,16 @@ def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
         question_mail=question_mail(desk),
+        **_ways(desk),
     )
+
+
+def _ways(desk: Desk) -> Context:
+    """The files for those at home on the command line, once all that stands in them is known."""
+    return {
+        "has_ways": stack_ask(desk.engagement) is not None,
+        "delete_script_url": reverse("client:delete_script", args=[desk.engagement.code]),
+    }
 
 
 def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) -> Context:
@@ -148,6 +159,22 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+def activity_table(desk: Desk) -> HttpResponse:
+    """All that the timeline ever showed. Raises NotVisible before anything was offered."""
+    engagement, now = desk.engagement, clock.now()
+    consent = consent_latest(engagement)
+    rows = activity.table_of(
+        desk,
+        visits=visits_of(engagement, limit=activity.VISITS_IN_TABLE),
+        consent=consent,
+        live=live_card(engagement),
+        facts=facts_of(desk, consent.offer if consent else offer_current(engagement)),
+        now=now,
+    )
+    name = f"activity-{engagement.code}.csv"
+    return spreadsheets.csv_response(name, activity.table_header(desk), rows)
+
+
 def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The task list of closing, which ticks itself off."""
     now = clock.now()
@@ -160,6 +187,7 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_number=words.account_number(desk.engagement.account_id),
         inside=activity.open_visits(visits, desk.zone, now=now),
         reason=closings.reason_of(desk.engagement),
+        **_ways(desk),
     )
 
 

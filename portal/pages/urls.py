@@ -19,6 +19,10 @@ urlpatterns = [
     path("<slug:code>/end/", views.end, name="end"),
     path("<slug:code>/deleted/", views.deleted, name="deleted"),
     path("<slug:code>/template/", views.template, name="template"),
+    path("<slug:code>/connect.sh", views.connect_script, name="connect_script"),
+    path("<slug:code>/remove.sh", views.delete_script, name="delete_script"),
+    path("<slug:code>/main.tf.json", views.terraform, name="terraform"),
+    path("<slug:code>/activity.csv", views.activity_table, name="activity_table"),
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
     path("<slug:code>/certificate/", views.certificate, name="certificate"),
 ]

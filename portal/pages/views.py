@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from awsaccess.provision import ways
+from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
 from engagements.lifecycle import EngagementStatus
@@ -213,6 +216,30 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+@at_desk("GET", roles=ANYONE)
+def connect_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by the AWS CLI."""
+    return _way(desk, ways.connect_script, "connect.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def delete_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack's end by the AWS CLI."""
+    return _way(desk, ways.delete_script, "remove.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def terraform(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by Terraform."""
+    return _way(desk, ways.terraform, "main.tf.json", "application/json")
+
+
+@at_desk("GET")
+def activity_table(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Everything that happened, for a spreadsheet."""
+    return compose.activity_table(desk)
+
+
 @at_desk("GET")
 def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What was agreed, with everything that was kept as evidence."""
@@ -223,6 +250,14 @@ def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
 def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The proof that everything is gone; before that, the way there."""
     return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)
+
+
+def _way(desk: Desk, write: Callable[[ways.StackAsk], str], name: str, kind: str) -> HttpResponse:
+    ask = stack_ask(desk.engagement)
+    if ask is None:
+        raise NotVisible
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return private(HttpResponse(write(ask), content_type=f"{kind}; charset=utf-8", headers=headers))
 
 
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:

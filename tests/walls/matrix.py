@@ -154,6 +154,9 @@ client_home  e/
 client:front  e/<slug:code>/
 client:connect  e/<slug:code>/connect/
 client:template  e/<slug:code>/template/
+client:connect_script  e/<slug:code>/connect.sh
+client:delete_script  e/<slug:code>/remove.sh
+client:terraform  e/<slug:code>/main.tf.json
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -184,6 +187,7 @@ client:deleted  e/<slug:code>/deleted/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
+client:activity_table  e/<slug:code>/activity.csv
 client:certificate  e/<slug:code>/certificate/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
