@@ -20,6 +20,7 @@ urlpatterns = [
     path("console/", admin.site.urls),
     path("e/", client_home, name="client_home"),
     path("e/", include("portal.pages.urls")),
+    path("", include("portal.pages.help")),
     path("", include("accounts.urls")),
 ]
 if settings.DEMO_MODE:  # the desk shows everybody's sign-in codes

@@ -210,6 +210,14 @@ welcome  welcome/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+help  help/
+protection  help/safety/
+privacy  help/privacy/
+accessibility  help/accessibility/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 account_login  account/login/
 account_request_login_code  account/login/
   GET     200   302   302   302   302   302   302   302   302   302   302   302   302
