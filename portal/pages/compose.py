@@ -17,7 +17,6 @@ from awsaccess.selectors import (
     exit_proof,
     live_card,
     quick_create_url,
-    stack_ask,
     stack_name,
     stack_url,
     visits_of,
@@ -97,11 +96,8 @@ def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 def _ways(desk: Desk) -> Context:
-    """The files for those at home on the command line, once all that stands in them is known."""
-    return {
-        "has_ways": stack_ask(desk.engagement) is not None,
-        "delete_script_url": reverse("client:delete_script", args=[desk.engagement.code]),
-    }
+    """The address that stands within a sentence."""
+    return {"delete_script_url": reverse("client:delete_script", args=[desk.engagement.code])}
 
 
 def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) -> Context:
@@ -110,7 +106,13 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
     if desk.engagement.status in CLOSING:
         proof, address = exit_proof(desk.engagement), stack_url(desk.engagement)
         context = closings.closing_of(proof, started=started, now=now, zone=desk.zone)
-        return {"frame": desk.frame, "card": context.card, "tasks": context.tasks, "stack_url": address}
+        return {
+            "frame": desk.frame,
+            "card": context.card,
+            "tasks": context.tasks,
+            "stack_url": address,
+            "has_ways": bool(desk.engagement.account_id),
+        }
     found = live_card(desk.engagement)
     opening = desk.engagement.status in SWITCHING_ON
     open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
@@ -122,6 +124,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
         "open_url": open_url,
+        "has_ways": bool(found.has_template and desk.engagement.account_id),
         "is_opening": opening,
         "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
