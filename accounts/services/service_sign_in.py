@@ -28,7 +28,7 @@ from accounts.services.sign_in import PAUSE
 from accounts.services.sign_in_services import service_portal
 from portal.kernel import actor as actors
 from portal.kernel import audit, clock, refusals, secrets, tenancy
-from portal.kernel.errors import PortalError, RateLimited
+from portal.kernel.errors import PortalError
 from portal.kernel.models import AuditEvent
 
 # Each start asks the practice's provider: nobody makes the portal knock there without end.
