@@ -180,7 +180,7 @@ class SignInService(Row):
     practice = models.OneToOneField(Practice, on_delete=models.PROTECT, related_name="+")
     door_sha256 = models.CharField(max_length=64, unique=True)
     issuer = models.CharField(max_length=300)
-    client_id = models.CharField(max_length=300)
+    oauth_client = models.CharField(max_length=300)  # its "client ID"; that word is a tenant's here
     client_secret = models.BinaryField()  # sealed for this row
     domains: models.JSONField[list[str], list[str]] = (
         models.JSONField()

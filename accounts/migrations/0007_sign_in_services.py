@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ),
                 ("door_sha256", models.CharField(max_length=64, unique=True)),
                 ("issuer", models.CharField(max_length=300)),
-                ("client_id", models.CharField(max_length=300)),
+                ("oauth_client", models.CharField(max_length=300)),
                 ("client_secret", models.BinaryField()),
                 ("domains", models.JSONField()),
                 ("is_enabled", models.BooleanField(default=False)),

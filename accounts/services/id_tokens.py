@@ -26,6 +26,7 @@ Key = RSAKey | ECKey
 # Each with the kind of key it needs. Nothing that is made with a shared secret, and nothing without a signature.
 ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
 SMALLEST_RSA_BITS: Final = 2048
+SMALLEST_RSA_LETTERS: Final = 342  # what 2048 bits take in base64
 LARGEST_RSA_BITS: Final = 8192  # one signature under a larger key would keep a processor busy
 MOST_KEYS: Final = 20
 LONGEST_TOKEN: Final = 20_000
@@ -147,6 +148,8 @@ def _key(one: object) -> Key | None:
     kind, names = one.get("kty"), {"kty", "kid", "alg", "n", "e", "crv", "x", "y"}
     if not isinstance(kind, str) or kind not in kinds:
         return None
+    if kind == "RSA" and len(str(one.get("n", ""))) < SMALLEST_RSA_LETTERS:
+        return None  # the library would only warn
     try:
         # Public members alone: a set that gives private ones away is read as if it had not.
         key = kinds[kind].import_key(cast("Any", {name: one[name] for name in names if name in one}))

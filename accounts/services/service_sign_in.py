@@ -157,7 +157,7 @@ def _ask(service: SignInService, practice_code: str, answer: Answer, attempt: At
     )
     expected = Expected(
         issuer=service.issuer,
-        client_id=service.client_id,
+        client_id=service.oauth_client,
         nonce=attempt.nonce,
         domains=service.domains,
         moment=clock.now(),

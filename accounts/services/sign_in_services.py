@@ -119,7 +119,7 @@ def service_portal(service: SignInService, *, practice_code: str) -> Portal:
     """What the portal is called there, with the secret. Raises Unreadable."""
     clear = secrets.unseal(PURPOSE, bytes(service.client_secret), bound_to=secrets.place_of(service))
     return Portal(
-        client_id=service.client_id, client_secret=clear.decode(), redirect_uri=redirect_uri(practice_code)
+        client_id=service.oauth_client, client_secret=clear.decode(), redirect_uri=redirect_uri(practice_code)
     )
 
 
@@ -148,7 +148,7 @@ def _check(wanted: Wanted) -> None:
 
 
 def _is_elsewhere(service: SignInService, wanted: Wanted) -> bool:
-    return (service.issuer, service.client_id) != (wanted.issuer, wanted.client_id)
+    return (service.issuer, service.oauth_client) != (wanted.issuer, wanted.client_id)
 
 
 @transaction.atomic(durable=True)
@@ -158,7 +158,7 @@ def _set_up(*, practice: Practice, wanted: Wanted, actor: Actor) -> SignInServic
         practice=practice,
         door_sha256=selectors.door_of(practice.code),
         issuer=wanted.issuer,
-        client_id=wanted.client_id,
+        oauth_client=wanted.client_id,
         domains=list(wanted.domains),
     )
     service.client_secret = _sealed(service, wanted.client_secret)
@@ -175,7 +175,7 @@ def _set_up(*, practice: Practice, wanted: Wanted, actor: Actor) -> SignInServic
 def _change(*, service: SignInService, wanted: Wanted, actor: Actor) -> None:
     fields: dict[str, object] = {
         "issuer": wanted.issuer,
-        "client_id": wanted.client_id,
+        "oauth_client": wanted.client_id,
         "domains": list(wanted.domains),
     }
     if wanted.client_secret:

@@ -72,7 +72,7 @@ def _explain_change(_service: SignInService) -> list[str]:
 def _now(_request: HttpRequest, service: SignInService) -> dict[str, Any]:  # Any: what forms start from
     return {
         "issuer": service.issuer,
-        "client_id": service.client_id,
+        "client_id": service.oauth_client,
         "domains": "\n".join(service.domains),
     }
 
@@ -131,7 +131,7 @@ class SignInServiceAdmin(ScopedModelAdmin[SignInService]):
     add_form = SignInServiceForm
     add_step_up = True
     adders = OWNERS
-    list_display = ("issuer", "client_id", "state")
+    list_display = ("issuer", "oauth_client", "state")
     list_display_links = ("issuer",)
     ordering = ("issuer",)
     object_actions = (
@@ -218,7 +218,7 @@ class SignInServiceAdmin(ScopedModelAdmin[SignInService]):
         facts = (
             Fact(label="State", value=Cell(text=self.state(service))),
             Fact(label="Issuer", value=Cell(text=service.issuer)),
-            Fact(label="Client ID", value=Cell(text=service.client_id)),
+            Fact(label="Client ID", value=Cell(text=service.oauth_client)),
             Fact(label="Client secret", value=Cell(text="kept sealed, and never shown")),
             Fact(label="Domains", value=Cell(text=", ".join(service.domains))),
         )
