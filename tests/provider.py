@@ -192,14 +192,17 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running() -> Iterator[Provider]:
     """A provider of its own at a free port."""
-    handler = type("OwnHandler", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    class OwnHandler(Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OwnHandler)
     server.daemon_threads = True
-    handler.provider = Provider(server)
+    OwnHandler.provider = Provider(server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield handler.provider
+        yield OwnHandler.provider
     finally:
         server.shutdown()
         server.server_close()

@@ -177,7 +177,7 @@ def _check_sender(provider: Provider, answer: Answer) -> None:
 def _come_in(*, service: SignInService, vouched: Vouched) -> User:
     """The member this is, under the account that is theirs. One at a time for each practice: the row is locked."""
     live = SignInService.objects.filter(pk=service.pk, revision=service.revision, is_enabled=True)
-    if not live.select_for_update(of=("self",)).exists():
+    if live.select_for_update(of=("self",)).first() is None:
         raise _Refused("begun under other settings")
     places = Membership.objects.filter(practice_id=service.practice_id, ended_at__isnull=True)
     place = places.filter(user__email=vouched.email, user__is_active=True).select_related("user").first()

@@ -11,9 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
-from accounts.lifecycle import AccountEvent, FactorKind, MemberRole, SignInKind
+from accounts.lifecycle import AccountEvent, ContactRole, FactorKind, MemberRole, SignInKind
 from accounts.models import Contact, Membership, PinnedAccount, SignInService, User
+from accounts.services import id_tokens
 from accounts.services.factors import totp_enrol
 from accounts.services.people import Person, membership_add
 from accounts.services.sign_in_services import (
@@ -195,7 +198,7 @@ def test_keys_that_are_not_named_are_all_tried(north: Firm, ben: User, idp: Prov
     other = fake.rsa_key("other").as_dict(private=False)
     idp.keys = [{k: v for k, v in one.items() if k != "kid"} for one in (other, bare)]
     key = fake.rsa_key()
-    idp.make_token = lambda claims: fake.jwt.encode({"alg": "RS256"}, claims, key, algorithms=["RS256"])
+    idp.make_token = lambda claims: jwt.encode({"alg": "RS256"}, claims, key, algorithms=["RS256"])
     assert sign_in(make_browser(), north, idp, ben.email).status_code == 302
 
 
@@ -388,7 +391,7 @@ EVIL_KEYS: dict[str, Callable[[], list[Any]]] = {  # Any: JSON
     "a password": lambda: [{"kty": "oct", "k": "c2VjcmV0", "kid": fake.KID}],
     "kind in a list": lambda: [{**fake.rsa_key().as_dict(private=False), "kty": ["RSA"]}],
     "too small": lambda: [{"kty": "RSA", "n": fake.plain_part(b"\xff" * 128), "e": "AQAB", "kid": fake.KID}],
-    "another curve": lambda: [fake.ECKey.generate_key("P-384").as_dict(private=False)],
+    "another curve": lambda: [ECKey.generate_key("P-384").as_dict(private=False)],
     "half a key": lambda: [{"kty": "RSA", "n": "AQAB"}],
     "no numbers": lambda: [{"kty": "RSA", "n": 5, "e": 7}],
     "exponent of one": lambda: [{**fake.rsa_key().as_dict(private=False), "e": "AQ"}],
@@ -458,9 +461,8 @@ def test_the_page_on_the_way_back_does_nothing_by_itself(north: Firm, ben: User,
     idp.email = ben.email
     browser = make_browser()
     parts = urlsplit(fake.visit(leave(browser, north)))
-    for _ in range(3):
-        page = browser.get(f"{parts.path}?{parts.query}")
-    assert "no-store" in page["Cache-Control"]
+    pages = [browser.get(f"{parts.path}?{parts.query}") for _ in range(3)]
+    assert all("no-store" in page["Cache-Control"] for page in pages)
     assert not is_in(browser)
     assert "/token" not in idp.seen
 
@@ -650,10 +652,10 @@ def test_even_with_the_factor_the_session_stays_in_its_practice(
     north: Firm, rogue: Firm, idp: Provider
 ) -> None:
     code = give_app(north.owner)
-    seat = make_contact(north, "extra", north.contact.role).client  # a client whom she sits at as well
+    seat = make_contact(north, "extra", ContactRole.VIEWER).client  # a client whom she sits at as well
     with tenancy.use(north.practice_side):
         Contact.objects.create(
-            practice=north.practice, client=seat, user=north.owner, role=north.contact.role
+            practice=north.practice, client=seat, user=north.owner, role=ContactRole.VIEWER
         )
         place = Membership.objects.get(user=north.owner)
     browser = make_browser()
@@ -932,9 +934,7 @@ def test_settings_changed_between_reading_and_letting_in(north: Firm, ben: User,
     idp.change_claims, idp.email = meanwhile, ben.email
     browser = make_browser()
     location = fake.visit(leave(browser, north))
-    from accounts.services import service_sign_in
-
-    judged = service_sign_in.id_tokens.token_judge
+    judged = id_tokens.token_judge
 
     def judge_late(*args: Any, **named: Any) -> Any:  # Any: the function's own
         vouched = judged(*args, **named)
@@ -944,7 +944,7 @@ def test_settings_changed_between_reading_and_letting_in(north: Firm, ben: User,
         return vouched
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service_sign_in.id_tokens, "token_judge", judge_late)
+        patch.setattr(id_tokens, "token_judge", judge_late)
         assert come_back(browser, location).status_code == 403
     assert changing
     assert not is_in(browser)

@@ -10,6 +10,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from accounts.models import PinnedAccount, SignInService
+from accounts.services.sign_in_services import service_switch
 from portal.kernel import tenancy
 from tests import provider as fake
 from tests.console.cast import House, house
@@ -172,15 +173,12 @@ def test_a_page_that_was_open_while_somebody_else_saved_saves_nothing(
 ) -> None:
     """Between reading the row and writing it, another owner was faster."""
     home.owner.post(f"{LIST}add/", FORM)
-    from portal.console import services
-
-    real = services.service_switch
 
     def late(**named: Any) -> None:  # Any: the service's own
         SignInService.objects.update(revision=99)
-        real(**named)
+        service_switch(**named)
 
-    monkeypatch.setattr(services, "service_switch", late)
+    monkeypatch.setattr("portal.console.services.service_switch", late)
     answer = home.owner.post(page(home, "switch/"), {**YES, "is_enabled": "on"})
     assert answer.status_code == 422
     assert not kept(home).is_enabled
