@@ -33,7 +33,6 @@ from accounts.services.service_sign_in import (
 from portal.kernel.errors import RateLimited
 
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
-COOKIE: Final = "__Host-service" if settings.USE_TLS else "service"
 ANSWERED: Final = ("state", "code", "iss", "error")
 LONGEST_ANSWER: Final = 5000
 
@@ -52,7 +51,7 @@ def pick(request: HttpRequest) -> HttpResponse:
 @page_or_post
 def door(request: HttpRequest, practice_code: str) -> HttpResponse:
     """A practice's own sign-in page: one button. The same page stands under every name, known or not."""
-    browser = request.COOKIES.get(COOKIE) or service_attempts.new_browser()
+    browser = request.COOKIES.get(_cookie()) or service_attempts.new_browser()
     if request.method == "POST":
         response = _leave(request, practice_code, browser)
     else:
@@ -88,12 +87,12 @@ def _enter(request: HttpRequest, practice_code: str) -> HttpResponse:
     told = {name: request.POST.get(name, "") for name in ANSWERED}
     came_in = service_sign_in_finish(
         practice_code=practice_code,
-        asker=_asker(request, request.COOKIES.get(COOKIE, "")),
+        asker=_asker(request, request.COOKIES.get(_cookie(), "")),
         answer=Answer(state=told["state"], code=told["code"], issuer=told["iss"], error=told["error"]),
     )
     open_session(request, came_in.user, by=SignInKind.SERVICE, only_practice=came_in.practice_id)
     response = HttpResponseRedirect(came_in.next_path)
-    response.delete_cookie(COOKIE, samesite="Lax")
+    response.delete_cookie(_cookie(), samesite="Lax")
     return response
 
 
@@ -104,14 +103,19 @@ def _asker(request: HttpRequest, browser: str) -> Asker:
 def _remember(response: HttpResponse, browser: str) -> HttpResponse:
     """Which browser it was, for as long as a try lasts. Lax: it has to come along when the service sends back."""
     response.set_cookie(
-        COOKIE,
+        _cookie(),
         browser,
         max_age=int(2 * service_attempts.LIFE.total_seconds()),
-        secure=settings.USE_TLS,
+        secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
     )
     return response
+
+
+def _cookie() -> str:
+    """Its name: of this very host where there is TLS, so that no neighbour can set it."""
+    return "__Host-service" if settings.SESSION_COOKIE_SECURE else "service"
 
 
 def _next(request: HttpRequest) -> str:

@@ -906,6 +906,14 @@ def test_a_provider_that_falls_over_on_the_way(north: Firm, ben: User, idp: Prov
     assert not is_in(browser)
 
 
+def test_a_token_address_that_answers_with_a_page(north: Firm, ben: User, idp: Provider) -> None:
+    set_up(north, idp)
+    idp.bodies["/token"] = (200, b"<html>")
+    browser = make_browser()
+    assert sign_in(browser, north, idp, ben.email).status_code == 503
+    assert not is_in(browser)
+
+
 def test_a_wrong_client_secret_is_told_to_the_owner(north: Firm, ben: User, idp: Provider) -> None:
     set_up(north, idp)
     idp.client_secret = "renewed"

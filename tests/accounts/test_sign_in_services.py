@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -218,6 +219,17 @@ def test_trying_says_what_is_there_or_what_is_wrong(north: Firm, settings: Any) 
         with pytest.raises(Unavailable, match="calls itself nothing"):
             service_try(service=service)
         assert "/token" not in idp.seen
+
+
+def test_a_name_that_leads_inside_is_said_to_do_so(north: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = set_up(north)
+
+    def inside(*_asked: Any, **_named: Any) -> list[Any]:  # Any: the library's own
+        return [(socket.AF_INET, 1, 6, "", ("169.254.169.254", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    with tenancy.use(north.practice_side), pytest.raises(Unavailable, match="public internet"):
+        service_try(service=service)
 
 
 def test_domains_are_read_as_people_type_them() -> None:

@@ -413,7 +413,7 @@ def test_tls_is_for_the_name_though_the_address_is_a_number(
         except OSError:
             return
 
-    monkeypatch.setattr(outgoing, "_addresses_of", lambda _target: ["127.0.0.1"])
+    monkeypatch.setattr(outgoing, "_addresses_of", lambda _target: ["127.0.0.1"] * 2)
     monkeypatch.setattr(ssl, "create_default_context", lambda: trust)
     with listening(talk) as port:
         target = outgoing.Target(host="login.example.com", port=port, path="/")
@@ -431,3 +431,15 @@ def test_a_name_and_password_are_spelt_as_in_forms() -> None:
 
     header = outgoing.Basic(name="a:b", password="c d/é+").header
     assert base64.b64decode(header.removeprefix("Basic ")) == b"a%3Ab:c%20d%2F%C3%A9%2B"
+
+
+def test_cutting_what_is_over_or_has_not_begun_is_no_fault() -> None:
+    target = outgoing.Target(host="login.example.com", port=443, path="/")
+    connection = outgoing.PinnedConnection(target, "127.0.0.1", trust=None)
+    connection.cut()
+    left, right = socket.socketpair()
+    right.close()
+    left.close()
+    connection.sock = left
+    connection.cut()
+    assert left.fileno() == -1
