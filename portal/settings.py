@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
+    "accounts.middleware.OnePracticeGate",  # who came by a practice's sign-in service stays in that practice
     "accounts.middleware.FactorGate",  # knows the membership that the scope was made from
     "portal.kernel.middleware.ErrorPages",
 ]
@@ -224,6 +225,8 @@ ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
 # A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
 ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
 # Second factors. Of allauth.mfa the table and the arithmetic are used; pages, checks and keeping are ours.
+# Tests and the demo: a practice's sign-in service may be http on this machine. Counts only while SITE_URL is http too.
+SIGN_IN_SERVICES_ON_LOOPBACK: bool = env.bool("SIGN_IN_SERVICES_ON_LOOPBACK", default=False)
 STEP_UP_GATE = "accounts.step_up.StepUpGate"
 MFA_ADAPTER = "accounts.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -27,7 +27,7 @@ from engagements.models import Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
-from portal.kernel.fields import Line
+from portal.kernel.fields import Line, Lines
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -314,6 +314,52 @@ class MemberForm(PersonForm):
         widget=forms.RadioSelect,
         initial=MemberRole.CONSULTANT,
     )
+
+
+class SignInServiceForm(forms.Form):
+    """The practice's own OpenID Connect provider."""
+
+    issuer = Line(
+        label="Issuer",
+        max_length=300,
+        help_text="The provider’s own address, to the letter, such as https://accounts.google.com. docs/sign-in.md says where it stands.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    client_id = Line(label="Client ID", max_length=300, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    client_secret = Line(
+        label="Client secret",
+        required=False,
+        max_length=500,
+        help_text="Kept sealed and never shown again. Leave it empty to keep the one that is there.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    domains = Lines(
+        label="Domains of your people’s email addresses",
+        max_length=2000,
+        help_text="One on each line. Only addresses of these domains are let in, and only people you have added.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+
+
+class SwitchForm(forms.Form):
+    """Who may use the sign-in service, and who has to."""
+
+    is_enabled = forms.BooleanField(label="People may sign in with their company account", required=False)
+    is_required = forms.BooleanField(
+        label="Everybody but owners has to",
+        required=False,
+        help_text="Owners can always come in with a code by email and their factor, so that a broken service locks nobody out for good.",
+    )
+
+
+class ForgetForm(forms.Form):
+    """Whose company account is to be forgotten."""
+
+    person = forms.ModelChoiceField(queryset=User.objects.none(), empty_label="Choose a person")
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """Those whose account is known."""
+        _offer(self, "person", people)
 
 
 class HubForm(forms.Form):

@@ -147,6 +147,12 @@ EVENTS: Final = {
     "person:factor:used": "Second factor shown",
     "person:factor:locked": "Second factor locked after wrong codes",
     "person:recovery-codes:made": "New recovery codes made",
+    "practice:sign-in-service:set-up": "Company sign-in set up",
+    "practice:sign-in-service:changed": "Company sign-in changed",
+    "practice:sign-in-service:switched": "Company sign-in switched on or off",
+    "person:service-sign-in:refused": "Company sign-in refused",
+    "person:service-account:pinned": "Company account kept for a person",
+    "practice:service-account:forgotten": "Company account of a person forgotten",
     "person:step-up:made": "Proved themselves anew for one act",
     "person:step-up:refused": "Act refused without a fresh proof",
 }

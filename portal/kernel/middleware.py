@@ -65,7 +65,7 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                closed = NotVisible(next_url="/", next_label="Go to the start page")
+                closed = place.closed or NotVisible(next_url="/", next_label="Go to the start page")
                 if request.method not in web.SAFE_METHODS:
                     web.refusal_tell(request, status=closed.http_status, code="console-closed")
                 return web.refusal(request, closed)
@@ -80,6 +80,7 @@ class ScopeMiddleware:
             seat=str(request.session.get("seat", "")),
             in_console=request.path.startswith(CONSOLE),
             read_only=read_only,
+            only_practice=str(request.session.get("only_practice", "")),
         )
 
     def _is_shut(self, request: HttpRequest) -> bool:

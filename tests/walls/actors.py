@@ -17,7 +17,8 @@ from django.test import Client as Browser
 
 from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole, MemberRole
-from accounts.models import Client, Contact, Invitation, Membership, Practice, User
+from accounts.models import Client, Contact, Invitation, Membership, Practice, SignInService, User
+from accounts.selectors import door_of
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
@@ -88,6 +89,7 @@ class Room:
     invitation: str
     token: str
     hub: str
+    service: str
     membership: str
     event: str
     message: str
@@ -198,6 +200,14 @@ def _practice(word: str, name: str, account: str) -> tuple[Practice, User]:
             role_arn=f"arn:aws:iam::{account}:role/latchkey-hub",
             region="eu-west-1",
             template_bucket=f"latchkey-templates-{account}",
+        )
+        SignInService.objects.create(
+            practice=practice,
+            door_sha256=door_of(word),
+            issuer="http://127.0.0.1:9",
+            oauth_client="latchkey",
+            client_secret=b"",
+            domains=[f"{word}.example"],
         )
     return practice, _member(practice, f"Owner Of{word.title()}", MemberRole.OWNER)
 
@@ -390,6 +400,7 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             invitation=str(invitation.pk),
             token=invitation_url(invitation).rstrip("/").rpartition("/")[2],
             hub=str(Hub.objects.get().pk),
+            service=str(SignInService.objects.get().pk),
             membership=str(Membership.objects.get(user=stage.maya).pk),
             event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above

@@ -77,12 +77,15 @@ class Address:
         slot = SLOTS.get(self.name, "active")
         if place == "object_id":
             return object_id(self.name, room, slot)
-        return {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}[place]
+        known = {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}
+        return {**known, "practice_code": "northgate"}[place]
 
     def _made_up(self, place: str) -> str:
         if place == "factor_id":
             return "987654321"
-        if place == "code" or self.name.startswith(("admin:engagements_", "admin:accounts_client_")):
+        if place in {"code", "practice_code"} or self.name.startswith(
+            ("admin:engagements_", "admin:accounts_client_")
+        ):
             return "zzzzzzzz"
         if self.name.startswith("admin:kernel_") or place == "factor_id":
             return "987654321"
@@ -97,6 +100,7 @@ def object_id(name: str, room: Room, slot: str) -> str:
         "grant": room.grant,
         "visit": room.visit,
         "hub": room.hub,
+        "signinservice": room.service,
         "client": room.client_code,
         "membership": room.membership,
         "contact": room.spare_contact,  # the approver is needed by other cells
@@ -130,6 +134,8 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"consultant": str(world.people["a_unassigned"]), "role": "member"}
         case "admin:engagements_engagement_invite":
             return {"contact": room.contact}
+        case "service_pick":
+            return {"practice": "northgate"}
         case "choose":
             return {"seat": room.contact}
         case "admin:accounts_client_add":

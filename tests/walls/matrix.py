@@ -80,8 +80,9 @@ admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
-# There is a hub already; nobody adds a second.
+# There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
+admin:accounts_signinservice_add  console/accounts/signinservice/add/
   GET     302   404   403   403   403   403   404   404   404   404   404   404   403
   POST    302   404   403   403   403   403   404   404   404   404   404   404   403
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -103,6 +104,7 @@ admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-c
 
 admin:awsaccess_hub_publish  console/awsaccess/hub/<str:object_id>/publish/
 admin:awsaccess_hub_edit  console/awsaccess/hub/<str:object_id>/edit/
+admin:accounts_signinservice_switch  console/accounts/signinservice/<str:object_id>/switch/
   GET     302   404   200   403   403   403   404   404   404   404   404   404   404
   POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -117,14 +119,16 @@ admin:accounts_membership_add  console/accounts/membership/add/
   POST    302   404   302   403   403   403   404   404   404   404   404   404   302
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
-# The record: owners and auditors.
+# The record, and how the practice's people sign in: owners and auditors.
 admin:kernel_auditevent_verify  console/kernel/auditevent/verify/
 admin:kernel_auditevent_changelist  console/kernel/auditevent/
+admin:accounts_signinservice_changelist  console/accounts/signinservice/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   200
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:kernel_auditevent_change  console/kernel/auditevent/<str:object_id>/
+admin:accounts_signinservice_change  console/accounts/signinservice/<str:object_id>/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   404
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -191,6 +195,18 @@ client:activity_table  e/<slug:code>/activity.csv
 client:certificate  e/<slug:code>/certificate/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# A company's account. The practice's service is switched off: nobody comes in, and nobody learns that there is one.
+service_pick  account/service/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+service_door  account/service/<slug:practice_code>/
+service_back  account/service/<slug:practice_code>/back/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    404   404   404   404   404   404   404   404   404   404   404   404   404
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # People's own places.
@@ -292,6 +308,14 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# 422, too: the world's service lies at an address that is refused before anything is asked.
+admin:accounts_signinservice_try  console/accounts/signinservice/<str:object_id>/try/
+admin:accounts_signinservice_edit  console/accounts/signinservice/<str:object_id>/edit/
+admin:accounts_signinservice_forget  console/accounts/signinservice/<str:object_id>/forget/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_membership_role  console/accounts/membership/<str:object_id>/role/
