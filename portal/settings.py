@@ -82,6 +82,15 @@ if AUDIT_SIGNING_KEY and not re.fullmatch(r"[0-9a-f]{64}", AUDIT_SIGNING_KEY):
     raise ImproperlyConfigured(
         "AUDIT_SIGNING_KEY is 64 hexadecimal digits, such as `openssl rand -hex 32` gives."
     )
+# Papers are signed with a key derived from that one, unless the installation has a certificate of its own.
+RECEIPT_SIGNING_KEY: str = env.str("RECEIPT_SIGNING_KEY", default="") if PROCESS == "worker" else ""
+RECEIPT_CERTIFICATE: str = env.str("RECEIPT_CERTIFICATE", default="") if PROCESS == "worker" else ""
+if bool(RECEIPT_SIGNING_KEY) != bool(RECEIPT_CERTIFICATE):
+    raise ImproperlyConfigured(
+        "RECEIPT_SIGNING_KEY and RECEIPT_CERTIFICATE are given together, or neither of them."
+    )
+# An authority for time stamps (RFC 3161); empty: none is asked.
+RECEIPT_TIMESTAMP_URL: str = env.str("RECEIPT_TIMESTAMP_URL", default="")
 USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
