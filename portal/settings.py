@@ -329,6 +329,11 @@ USE_TZ = True
 USE_I18N = True
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a whole body, files included: SmallBodies sees to it
+# One page takes a file: a receipt that somebody wants to check. It never lies on a disk.
+LARGEST_PAPER = 5 * 1024 * 1024
+LARGER_BODIES = {"/verify/": LARGEST_PAPER + 16 * 1024}
+FILE_UPLOAD_MAX_MEMORY_SIZE = LARGER_BODIES["/verify/"]
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -114,7 +114,11 @@ class Migration(migrations.Migration):
         # Whoever holds a paper, or its reference, sees this one row of ids and no other, and nothing behind it.
         rls.tenant_table("engagements_documentmark", using=f"({rls.CLIENT_ROWS}) or {rls.OWN_LINK}"),
         rls.append_only("engagements_documentmark"),
-        # Papers are made by the practice's worker; nobody makes one from the client's side.
+        # The worker makes papers. Whoever breaks into the web process can have none taken for genuine.
+        migrations.RunSQL(
+            f"revoke insert on engagements_document, engagements_documentmark from {rls.WEB}",
+            f"grant insert on engagements_document, engagements_documentmark to {rls.WEB}",
+        ),
         rls.writing_only("engagements_document", when=rls.ON_PRACTICE_SIDE),
         rls.writing_only("engagements_documentmark", when=rls.ON_PRACTICE_SIDE),
         rls.wall_target("engagements_consent", *TENANT, "engagement_id", "id"),

@@ -139,4 +139,5 @@ def _proof(end: EndFacts, say: Wording) -> Part:
 def _seal(seal: AuditCheckpoint | None, say: Wording) -> Part:
     if seal is None:
         return parts.words("", ())
-    return parts.code(say("seal.heading"), [], checkpoints.note_of(seal).strip())
+    told = say("seal.words_end", size=seal.size, moment=say.moment(seal.signed_at))
+    return parts.code(say("seal.heading"), [told], checkpoints.note_of(seal).strip())

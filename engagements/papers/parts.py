@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from engagements.papers.wording import Wording
 from portal.kernel.papers.drawings import icons
 
 TEMPLATE: Final[Path] = settings.BASE_DIR / "templates" / "engagements" / "documents" / "document.typ"
+LINE: Final = 124  # characters of a line of code
 ALWAYS_DRAWN: Final = ("layers", "x")
 Part = dict[str, Any]  # Any: JSON for the template
 
@@ -75,6 +77,22 @@ def code(heading: str, rows: Sequence[str], text: str, *, new_page: bool = False
     return {"kind": "code", "heading": heading, "rows": list(rows), "code": text, "new_page": new_page}
 
 
+def laid_out(value: object, *, indent: int = 0) -> str:
+    """JSON for people: what fits on a line stands on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) + indent <= LINE or not isinstance(value, dict | list) or not value:
+        return flat
+    inner, outer = " " * (indent + 2), " " * indent
+    if isinstance(value, dict):
+        rows = [
+            f"{json.dumps(key, ensure_ascii=False)}: {laid_out(one, indent=indent + 2)}"
+            for key, one in value.items()
+        ]
+        return "{\n" + ",\n".join(inner + row for row in rows) + f"\n{outer}}}"
+    rows = [laid_out(one, indent=indent + 2) for one in value]
+    return "[\n" + ",\n".join(inner + row for row in rows) + f"\n{outer}]"
+
+
 def paper(engagement: Engagement, say: Wording, head: Head, parts: Sequence[Part]) -> Paper:
     """Head, parts and what stands on each page."""
     practice = engagement.practice
@@ -93,6 +111,6 @@ def paper(engagement: Engagement, say: Wording, head: Head, parts: Sequence[Part
         "page": say("page.page"),
         "of": say("page.of"),
         "icons": icons(sorted({*drawn, *ALWAYS_DRAWN})),
-        "parts": [part for part in parts if part["rows"]],
+        "parts": [part for part in parts if part["rows"] or part.get("code")],
     }
     return Paper(language=say.language, reason=head.signed, data=data)

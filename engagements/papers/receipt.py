@@ -71,7 +71,7 @@ def receipt_paper(agreed: Agreed, say: Wording) -> Paper:
         parts.code(
             say("annex.heading"),
             [say("annex.words")],
-            json.dumps(policy_of(consent), indent=2, ensure_ascii=False),
+            parts.laid_out(policy_of(consent)),
             new_page=True,
         ),
     )

@@ -27,7 +27,7 @@ from engagements.papers.parts import Paper
 from engagements.papers.receipt import Agreed, receipt_paper
 from engagements.papers.wording import wording_for
 from engagements.selectors import REFERENCE_LETTERS, consent_checkpoint, document_of, grouped, reference_mark
-from portal.kernel import audit, clock
+from portal.kernel import audit, checkpoints, clock
 from portal.kernel.actor import Actor, machine
 from portal.kernel.papers import keys
 
@@ -80,7 +80,7 @@ def certificate_make(*, consent_id: UUID, end: EndFacts) -> Document:
             people=_people_ever(consent.engagement),
             reference=reference,
             receipt=grouped(receipt.reference) if receipt else "",
-            seal=consent_checkpoint(consent),
+            seal=checkpoints.checkpoint_latest(consent.practice_id),
         )
         say = wording_for(agreed_by.language, str(consent.evidence.get("timezone", "")))
         return certificate_paper(ended, say)

@@ -20,5 +20,7 @@ urlpatterns = [
     path("<slug:code>/deleted/", views.deleted, name="deleted"),
     path("<slug:code>/template/", views.template, name="template"),
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
+    path("<slug:code>/receipt.pdf", views.receipt_pdf, name="receipt_pdf"),
+    path("<slug:code>/certificate.pdf", views.certificate_pdf, name="certificate_pdf"),
     path("<slug:code>/certificate/", views.certificate, name="certificate"),
 ]

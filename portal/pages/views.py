@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import engagements_of_client, offer_current
 from engagements.services.closing import engagement_end
@@ -26,7 +26,7 @@ from engagements.services.consents import (
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes, keeping
+from portal.pages import compose, consenting, homes, keeping, papers
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -223,6 +223,18 @@ def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
 def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The proof that everything is gone; before that, the way there."""
     return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)
+
+
+@at_desk("GET")
+def receipt_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed receipt, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.RECEIPT)
+
+
+@at_desk("GET")
+def certificate_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed certificate, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.CERTIFICATE)
 
 
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:

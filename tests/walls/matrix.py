@@ -25,6 +25,12 @@ account_inactive  account/inactive/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Whoever has a paper may check it. 422: neither a file nor a reference was sent.
+verify  verify/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 # The console's lists: everybody sees their own practice's, and for others there is no console.
 admin:index  console/
 admin:menu  console/menu/
@@ -185,6 +191,8 @@ client:deleted  e/<slug:code>/deleted/
 
 client:receipt  e/<slug:code>/receipt/
 client:certificate  e/<slug:code>/certificate/
+client:receipt_pdf  e/<slug:code>/receipt.pdf
+client:certificate_pdf  e/<slug:code>/certificate.pdf
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405

@@ -45,7 +45,7 @@ def typeset(template: Path, data: Data, *, made_at: dt.datetime) -> bytes:
             format="pdf",
             sys_inputs={"d": told},
             pdf_standards=STANDARDS,
-            timestamp=made_at.astimezone(dt.UTC),
+            timestamp=made_at.astimezone(dt.UTC).replace(microsecond=0),
         )
     except typst.TypstError as error:
         raise TypesettingFailed(error.message) from error
