@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.db.models import QuerySet
 
 from engagements.lifecycle import WORKING, DocumentKind, EngagementEvent
 from engagements.models import Consent, Document, DocumentMark, Engagement, lead_first
@@ -53,9 +54,11 @@ class _Draft:
     write: Callable[[str], Paper]  # takes the reference in groups
 
 
-def receipt_make(*, consent_id: UUID) -> Document:
-    """The receipt of a consent, made now unless there is one. Raises PaperFailed."""
-    consent = _consent(consent_id)
+def receipt_make(*, consent_id: UUID) -> Document | None:
+    """The receipt of a consent, made now unless there is one. None when there is no such consent. Raises PaperFailed."""
+    consent = _consents().filter(pk=consent_id).first()
+    if consent is None:
+        return None
     agreed_by = consent.contact.user
 
     def write(reference: str) -> Paper:
@@ -69,7 +72,7 @@ def receipt_make(*, consent_id: UUID) -> Document:
 
 def certificate_make(*, consent_id: UUID, end: EndFacts) -> Document:
     """The certificate of the end, made now unless there is one. Raises PaperFailed."""
-    consent = _consent(consent_id)
+    consent = _consents().get(pk=consent_id)
     agreed_by = consent.contact.user
 
     def write(reference: str) -> Paper:
@@ -173,11 +176,9 @@ def _keep(draft: _Draft, paper: Paper, reference: str, signed: Signed, *, signer
     return document
 
 
-def _consent(consent_id: UUID) -> Consent:
-    rows = Consent.objects.select_related(
-        "offer", "contact__user", "withdrawn_by", "engagement__practice", "engagement__client"
-    )
-    return rows.get(pk=consent_id)
+def _consents() -> QuerySet[Consent]:
+    names = ("offer", "contact__user", "withdrawn_by", "engagement__practice", "engagement__client")
+    return Consent.objects.select_related(*names)
 
 
 def _people_at(engagement: Engagement, at: dt.datetime) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext
 
 from engagements.lifecycle import DocumentKind
@@ -22,7 +21,6 @@ def download(engagement: Engagement, kind: DocumentKind) -> HttpResponse:
                 "The signed paper is not there yet. It takes about a minute; then it comes by email, too."
             ),
             title=gettext("One moment, please"),
-            next_url=reverse("client:front", args=[engagement.code]),
             next_label=gettext("Go back"),
         ) from None
     return HttpResponse(

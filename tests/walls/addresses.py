@@ -32,6 +32,7 @@ SLOTS: Final = {
     "client:template": "agreed",
     "client:certificate": "closed",
     "client:certificate_pdf": "closed",
+    "admin:engagements_engagement_certificate_pdf": "closed",
     "admin:engagements_engagement_preview": "invited",
     "admin:engagements_engagement_send": "draft_to_send",
     "admin:engagements_engagement_resume": "paused_by_practice",

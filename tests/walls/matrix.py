@@ -130,6 +130,18 @@ admin:kernel_auditevent_changelist  console/kernel/auditevent/
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# The evidence pack takes a fresh proof, which the walk brings. Owners and auditors.
+admin:engagements_engagement_evidence  console/engagements/engagement/<str:object_id>/evidence/
+  GET     302   404   200   403   404   200   404   404   404   404   404   404   404
+  POST    302   404   200   403   404   200   404   404   404   404   404   404   404
+  else    302   404   405   403   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_receipt_pdf  console/engagements/engagement/<str:object_id>/receipt.pdf
+admin:engagements_engagement_certificate_pdf  console/engagements/engagement/<str:object_id>/certificate.pdf
+  GET     302   404   200   200   404   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 admin:kernel_auditevent_change  console/kernel/auditevent/<str:object_id>/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   404
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405

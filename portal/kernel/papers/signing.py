@@ -11,6 +11,7 @@ from asn1crypto import keys, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import signers
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.general import SigningError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from portal.kernel.papers.keys import SigningKey
@@ -41,17 +42,20 @@ def sign(pdf: bytes, *, key: SigningKey, reason: str, authority: Authority | Non
         try:
             signed = _sign(pdf, key, reason, authority)
             return Signed(pdf=signed, stamped_at=authority.stamped_at if authority else None)
-        except NoStamp as error:
+        except (NoStamp, SigningError) as error:  # the latter for a stamp that does not fit in
             trouble = f"no time stamp: {error}"[:200]
     return Signed(pdf=_sign(pdf, key, reason, None), trouble=trouble)
 
 
 def _sign(pdf: bytes, key: SigningKey, reason: str, authority: Authority | None) -> bytes:
     certificates = [x509.Certificate.load(der) for der in key.certificates]
+    registry = SimpleCertificateStore()
+    for certificate in certificates:
+        registry.register(certificate)
     signer = signers.SimpleSigner(
         signing_cert=certificates[0],
         signing_key=keys.PrivateKeyInfo.load(key.private),
-        cert_registry=SimpleCertificateStore.from_certs(certificates),
+        cert_registry=registry,
     )
     meta = signers.PdfSignatureMetadata(
         field_name=FIELD,

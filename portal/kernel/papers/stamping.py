@@ -25,7 +25,7 @@ class Authority(TimeStamper):
 
     def __init__(self, url: str) -> None:
         """Raises ImproperlyConfigured for an address without TLS, except on loopback."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
         parts = urlsplit(url)
         if parts.hostname is None or not (
             parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -38,8 +38,10 @@ class Authority(TimeStamper):
         """Ask. Raises NoStamp."""
         try:
             return tsp.TimeStampResp.load(self._post(req.dump()))
+        except NoStamp:
+            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NoStamp(f"{type(error).__name__}") from error
+            raise NoStamp(type(error).__name__) from error
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         """A stamp over this digest and no other: the library compares the nonce alone. Raises NoStamp."""
@@ -65,9 +67,9 @@ class Authority(TimeStamper):
             connection.request(
                 "POST", path, body=question, headers={"Content-Type": "application/timestamp-query"}
             )
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise NoStamp(f"status {answer.status}")
-            return answer.read(LONGEST_ANSWER)
+            with connection.getresponse() as answer:
+                if answer.status != http.client.OK:
+                    raise NoStamp(f"status {answer.status}")
+                return answer.read(LONGEST_ANSWER)
         finally:
             connection.close()
