@@ -56,9 +56,9 @@ def main(words: Sequence[str]) -> int:
 def file_faults(folder: Path) -> list[str]:
     """Files that are not as they were packed, are missing, or were added."""
     text = _read(folder / MANIFEST)
-    kept = _read(folder / MANIFEST_PRINT).decode("ascii", "replace").split()
+    kept = _read(folder / MANIFEST_PRINT)
     faults = []
-    if kept != [hashlib.sha256(text).hexdigest(), MANIFEST]:
+    if kept != f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode():
         faults.append(f"{MANIFEST} and {MANIFEST_PRINT} do not belong together.")
     listed = _manifest(folder)["files"]
     found = {str(one.relative_to(folder).as_posix()) for one in folder.rglob("*") if one.is_file()}
