@@ -77,7 +77,7 @@ def authority() -> Iterator[Tsa]:
     tsa = Tsa(certificate=certificate)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  # the library's name
+        def do_POST(self) -> None:  # the library's name
             question = self.rfile.read(int(self.headers["Content-Length"]))
             tsa.asked.append(question)
             request = tsp.TimeStampReq.load(question)

@@ -42,9 +42,11 @@ def facts(engagement: Engagement) -> tuple[Fact, ...]:
 
 def explain(engagement: Engagement) -> list[str]:
     """What is in the pack, and what the record will tell."""
-    return [
+    whole = (
         f"You get one ZIP with everything about {engagement.client.name}, {engagement.title}: signed papers, "
-        "decisions, visits, checks, the proof of its end, the record, and what verifies all of it.",
+    )
+    return [
+        whole + "decisions, visits, checks, the proof of its end, the record, and what verifies all of it.",
         "It holds names, addresses and reasons. The record tells that you took it.",
     ]
 

@@ -99,7 +99,9 @@ def one_line(words: str) -> str:
     return " ".join(plain.split())[:LINE_LENGTH]
 
 
-def compose(name: str, context: Mapping[str, object], *, to: str, **fields: Any) -> Letter:  # Any: as Letter has them
+def compose(
+    name: str, context: Mapping[str, object], *, to: str, **fields: Any
+) -> Letter:  # Any: as Letter has them
     """The letter of `templates/mail/<name>/` (subject.txt, body.txt, body.html); `fields` are those of Letter."""
     everything = {**context, "site_url": settings.SITE_URL, "to": to}
     return Letter(

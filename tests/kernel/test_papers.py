@@ -39,7 +39,10 @@ def data_of(text: str) -> dict[str, Any]:
         **dict.fromkeys(
             ("title", "description", "author", "practice", "kind", "tag", "lead", "reference"), text
         ),
-        **{"lang": "en", "footer": text, "page": "Page", "of": "of"},
+        "lang": "en",
+        "footer": text,
+        "page": "Page",
+        "of": "of",
         "icons": drawings.icons(["layers", "x", "nosuch"]),
         "parts": [
             parts.facts(text, rows, note=text),

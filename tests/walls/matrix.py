@@ -134,7 +134,7 @@ admin:kernel_auditevent_changelist  console/kernel/auditevent/
 admin:engagements_engagement_evidence  console/engagements/engagement/<str:object_id>/evidence/
   GET     302   404   200   403   404   200   404   404   404   404   404   404   404
   POST    302   404   200   403   404   200   404   404   404   404   404   404   404
-  else    302   404   405   403   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:engagements_engagement_receipt_pdf  console/engagements/engagement/<str:object_id>/receipt.pdf
 admin:engagements_engagement_certificate_pdf  console/engagements/engagement/<str:object_id>/certificate.pdf

@@ -49,7 +49,7 @@ def sign(pdf: bytes, *, key: SigningKey, reason: str, authority: Authority | Non
 
 def _sign(pdf: bytes, key: SigningKey, reason: str, authority: Authority | None) -> bytes:
     certificates = [x509.Certificate.load(der) for der in key.certificates]
-    registry = SimpleCertificateStore()
+    registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
     for certificate in certificates:
         registry.register(certificate)
     signer = signers.SimpleSigner(
