@@ -117,6 +117,11 @@ def test_a_receipt_is_signed_kept_and_told_once(firm: Firm, as_worker: AsWorker)
     assert (str(made), str(DocumentMark(document=made))) == (f"receipt of {consent.pk}", f"mark of {made.pk}")
 
 
+def test_there_is_no_receipt_of_nothing(firm: Firm) -> None:
+    with tenancy.use(firm.practice_side):
+        assert receipt_make(consent_id=firm.practice.pk) is None
+
+
 def test_of_two_that_were_made_at_the_same_moment_the_first_one_counts(
     firm: Firm, as_worker: AsWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,9 +321,19 @@ def test_a_paper_says_what_became_of_its_consent(firm: Firm, as_worker: AsWorker
     assert document_verify_file(pdf_of(withdrawn)).state is DocumentState.WITHDRAWN
 
 
+def ended_by_practice(firm: Firm) -> Engagement:
+    engagement = make_engagement_agreed(firm)
+    with tenancy.use(firm.practice_side):
+        engagement_end(engagement=engagement, actor=acting(firm.owner))
+    return engagement
+
+
+@pytest.mark.parametrize("made_by", [make_engagement_closed, ended_by_practice, make_engagement_agreed])
 @pytest.mark.parametrize("receipts", [0, 1])
-def test_a_certificate_is_signed_and_stays_genuine(firm: Firm, as_worker: AsWorker, receipts: int) -> None:
-    consent = consent_of(firm, make_engagement_closed(firm))
+def test_a_certificate_is_signed_and_stays_genuine(
+    firm: Firm, as_worker: AsWorker, receipts: int, made_by: Callable[[Firm], Engagement]
+) -> None:
+    consent = consent_of(firm, made_by(firm))
     for _ in range(receipts):
         make(firm, as_worker, consent)
     with as_worker(), tenancy.use(firm.practice_side):

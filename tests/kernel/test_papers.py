@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -292,3 +293,15 @@ def test_a_file_in_a_letter_has_a_plain_name_and_is_never_sealed() -> None:
         mail.seal_within(mail.Letter(to="a@b.example", subject="s", text="t", attachments=(file,)))
     with pytest.raises(ValidationError):
         mail.Letter(to="nobody", subject="s", text="t", attachments=(file,))
+
+
+def test_the_fonts_are_the_ones_that_were_written_down() -> None:
+    listed = {}
+    for line in (typesetting.FONTS / "VENDORED.txt").read_text().splitlines()[2:]:
+        digest, name, *_rest = line.split()
+        listed[name] = digest
+    found = {
+        one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in typesetting.FONTS.glob("*.otf")
+    }
+    assert found == listed
+    assert (typesetting.FONTS / "Inter.LICENSE.txt").is_file()

@@ -89,10 +89,11 @@ def _characters(font: bytes) -> Iterator[int]:
     }
     start = tables[b"cmap"]
     (subtables,) = struct.unpack_from(">H", font, start + 2)
-    for number in range(subtables):
-        (offset,) = struct.unpack_from(">I", font, start + 4 + 8 * number + 4)
-        if struct.unpack_from(">H", font, start + offset) == (4,):
-            yield from _format_4(font, start + offset)
+    places = {
+        start + struct.unpack_from(">I", font, start + 8 + 8 * number)[0] for number in range(subtables)
+    }
+    for place in [one for one in places if struct.unpack_from(">H", font, one) == (4,)]:
+        yield from _format_4(font, place)
 
 
 def _format_4(font: bytes, at: int) -> Iterator[int]:
