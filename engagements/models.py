@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
-from engagements.lifecycle import AssignmentRole, EngagementStatus
+from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementStatus
 from engagements.profiles import Kind
 
 
@@ -146,6 +146,51 @@ class Consent(Row):
 
     def __str__(self) -> str:
         return f"consent to {self.offer_id}"
+
+
+class Document(Row):
+    """A signed paper as it left the house: the receipt of a consent, or the certificate of its end. Never made again.
+
+    `reference` proves it on the public page, so it cannot be guessed (100 bits); people read it in groups of five.
+    `trouble` says why there is no time stamp although one was asked for.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="papers")
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="papers")
+    kind = models.CharField(max_length=12, choices=DocumentKind.choices)
+    language = models.CharField(max_length=10)
+    reference = models.CharField(max_length=20, unique=True)
+    pdf = models.BinaryField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField()
+    signed_by = models.CharField(max_length=64)
+    stamped_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["consent", "kind"], name="document_one_of_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=DocumentKind.values), name="document_known_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.consent_id}"
+
+
+class DocumentMark(models.Model):
+    """What opens one paper on the public page: the fingerprint of its bytes, or of its reference. Ids only."""
+
+    token_sha256 = models.CharField(max_length=64, primary_key=True)
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="marks")
+
+    def __str__(self) -> str:
+        return f"mark of {self.document_id}"
 
 
 class PracticeProfile(Row):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
@@ -63,7 +65,7 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
     # Consultants read many clients' mails in one box: there the client's name comes first.
     name = scene.host_name if reader.is_client else scene.engagement.client.name
     try:
-        return mail.compose(
+        letter = mail.compose(
             "engagement",
             {
                 "words": told,
@@ -82,6 +84,16 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
         )
     except ValidationError as error:
         raise outbox.Hopeless("one of its addresses is none") from error
+    return replace(letter, attachments=_papers(scene))
+
+
+def _papers(scene: Scene) -> tuple[mail.Attachment, ...]:
+    """The signed paper for the client. The practice finds it in the console: its people read many clients' mails."""
+    document = scene.matter.document
+    if document is None or not scene.reader.is_client:
+        return ()
+    name = f"{document.kind}-{scene.engagement.code}.pdf"
+    return (mail.Attachment(name=name, content=bytes(document.pdf)),)
 
 
 def _answers_to(scene: Scene) -> str:

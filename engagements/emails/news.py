@@ -21,6 +21,7 @@ from engagements.emails.scenes import (
     Matter,
     Scene,
     is_on_it,
+    matter_of_closing,
     matter_of_consent,
     matter_of_engagement,
     matter_of_joining,
@@ -158,5 +159,7 @@ NEWS: Final[dict[str, News]] = {
     "engagements.person_left": News(
         find=matter_of_leaving, is_true=_is(*KNOWN_TO_CLIENT), readers=_clients_readers_and_staff, words=_left
     ),
-    "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
+    "engagements.closed": News(
+        find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Engagement
+from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementEvent
+from engagements.models import NOT_OVER, Assignment, Consent, Document, Engagement
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -32,6 +32,7 @@ class Matter:
 
     engagement: Engagement
     consent: Consent | None = None
+    document: Document | None = None  # the signed paper that goes with it, to the client
     seal: str = ""  # the signed note that vouches for the consent, word for word
     assignment: Assignment | None = None
     beside: Assignment | None = None
@@ -117,7 +118,22 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
         engagement=_engagements().get(pk=consent.engagement_id),
         consent=consent,
         seal=checkpoints.note_of(checkpoint) if checkpoint else "",
+        document=_papers(DocumentKind.RECEIPT).filter(consent=consent).first(),
     )
+
+
+def matter_of_closing(engagement_id: UUID) -> Matter | None:
+    """An engagement that is over, with its certificate once that is made. None when it is not in scope."""
+    found = matter_of_engagement(engagement_id)
+    if found is None:
+        return None
+    papers = _papers(DocumentKind.CERTIFICATE).filter(engagement=found.engagement)
+    return replace(found, document=papers.order_by("-made_at").first())
+
+
+def _papers(kind: DocumentKind) -> QuerySet[Document]:
+    """Without their bytes: those are read when a mail takes them along."""
+    return Document.objects.defer("pdf").filter(kind=kind)
 
 
 def matter_of_joining(assignment_id: UUID) -> Matter | None:

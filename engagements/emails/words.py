@@ -116,6 +116,7 @@ def receipt(scene: Scene, consent: Consent) -> Words:
                 % {"moment": moment, "names": _names(scene), "look": _verb(engagement)}
             ),
             *_after_agreeing(scene, consent),
+            *_attached(scene),
         ),
         facts=(
             Fact(name=gettext("Reference"), value=f"{engagement.code.upper()}-{consent.offer.number}"),
@@ -427,6 +428,7 @@ def closed(scene: Scene) -> Words:
                 gettext("%(practice)s can’t get into your AWS account any more.")
                 % {"practice": engagement.practice.name},
                 told,
+                *([gettext("The signed certificate is attached.")] if scene.matter.document else []),
             ),
             facts=facts,
             button=gettext("Get your certificate"),
@@ -543,6 +545,12 @@ def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
     if scene.engagement.status == EngagementStatus.AGREED:
         return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
     return ()
+
+
+def _attached(scene: Scene) -> tuple[Line, ...]:
+    if scene.matter.document is None:
+        return ()
+    return (Line(before=gettext("The signed receipt is attached. Keep it: anybody can check it with us.")),)
 
 
 def _three_facts(scene: Scene) -> tuple[Fact, ...]:

@@ -14,7 +14,7 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Assignment, Consent, Engagement, Offer
 from engagements.profiles import PROFILES
 from engagements.selectors import assignments_of, consent_latest
-from portal.console import reads, words
+from portal.console import papers, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
 from portal.kernel.models import AuditEvent
@@ -243,6 +243,7 @@ def _paper(engagement: Engagement) -> Panel | None:
     consent = consent_latest(engagement)
     facts = (
         *_consent_facts(consent),
+        *papers.facts(engagement),
         Fact(label="Fingerprint of the offer", value=Cell(text=offer.offer_sha256)),
     )
     return Panel(

@@ -17,14 +17,14 @@ from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, User
 from accounts.services.invitations import invitation_make
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import DocumentKind, EngagementStatus
 from engagements.models import Engagement
 from engagements.selectors import lead_of
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.console import engagement_page, filters, marks, opening, preview, reads, staffing, words
+from portal.console import engagement_page, filters, marks, opening, papers, preview, reads, staffing, words
 from portal.console.forms import DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
@@ -36,6 +36,7 @@ from portal.kernel.admin import (
     role_of,
 )
 from portal.kernel.web import actor_of
+from portal.pages.papers import download
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
@@ -229,6 +230,7 @@ ACTIONS = (
         button="End the access",
         is_grave=True,
     ),
+    papers.EVIDENCE,
 )
 
 
@@ -262,7 +264,21 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     def get_urls(self) -> list[URLPattern]:
         """Beside the usual ones, the client's page to look at."""
         look = self._guarded(require_safe(self.preview_view))
-        return [path("<str:object_id>/preview/", look, name=self.url_name("preview")), *super().get_urls()]
+        files = [self._paper_url(kind) for kind in DocumentKind]
+        return [
+            path("<str:object_id>/preview/", look, name=self.url_name("preview")),
+            *files,
+            *super().get_urls(),
+        ]
+
+    def _paper_url(self, kind: DocumentKind) -> URLPattern:
+        """The newest signed paper of a kind as a file."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+            return download(self.find(request, object_id), kind)
+
+        guarded = self._guarded(require_safe(view))
+        return path(f"<str:object_id>/{kind.value}.pdf", guarded, name=self.url_name(f"{kind.value}_pdf"))
 
     @admin.display(description="Client", ordering="client__name")
     def client_name(self, engagement: Engagement) -> str:

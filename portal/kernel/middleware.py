@@ -19,6 +19,8 @@ CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 LINKS: Final = "/i/"  # the token stands in the address
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+# Where a file is asked for, by path. It is held in memory alone, and its page counts who sends how many.
+LARGER_BODIES: Final[dict[str, int]] = settings.LARGER_BODIES
 # What no page asks of a browser. Passkeys and copying to the clipboard are left to our own pages.
 NO_DEVICES: Final = ", ".join(
     f"{feature}=()"
@@ -132,7 +134,8 @@ class SmallBodies:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """413, or the answer."""
         told = str(request.META.get("CONTENT_LENGTH") or "0")
-        is_small = told.isascii() and told.isdigit() and int(told) <= LARGEST_BODY
+        largest = LARGER_BODIES.get(request.path, LARGEST_BODY)
+        is_small = told.isascii() and told.isdigit() and int(told) <= largest
         return self.get_response(request) if is_small else web.too_large(request)
 
 

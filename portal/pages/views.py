@@ -15,7 +15,7 @@ from awsaccess.provision import ways
 from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import engagements_of_client, offer_current
 from engagements.services.closing import engagement_end
@@ -29,7 +29,7 @@ from engagements.services.consents import (
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes, keeping
+from portal.pages import compose, consenting, homes, keeping, papers
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -258,6 +258,18 @@ def _way(desk: Desk, write: Callable[[ways.StackAsk], str], name: str, kind: str
         raise NotVisible
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return private(HttpResponse(write(ask), content_type=f"{kind}; charset=utf-8", headers=headers))
+
+
+@at_desk("GET")
+def receipt_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed receipt, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.RECEIPT)
+
+
+@at_desk("GET")
+def certificate_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed certificate, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.CERTIFICATE)
 
 
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.db import connection
 from django.test import Client as Browser
 
 from accounts.emails import invitation_url
@@ -24,10 +25,12 @@ from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.models import ExitProof, Grant, Hub, Visit
 from awsaccess.services.checks import target_of
+from awsaccess.services.leaving import certificate_keep
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Engagement, Offer
+from engagements.models import Assignment, Consent, Engagement, Offer
 from engagements.services.closing import engagement_end
+from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
 from portal.console import opening
@@ -252,8 +255,23 @@ def _room(
         drafted = _draft(practice, client, owner, sam, contact, account, f"{name} {slot}", helpers)
         MOVES[state](drafted)
         stages[slot] = drafted
+    _sign_papers(stages["active"], stages["closed"])
     _contact(stages["active"], f"Spare {name}", ContactRole.VIEWER)
     return _look_round(stages), stages["active"]
+
+
+def _sign_papers(*stages: Stage) -> None:
+    """Receipts, and certificates of what is over: only the worker's role can make one."""
+    connection.close()
+    connection.settings_dict["USER"] = "portal_worker"
+    try:
+        for stage in stages:
+            with tenancy.use(stage.scope):
+                receipt_make(consent_id=Consent.objects.get(engagement=stage.engagement).pk)
+                certificate_keep(engagement_id=stage.engagement.pk)
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = "portal_web"
 
 
 def _draft(

@@ -35,6 +35,8 @@ SLOTS: Final = {
     "client:delete_script": "agreed",
     "client:terraform": "agreed",
     "client:certificate": "closed",
+    "client:certificate_pdf": "closed",
+    "admin:engagements_engagement_certificate_pdf": "closed",
     "admin:engagements_engagement_preview": "invited",
     "admin:engagements_engagement_send": "draft_to_send",
     "admin:engagements_engagement_resume": "paused_by_practice",

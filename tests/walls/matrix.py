@@ -25,6 +25,12 @@ account_inactive  account/inactive/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Whoever has a paper may check it. 422: neither a file nor a reference was sent.
+verify  verify/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 # The console's lists: everybody sees their own practice's, and for others there is no console.
 admin:index  console/
 admin:menu  console/menu/
@@ -127,6 +133,18 @@ admin:accounts_signinservice_changelist  console/accounts/signinservice/
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# The evidence pack takes a fresh proof, which the walk brings. Owners and auditors.
+admin:engagements_engagement_evidence  console/engagements/engagement/<str:object_id>/evidence/
+  GET     302   404   200   403   404   200   404   404   404   404   404   404   404
+  POST    302   404   200   403   404   200   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_receipt_pdf  console/engagements/engagement/<str:object_id>/receipt.pdf
+admin:engagements_engagement_certificate_pdf  console/engagements/engagement/<str:object_id>/certificate.pdf
+  GET     302   404   200   200   404   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 admin:kernel_auditevent_change  console/kernel/auditevent/<str:object_id>/
 admin:accounts_signinservice_change  console/accounts/signinservice/<str:object_id>/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   404
@@ -193,6 +211,8 @@ client:deleted  e/<slug:code>/deleted/
 client:receipt  e/<slug:code>/receipt/
 client:activity_table  e/<slug:code>/activity.csv
 client:certificate  e/<slug:code>/certificate/
+client:receipt_pdf  e/<slug:code>/receipt.pdf
+client:certificate_pdf  e/<slug:code>/certificate.pdf
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
