@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import BooleanField, Case, When
+from django.db.models import BooleanField, Case, QuerySet, When
 
-from accounts.models import User
+from accounts.models import Contact, User
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import (
     NOT_OVER,
@@ -47,10 +47,17 @@ def offer_current(engagement: Engagement) -> Offer:
     return found
 
 
-def consent_latest(engagement: Engagement) -> Consent | None:
-    """The newest consent, withdrawn or not, with contact, person and offer."""
+def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> Consent | None:
+    """The newest consent, withdrawn or not, with contact, person and offer; one of `first`, if they gave any."""
+    rows = consents_of(engagement).order_by("-given_at")
+    own = rows.filter(contact=first).first() if first is not None else None
+    return own or rows.first()
+
+
+def consents_of(engagement: Engagement) -> QuerySet[Consent]:
+    """Every consent in the order in which they were given, withdrawn or not."""
     rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
-    return rows.order_by("-given_at").first()
+    return rows.order_by("given_at", "pk")
 
 
 def consent_live(engagement: Engagement) -> Consent | None:

@@ -6,13 +6,14 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from accounts.emails import invitation_url
-from accounts.models import Invitation
+from accounts.models import Invitation, User
 from engagements.emails import words
 from engagements.emails.news import News
 from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
 from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
 from portal.kernel import clock, mail, outbox, secrets
 
 # Nothing of these is shown to a client, so nothing leads there.
@@ -44,6 +45,24 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
     with translation.override(scene.reader.user.language):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)
+
+
+def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:
+    """The code that is retyped at “Agree”. It holds a secret, and so is sealed until it leaves."""
+    practice = engagement.practice
+    with translation.override(person.language):
+        return mail.compose(
+            "agreement_code",
+            {
+                "code": code,
+                "minutes": minutes,
+                "title": engagement.title,
+                "practice": practice,
+                "person": person,
+            },
+            to=person.email,
+            from_name=f"{practice.name} portal",
+        )
 
 
 def _is_open(scene: Scene) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from django.urls import reverse
+
 from accounts.models import Client, Invitation
 from awsaccess.lifecycle import GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
@@ -250,8 +252,14 @@ def _paper(engagement: Engagement) -> Panel | None:
         title="Consent",
         words="" if consent else "Nobody has agreed yet. This is what they are asked to agree to.",
         facts=facts,
+        links=_records(engagement) if consent else (),
         disclosures=_documents(offer),
     )
+
+
+def _records(engagement: Engagement) -> tuple[Cell, ...]:
+    address = reverse(f"admin:{page_of(Engagement).url_name('consents')}", args=[engagement.code])
+    return (Cell(text="Download the records of consent", url=address),)
 
 
 def _consent_facts(consent: Consent | None) -> tuple[Fact, ...]:

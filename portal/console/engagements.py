@@ -19,9 +19,10 @@ from accounts.services.invitations import invitation_make
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
-from engagements.selectors import lead_of
+from engagements.selectors import consents_of, lead_of
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
+from engagements.services.evidence import record_now
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.console import engagement_page, filters, marks, opening, preview, reads, staffing, words
@@ -260,9 +261,14 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
         return (is_over, "ends_at")
 
     def get_urls(self) -> list[URLPattern]:
-        """Beside the usual ones, the client's page to look at."""
+        """Beside the usual ones, the client's page to look at, and the records of what was agreed."""
         look = self._guarded(require_safe(self.preview_view))
-        return [path("<str:object_id>/preview/", look, name=self.url_name("preview")), *super().get_urls()]
+        record = self._guarded(require_safe(self.consents_view))
+        return [
+            path("<str:object_id>/preview/", look, name=self.url_name("preview")),
+            path("<str:object_id>/consents.json", record, name=self.url_name("consents")),
+            *super().get_urls(),
+        ]
 
     @admin.display(description="Client", ordering="client__name")
     def client_name(self, engagement: Engagement) -> str:
@@ -346,3 +352,14 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
         except NotReady as error:
             messages.warning(request, error.user_message)
             return HttpResponseRedirect(back)
+
+    def consents_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Every consent as the record that the client has of it, the oldest first, in one file."""
+        engagement = self.find(request, object_id)
+        found = ",\n".join(record_now(consent) for consent in consents_of(engagement) if consent.record)
+        name = f"consents-{engagement.code}.json"
+        return HttpResponse(
+            f"[{found}]\n",
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )

@@ -24,10 +24,12 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
 from engagements.selectors import consent_checkpoint, consent_latest, offer_current
 from engagements.services.consents import Shown
+from engagements.services.evidence import record_now
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
 from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
+from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
@@ -76,6 +78,7 @@ def consent_page(
         shown=consenting.seal(desk, shown),
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
+        authority=authority_of(desk),
         question_mail=question_mail(desk),
     )
 
@@ -203,6 +206,16 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+def consent_json(desk: Desk) -> HttpResponse:
+    """The consent as a record that machines read, as a file. The same rows give the same bytes."""
+    name = f"consent-{desk.engagement.code}.json"
+    return HttpResponse(
+        record_now(consent_of(desk)),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
 def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
@@ -233,8 +246,8 @@ def facts_of(desk: Desk, offer: Offer) -> Facts:
 
 
 def consent_of(desk: Desk) -> Consent:
-    """The newest consent. Raises NotVisible before there is one."""
-    if (found := consent_latest(desk.engagement)) is None:
+    """The reader's own consent where they gave one, else the newest. Raises NotVisible before there is one."""
+    if (found := consent_latest(desk.engagement, first=desk.contact)) is None:
         raise NotVisible
     return found
 

@@ -119,4 +119,5 @@ def unseal(value: str, *, html: str, desk: Desk) -> Shown:
     theirs = (shown["engagement"], shown["contact"], shown["sha256"])
     if theirs != (desk.engagement.code, str(desk.contact.pk), digest(html)):
         raise Stale
-    return Shown(html=html, sha256=shown["sha256"], displayed_at=dt.datetime.fromisoformat(shown["at"]))
+    displayed_at = dt.datetime.fromisoformat(shown["at"])
+    return Shown(html=html, sha256=shown["sha256"], displayed_at=displayed_at, ticket=value)

@@ -20,5 +20,6 @@ urlpatterns = [
     path("<slug:code>/deleted/", views.deleted, name="deleted"),
     path("<slug:code>/template/", views.template, name="template"),
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
+    path("<slug:code>/consent.json", views.consent_json, name="consent_json"),
     path("<slug:code>/certificate/", views.certificate, name="certificate"),
 ]

@@ -220,6 +220,12 @@ def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 @at_desk("GET")
+def consent_json(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The same as a file for machines."""
+    return compose.consent_json(desk)
+
+
+@at_desk("GET")
 def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The proof that everything is gone; before that, the way there."""
     return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)

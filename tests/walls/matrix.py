@@ -48,6 +48,7 @@ admin:logout  console/logout/
 
 # One engagement and what hangs on it: for those who work on it, own the practice, or audit.
 admin:engagements_engagement_preview  console/engagements/engagement/<str:object_id>/preview/
+admin:engagements_engagement_consents  console/engagements/engagement/<str:object_id>/consents.json
 admin:engagements_engagement_change  console/engagements/engagement/<str:object_id>/
 admin:awsaccess_grant_change  console/awsaccess/grant/<str:object_id>/
 admin:awsaccess_visit_change  console/awsaccess/visit/<str:object_id>/
@@ -184,6 +185,7 @@ client:deleted  e/<slug:code>/deleted/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
+client:consent_json  e/<slug:code>/consent.json
 client:certificate  e/<slug:code>/certificate/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
