@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db.models import BooleanField, Case, QuerySet, When
 
+from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import (
@@ -63,6 +66,30 @@ def consents_of(engagement: Engagement) -> QuerySet[Consent]:
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
     return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Where several people have to agree: who did, in order, and who of the client is still asked."""
+
+    needed: int
+    agreed: tuple[Consent, ...] = ()
+    asked: tuple[Contact, ...] = ()
+
+    def has_agreed(self, contact: Contact) -> bool:
+        """True for whoever said yes already."""
+        return any(consent.contact_id == contact.pk for consent in self.agreed)
+
+
+def approvals_of(engagement: Engagement) -> Approvals:
+    """How far the agreement to the newest offer has come. Reads nothing where one person is enough."""
+    if engagement.approvals_needed == 1:
+        return Approvals(needed=1)
+    agreed = tuple(consents_of(engagement).filter(offer=offer_current(engagement), withdrawn_at=None))
+    people = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
+    said_yes = [consent.contact_id for consent in agreed]
+    asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")
+    return Approvals(needed=engagement.approvals_needed, agreed=agreed, asked=tuple(asked))
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:

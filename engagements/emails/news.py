@@ -31,6 +31,7 @@ from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, EngagementSta
 from engagements.models import Assignment, Consent, Engagement
 
 _S = EngagementStatus
+APPROVERS: Final = frozenset({ContactRole.APPROVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,23 @@ def _receipt_or_agreed(scene: Scene) -> Words | None:
     if scene.reader.is_client:
         return words.receipt(scene, consent)
     return None if consent.withdrawn_at else words.agreed(scene, consent)
+
+
+def _other_approvers(matter: Matter) -> list[Reader]:
+    """Everybody who is asked or has agreed, but the one who agreed just now."""
+    everybody = readers_at_client(matter.engagement, APPROVERS)
+    return [one for one in everybody if one.user.pk != _consent(matter).contact.user_id]
+
+
+def _one_of_several(scene: Scene) -> Words:
+    return words.approved(scene, _consent(scene.matter))
+
+
+def _practice_and_others_who_were_asked(matter: Matter) -> list[Reader]:
+    """Where several had to agree, one no ended it for all of them."""
+    engagement = matter.engagement
+    everybody = readers_at_client(engagement, APPROVERS) if engagement.approvals_needed > 1 else []
+    return [*_practice(matter), *(one for one in everybody if one.user.pk != engagement.moved_by_id)]
 
 
 def _consent(matter: Matter) -> Consent:
@@ -141,7 +159,15 @@ NEWS: Final[dict[str, News]] = {
     "engagements.receipt": News(
         find=matter_of_consent, is_true=_always, readers=_who_agreed_and_practice, words=_receipt_or_agreed
     ),
-    "engagements.declined": _of_engagement(_is(_S.DECLINED), words.declined, _practice),
+    "engagements.approved": News(
+        find=matter_of_consent,
+        is_true=_is(_S.INVITED, _S.AGREED),
+        readers=_other_approvers,
+        words=_one_of_several,
+    ),
+    "engagements.declined": _of_engagement(
+        _is(_S.DECLINED), words.declined, _practice_and_others_who_were_asked
+    ),
     "engagements.access_on": _of_engagement(_is_since(_S.ACTIVE), words.access_on, _both_sides()),
     "engagements.paused": _of_engagement(_is_since(_S.PAUSED), words.paused, _both_sides()),
     "engagements.resumed": _of_engagement(_is_since(_S.ACTIVE), words.resumed, _both_sides()),

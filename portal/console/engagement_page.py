@@ -15,7 +15,7 @@ from awsaccess.selectors import exit_proof, visits_of
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Assignment, Consent, Engagement, Offer
 from engagements.profiles import PROFILES
-from engagements.selectors import assignments_of, consent_latest
+from engagements.selectors import assignments_of, consents_of
 from portal.console import reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
@@ -140,7 +140,16 @@ def _overview(engagement: Engagement) -> Panel:
     ]
     if engagement.contract_reference:
         facts.append(Fact(label="Contract", value=Cell(text=engagement.contract_reference)))
+    if said := _how_to_agree(engagement):
+        facts.append(Fact(label="To agree", value=Cell(text=said)))
     return Panel(key="overview", title="Overview", facts=tuple(facts))
+
+
+def _how_to_agree(engagement: Engagement) -> str:
+    """What was asked for beyond one person's yes."""
+    people = f"{engagement.approvals_needed} people" if engagement.approvals_needed > 1 else ""
+    code = "a code by email" if engagement.code_at_agreement else ""
+    return ", ".join(word for word in (people, code) if word)
 
 
 def _kind(title: str, profile: object) -> Cell:
@@ -242,17 +251,17 @@ def _paper(engagement: Engagement) -> Panel | None:
     offer = engagement.offers.order_by("-number").first()
     if offer is None:
         return None
-    consent = consent_latest(engagement)
+    given = list(consents_of(engagement))
     facts = (
-        *_consent_facts(consent),
+        *(fact for one in given for fact in _consent_facts(one)),
         Fact(label="Fingerprint of the offer", value=Cell(text=offer.offer_sha256)),
     )
     return Panel(
         key="consent",
         title="Consent",
-        words="" if consent else "Nobody has agreed yet. This is what they are asked to agree to.",
+        words="" if given else "Nobody has agreed yet. This is what they are asked to agree to.",
         facts=facts,
-        links=_records(engagement) if consent else (),
+        links=_records(engagement) if given else (),
         disclosures=_documents(offer),
     )
 
@@ -262,9 +271,7 @@ def _records(engagement: Engagement) -> tuple[Cell, ...]:
     return (Cell(text="Download the records of consent", url=address),)
 
 
-def _consent_facts(consent: Consent | None) -> tuple[Fact, ...]:
-    if consent is None:
-        return ()
+def _consent_facts(consent: Consent) -> tuple[Fact, ...]:
     who = consent.contact.user
     facts = [
         Fact(label="Agreed by", value=Cell(text=who.name, small=who.email)),

@@ -40,6 +40,7 @@ from portal.kernel.web import actor_of
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+HOW_TO_AGREE = ("approvals_needed", "code_at_agreement")
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
 
 
@@ -317,7 +318,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     def add(self, request: HttpRequest, asked: Asked) -> Engagement:
         """Write the draft."""
         names = ("client", "lead", "title", "purpose", "profile", "ends_at")
-        more = ("account_id", "account_name", "contract_reference")
+        more = ("account_id", "account_name", "contract_reference", *HOW_TO_AGREE)
         return engagement_draft(**{name: asked[name] for name in names + more}, actor=actor_of(request))
 
     def page_title(self, obj: Engagement) -> str:

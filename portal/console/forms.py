@@ -23,7 +23,7 @@ from awsaccess.aws.arns import (
     parse_account_id,
 )
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment
+from engagements.models import MOST_APPROVALS, Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
@@ -97,6 +97,18 @@ class TermsForm(forms.Form):
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
     contract_reference = Line(required=False, max_length=60)
+    approvals_needed = forms.TypedChoiceField(
+        label="How many people at the client have to agree",
+        choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
+        coerce=int,
+        initial=1,
+        help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
+    )
+    code_at_agreement = forms.BooleanField(
+        label="Ask for a code by email when they agree",
+        required=False,
+        help_text="Stronger evidence of who agreed, and one more thing to type.",
+    )
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""

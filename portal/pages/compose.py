@@ -23,6 +23,7 @@ from awsaccess.selectors import (
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
 from engagements.selectors import consent_checkpoint, consent_latest, offer_current
+from engagements.services.agreement_codes import agreement_code_is_out
 from engagements.services.consents import Shown
 from engagements.services.evidence import record_now
 from portal.kernel import clock
@@ -60,7 +61,11 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
+    form = AgreeForm(
+        account_known=bool(desk.engagement.account_id),
+        code_out=code_is_out(desk, offer),
+        initial=keeping.kept(request),
+    )
     return consent_page(request, desk, offer, shown, form)
 
 
@@ -79,8 +84,14 @@ def consent_page(
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
         authority=authority_of(desk),
+        approvals=consenting.approval_of(desk),
         question_mail=question_mail(desk),
     )
+
+
+def code_is_out(desk: Desk, offer: Offer) -> bool:
+    """True while this reader could type a code that was mailed to them for this offer."""
+    return desk.engagement.code_at_agreement and agreement_code_is_out(offer=offer, contact=desk.contact)
 
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:

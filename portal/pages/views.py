@@ -14,7 +14,8 @@ from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import engagements_of_client, offer_current
+from engagements.selectors import approvals_of, engagements_of_client, offer_current
+from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -185,7 +186,9 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 @at_desk("GET", "POST", roles=DECIDERS)
 def end(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Ending needs no reason and no typing."""
+    """Ending, and with it taking back: no reason, no typing, no fresh sign-in. Receipts lead here at any time."""
+    if desk.engagement.status == _S.INVITED and approvals_of(desk.engagement).has_agreed(desk.contact):
+        return redirect("client:decline", desk.engagement.code)
     if desk.engagement.status not in ENDABLE:
         return _front(desk)
     if request.method != "POST":
@@ -232,10 +235,13 @@ def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
-    known = desk.engagement.account_id
-    form = AgreeForm(request.POST, account_known=bool(known))
+    known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
+    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, offer))
+    form = AgreeForm(request.POST, account_known=bool(known), code_out=code_asked and not wants_code)
     if not form.is_valid():
         return compose.consent_page(request, desk, offer, shown, form)
+    if wants_code:
+        return _mail_code(request, desk, offer, shown, form)
     try:
         consent_give(
             engagement=desk.engagement,
@@ -245,13 +251,25 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
             shown=shown,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
+            code=form.cleaned_data.get("code", ""),
         )
+    except CodeNeeded:
+        form.add_error("code", consenting.wrong_code())
+        return compose.consent_page(request, desk, offer, shown, form)
     except BadAccount:
         if known:
             raise
         form.add_error("account_id", consenting.own_account(desk))
         return compose.consent_page(request, desk, offer, shown, form)
     return redirect("client:connect", desk.engagement.code)
+
+
+def _mail_code(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown, form: AgreeForm) -> HttpResponse:
+    """All is filled in but the code: it is on its way, and the page comes again with a place for it."""
+    agreement_code_mail(engagement=desk.engagement, offer=offer, contact=desk.contact, actor=actor_of(desk))
+    known = bool(desk.engagement.account_id)
+    again = AgreeForm(initial=form.cleaned_data, account_known=known, code_out=True)
+    return compose.consent_page(request, desk, offer, shown, again)
 
 
 def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:
