@@ -102,6 +102,8 @@ class TermsForm(forms.Form):
         choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
         coerce=int,
         initial=1,
+        required=False,
+        empty_value=1,
         help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
     )
     code_at_agreement = forms.BooleanField(

@@ -22,7 +22,8 @@ from engagements.emails import words
 from engagements.emails.news import NEWS
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
-from engagements.selectors import consent_checkpoint
+from engagements.selectors import consent_checkpoint, offer_current
+from engagements.services.agreement_codes import agreement_code_mail
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
@@ -36,6 +37,7 @@ from tests.factories import (
     TESTER,
     Firm,
     acting,
+    give_consent,
     make_consultant,
     make_contact,
     make_engagement_active,
@@ -52,6 +54,7 @@ from tests.signing_in import let_in
 
 Deliver = Callable[[], int]
 SAM, MAYA, BEN = "approver@north.example", "owner@north.example", "ben@north.example"
+LEE = "lee@north.example"
 
 
 @pytest.fixture
@@ -133,10 +136,19 @@ def subjects(mailbox: Mailbox) -> dict[str, str]:
     return {address: str(letter["Subject"]) for address, letter in told(mailbox).items()}
 
 
+def make_engagement_half_agreed(firm: Firm) -> Engagement:
+    """Sam agreed, and Lee is asked still."""
+    make_contact(firm, "lee", ContactRole.APPROVER)
+    engagement = make_engagement_invited(firm, approvals_needed=2)
+    give_consent(firm, engagement)
+    return engagement
+
+
 def in_state(firm: Firm, kind: str) -> Engagement:
     """An engagement of which this kind of news, and no other, waits to be told."""
     make: dict[str, Callable[[Firm], Engagement]] = {
         "engagements.receipt": make_engagement_agreed,
+        "engagements.approved": make_engagement_half_agreed,
         "engagements.declined": make_engagement_invited,
         "engagements.access_on": make_engagement_active,
         "engagements.paused": make_engagement_paused,
@@ -170,6 +182,7 @@ SUBJECTS = {
         SAM: "Your receipt: you agreed to the access (North, Cost review)",
         MAYA: "Client of north agreed (Cost review)",
     },
+    "engagements.approved": {LEE: "Sam Carter agreed (Cost review, North)"},
     "engagements.declined": {MAYA: "Client of north said no (Cost review)"},
     "engagements.access_on": {
         SAM: "Access is on (Cost review, North)",
@@ -242,6 +255,61 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
         letter["References"] == letter["In-Reply-To"] == mail.message_id(f"thread-engagement-{engagement.pk}")
     )
     assert not re.search(r"\{[{%]|None|&#39;", text)
+
+
+def test_where_several_agree_each_hears_of_the_others(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_half_agreed(firm)
+    deliver_all(deliver)
+    first = told(mailbox)
+    assert first[MAYA]["Subject"] == "Sam Carter of Client of north agreed (Cost review)"
+    assert "Others at your company are still asked. Nothing happens before." in flat(first[SAM])
+    assert "2 people at Client of north have to agree. Nothing happens before." in flat(first[LEE])
+    mailbox.letters.clear()
+    with tenancy.use(firm.client_side):
+        lee = Contact.objects.get(user__email=LEE)
+    give_consent(firm, engagement, contact=lee)
+    deliver_all(deliver)
+    assert subjects(mailbox) == {
+        SAM: "Lee agreed (Cost review, North)",
+        LEE: "Your receipt: you agreed to the access (North, Cost review)",
+        MAYA: "Client of north agreed (Cost review)",
+    }
+    assert "Everybody who had to has agreed." in flat(told(mailbox)[SAM])
+
+
+def test_where_several_are_asked_a_no_is_told_to_the_others_too(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_half_agreed(firm)
+    deliver_all(deliver)
+    mailbox.letters.clear()
+    with tenancy.use(firm.client_side):
+        lee = Contact.objects.select_related("user").get(user__email=LEE)
+        engagement_decline(engagement=engagement, contact=lee, reason="Too wide", actor=acting(lee.user))
+    deliver_all(deliver)
+    assert subjects(mailbox) == {
+        SAM: "Lee said no (Cost review, North)",
+        MAYA: "Client of north said no (Cost review)",
+    }
+    assert "That ended it for everybody who was asked." in flat(told(mailbox)[SAM])
+
+
+def test_the_code_to_agree_with_comes_by_mail_alone(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_invited(firm, code_at_agreement=True)
+    with tenancy.use(firm.client_side):
+        offer = offer_current(engagement)
+        agreement_code_mail(
+            engagement=engagement, offer=offer, contact=firm.contact, actor=acting(firm.approver)
+        )
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert (letter["To"], letter["Subject"]) == (SAM, "Your code to agree")
+    (code,) = re.findall(r"^  (\d{6})$", body(letter), re.MULTILINE)
+    assert code in body(letter, "html")
+    assert "Your code to agree to “Cost review”:" in flat(letter)
+    assert "It works for 10 minutes, once" in flat(letter)
+    give_consent(firm, engagement, code=code)
+    assert as_stored(firm, engagement).status == EngagementStatus.AGREED
 
 
 def test_there_is_a_case_for_each_kind() -> None:
