@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Case, QuerySet, When
+from django.db.models import BooleanField, Case, Exists, OuterRef, QuerySet, When
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
@@ -16,6 +16,8 @@ from engagements.models import (
     Engagement,
     Offer,
     PracticeProfile,
+    Referral,
+    Remark,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
@@ -90,6 +92,19 @@ def approvals_of(engagement: Engagement) -> Approvals:
     said_yes = [consent.contact_id for consent in agreed]
     asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")
     return Approvals(needed=engagement.approvals_needed, agreed=agreed, asked=tuple(asked))
+
+
+def remarks_of(engagement: Engagement) -> list[Remark]:
+    """Questions and answers, the oldest first."""
+    return list(engagement.remarks.select_related("author").order_by("said_at", "pk"))
+
+
+def referrals_of(engagement: Engagement) -> list[Referral]:
+    """Who was named as the one who should answer, the newest first; each row notes `is_contact`."""
+    there = Contact.objects.filter(client_id=OuterRef("client_id"), ended_at=None)
+    same = there.filter(user__email=OuterRef("email"))
+    rows = engagement.referrals.select_related("contact__user").annotate(is_contact=Exists(same))
+    return list(rows.order_by("-made_at", "pk"))
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:

@@ -107,7 +107,9 @@ def _answers_to(scene: Scene) -> str:
     """A client's answer reaches the consultant; a consultant's, whoever at the client made the latest move."""
     if scene.reader.is_client:
         return scene.host_email
-    consent, mover = scene.matter.consent, scene.engagement.moved_by
+    consent, mover, remark = scene.matter.consent, scene.engagement.moved_by, scene.matter.remark
+    if remark is not None:
+        return remark.author.email
     if consent is not None:
         return consent.contact.user.email
     return mover.email if mover is not None and scene.moved_by_client else ""

@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import Assignment, Consent, Engagement, Referral, Remark
 from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
@@ -147,6 +147,67 @@ def agreed(scene: Scene, consent: Consent) -> Words:
         ),
         facts=_three_facts(scene),
     )
+
+
+def question(scene: Scene, remark: Remark) -> Words:
+    """To the consultants: the client asks something."""
+    engagement, who = scene.engagement, {"name": remark.author.name, **_client(scene.engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s has a question") % who, engagement.title),
+        preview=gettext("%(name)s asks. Answer on the project’s page.") % who,
+        heading=gettext("%(name)s has a question") % who,
+        lines=(
+            gettext("%(name)s asks about “%(title)s”:") % {**who, **_title(engagement)},
+            _quoted(remark.text),
+        ),
+        facts=_three_facts(scene),
+        note=gettext("Answer on the project’s page: the client reads it there too."),
+    )
+
+
+def answer(scene: Scene, remark: Remark) -> Words:
+    """To whoever asked."""
+    engagement, who = scene.engagement, {"name": remark.author.name}
+    return _to_client(
+        scene,
+        subject=subject(gettext("%(name)s answered") % who, engagement.title, engagement.practice.name),
+        preview=gettext("The answer to your question."),
+        heading=gettext("%(name)s answered") % who,
+        lines=(
+            gettext("%(name)s answered about “%(title)s”:") % {**who, **_title(engagement)},
+            _quoted(remark.text),
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Open the project"),
+        note=gettext("Nothing has changed by asking, and you can ask again."),
+    )
+
+
+def colleague(scene: Scene, referral: Referral) -> Words:
+    """To the consultants: somebody else at the client has to answer. Nobody was added by it."""
+    engagement = scene.engagement
+    who = {"name": referral.contact.user.name, **_client(engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s: somebody else has to agree") % who, engagement.title),
+        preview=gettext("%(name)s named a colleague. Nobody was added yet.") % who,
+        heading=gettext("Somebody else has to agree"),
+        lines=(
+            gettext("%(name)s says that a colleague has to answer about “%(title)s”.")
+            % {**who, **_title(engagement)},
+            gettext("Nobody was added yet. Make sure that the address is right, then add them as a contact."),
+        ),
+        facts=(
+            Fact(name=gettext("Name"), value=referral.name),
+            Fact(name=gettext("Address"), value=referral.email),
+        ),
+    )
+
+
+def _quoted(text: str) -> str:
+    """On one line: where it begins and ends is seen."""
+    return f"“{' '.join(text.split())}”"
 
 
 def _agreed_in_part(scene: Scene, consent: Consent) -> Words:

@@ -13,9 +13,9 @@ from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.selectors import exit_proof, visits_of
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Offer
+from engagements.models import Assignment, Consent, Engagement, Offer, Referral
 from engagements.profiles import PROFILES
-from engagements.selectors import assignments_of, consents_of
+from engagements.selectors import assignments_of, consents_of, referrals_of, remarks_of
 from portal.console import reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
@@ -59,6 +59,8 @@ def panels(engagement: Engagement) -> list[Panel]:
         _visits(engagement),
         _people(assignments_of(engagement)),
         _invitations(engagement),
+        _talk(engagement),
+        _referrals(engagement),
         _paper(engagement),
         history_panel(reads.history_of(engagement.pk)),
     ]
@@ -230,6 +232,47 @@ def _invitations(engagement: Engagement) -> Panel | None:
     )
     table = Table(headings=("Sent to", "Link", "Works until"), rows=rows)
     return Panel(key="invitations", title="Invitations", table=table)
+
+
+def _talk(engagement: Engagement) -> Panel | None:
+    """What the client asked and what was answered."""
+    rows = tuple(
+        (Cell(text=words.moment(one.said_at)), Cell(text=one.author.name), Cell(text=one.text))
+        for one in remarks_of(engagement)
+    )
+    if not rows:
+        return None
+    return Panel(key="questions", title="Questions", table=Table(headings=("When", "Who", "What"), rows=rows))
+
+
+def _referrals(engagement: Engagement) -> Panel | None:
+    """Who the client says should answer. Adding them is an act of its own, with a fresh proof."""
+    rows = tuple(
+        (
+            Cell(text=one.name, small=one.email),
+            Cell(text=one.contact.user.name, small=words.moment(one.made_at)),
+            _is_added(one),
+        )
+        for one in referrals_of(engagement)
+    )
+    if not rows:
+        return None
+    return Panel(
+        key="colleagues",
+        title="Somebody else has to agree",
+        words="The client named them. Make sure that the address is right before you add them.",
+        table=Table(headings=("Named", "By", "Contact"), rows=rows),
+        links=(Cell(text="Add a contact", url=page_of(Client).action_url(engagement.client, "add-contact")),),
+    )
+
+
+def _is_added(referral: Referral) -> Cell:
+    """Whether they are a contact by now; and a hint where the address lies elsewhere than that of whoever named it."""
+    if reads.noted(referral, "is_contact"):
+        return Cell(text="Added", tone="ok")
+    own = referral.contact.user.email.rpartition("@")[2]
+    elsewhere = referral.email.rpartition("@")[2] != own
+    return Cell(text="Not added yet", tone="wait", small=f"not at {own}" if elsewhere else "")
 
 
 def invitation_state(invitation: Invitation) -> Cell:

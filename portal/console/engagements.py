@@ -17,16 +17,17 @@ from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, User
 from accounts.services.invitations import invitation_make
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementStatus
 from engagements.models import Engagement
-from engagements.selectors import consents_of, lead_of
+from engagements.selectors import consents_of, lead_of, remarks_of
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
 from engagements.services.evidence import record_now
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
+from engagements.services.talk import question_answer
 from portal.console import engagement_page, filters, marks, opening, preview, reads, staffing, words
-from portal.console.forms import DraftForm, InviteForm, ReasonForm, VisitForm
+from portal.console.forms import AnswerForm, DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -144,6 +145,17 @@ def _fit_invite(form: forms.Form, engagement: Engagement) -> None:
         form.offer(_approvers(engagement))
 
 
+def _answer(request: HttpRequest, engagement: Engagement, asked: Asked) -> str:
+    user = cast("User", request.user)
+    question_answer(engagement=engagement, author=user, text=asked["answer"], actor=actor_of(request))
+    return "Sent. Whoever asked gets it by mail, and it stands on the client’s page."
+
+
+def _explain_answer(engagement: Engagement) -> list[str]:
+    newest = remarks_of(engagement)[-1]
+    return [f"{newest.author.name}: “{newest.text}”", "An answer changes nothing about what was asked for."]
+
+
 def _approvers(engagement: Engagement) -> QuerySet[Contact]:
     rows = Contact.objects.select_related("user").filter(client_id=engagement.client_id, ended_at=None)
     return rows.filter(role=ContactRole.APPROVER).order_by("user__name")
@@ -199,6 +211,16 @@ ACTIONS = (
         form=InviteForm,
         fit=_fit_invite,
         button="Send the mail",
+    ),
+    ObjectAction(
+        slug="answer",
+        label="Answer",
+        title="Answer the client",
+        explain=_explain_answer,
+        run=_answer,
+        offered=lambda one: one.status in KNOWN_TO_CLIENT and one.remarks.exists(),
+        form=AnswerForm,
+        button="Send the answer",
     ),
     *staffing.ACTIONS,
     ObjectAction(

@@ -27,7 +27,7 @@ from engagements.models import MOST_APPROVALS, Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
-from portal.kernel.fields import Line
+from portal.kernel.fields import Line, Lines
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -156,6 +156,17 @@ class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
     reason = Line(required=False, max_length=300, help_text="The client reads it.")
+
+
+class AnswerForm(forms.Form):
+    """An answer to the client."""
+
+    answer = Lines(
+        max_length=1000,
+        label="Your answer",
+        help_text="The client gets it by mail, and reads it on their page.",
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
 
 
 class VisitForm(forms.Form):

@@ -38,6 +38,7 @@ def preview_page(request: HttpRequest, engagement: Engagement, *, back_url: str)
         "document": compose.as_shown(consenting.paper_html(desk, offer)),
         "authority": authority_of(desk),
         "approvals": None,
+        "talk": (),
         "form": AgreeForm(account_known=bool(engagement.account_id)),
         "purpose": engagement.purpose.rstrip("."),
         "question_mail": compose.question_mail(desk),

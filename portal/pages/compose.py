@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
@@ -22,7 +23,7 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_checkpoint, consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current, remarks_of
 from engagements.services.agreement_codes import agreement_code_is_out
 from engagements.services.consents import Shown
 from engagements.services.evidence import record_now
@@ -31,9 +32,10 @@ from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
 from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
 from portal.pages.circumstances import authority_of
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
+from portal.pages.talk import talk_of
 
 _S = EngagementStatus
 CLOSING = frozenset({_S.CLOSING, _S.CLOSED})
@@ -85,6 +87,7 @@ def consent_page(
         purpose=desk.engagement.purpose.rstrip("."),
         authority=authority_of(desk),
         approvals=consenting.approval_of(desk),
+        talk=talk_of(desk),
         question_mail=question_mail(desk),
     )
 
@@ -153,7 +156,15 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         problem=problem,
         stack_url=stack_url(engagement) if problem else "",
         facts=facts,
-        days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
+        days=activity.days_of(
+            desk,
+            visits=visits,
+            consent=consent,
+            live=found,
+            facts=facts,
+            now=now,
+            remarks=remarks_of(engagement),
+        ),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),
@@ -227,7 +238,20 @@ def consent_json(desk: Desk) -> HttpResponse:
     )
 
 
-def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
+def question_page(request: HttpRequest, desk: Desk, form: QuestionForm) -> HttpResponse:
+    """What was said so far, and the next question."""
+    return page(
+        request,
+        desk,
+        "engagements/question.html",
+        status=422 if form.errors else 200,
+        form=form,
+        talk=talk_of(desk),
+        is_open=desk.engagement.status == _S.INVITED,
+    )
+
+
+def reason_page(request: HttpRequest, desk: Desk, template: str, form: Form) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from awsaccess.aws.arns import BadAccountId, parse_account_id
-from portal.kernel.fields import Lines
+from portal.kernel.fields import Line, Lines
 
 # What comes along when a number is pasted from a page or a mail.
 NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
@@ -54,6 +54,39 @@ class AgreeForm(forms.Form):
             return parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
         except BadAccountId as error:
             raise forms.ValidationError(str(error)) from None
+
+
+class QuestionForm(forms.Form):
+    """What somebody wants to know."""
+
+    question = Lines(
+        max_length=1000,
+        label=gettext_lazy("Your question"),
+        error_messages={"required": gettext_lazy("Write your question")},
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
+class ColleagueForm(forms.Form):
+    """Who should answer instead."""
+
+    name = Line(
+        max_length=120,
+        label=gettext_lazy("Their name"),
+        error_messages={"required": gettext_lazy("Enter their name")},
+    )
+    email = forms.EmailField(
+        max_length=254,
+        label=gettext_lazy("Their email address"),
+        help_text=gettext_lazy("At your company."),
+        error_messages={"required": gettext_lazy("Enter their email address")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
 class ReasonForm(forms.Form):

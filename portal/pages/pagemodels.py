@@ -101,6 +101,17 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One question or answer. `text` may have several lines."""
+
+    name: str
+    initials: str
+    text: str
+    when: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRow:
     """One of the four named checks. `mark` is ok, stop or empty while it waits; `icon` is a symbol of the sprite."""
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import approvals_of, engagements_of_client, offer_current
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
@@ -25,6 +25,7 @@ from engagements.services.consents import (
     engagement_decline,
 )
 from engagements.services.pauses import engagement_pause, engagement_resume
+from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
 from portal.pages import compose, consenting, homes, keeping
@@ -37,7 +38,7 @@ from portal.pages.doors import (
     private,
     user_of,
 )
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.forms import AgreeForm, ColleagueForm, QuestionForm, ReasonForm
 from portal.pages.frames import Desk, zone_of
 from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
@@ -113,6 +114,47 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
         actor=actor_of(desk),
     )
     return _front(desk)
+
+
+@at_desk("GET", "POST")
+def question(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Asking decides nothing. The talk stays on the page."""
+    if desk.engagement.status not in KNOWN_TO_CLIENT:
+        return _front(desk)
+    form = QuestionForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    if not form.is_valid():
+        return compose.question_page(request, desk, form)
+    question_ask(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        text=form.cleaned_data["question"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:question", desk.engagement.code)
+
+
+@at_desk("GET", "POST")
+def colleague(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who should answer instead. It adds nobody: the practice is told, and invites."""
+    if desk.engagement.status != _S.INVITED:
+        return _front(desk)
+    form = ColleagueForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    if not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/colleague.html", form)
+    colleague_name(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        name=form.cleaned_data["name"],
+        email=form.cleaned_data["email"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:colleague_named", desk.engagement.code)
+
+
+@at_desk("GET")
+def colleague_named(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """That the practice knows, and what comes next."""
+    return compose.page(request, desk, "engagements/colleague_named.html")
 
 
 @at_desk("GET", roles=ANYONE)

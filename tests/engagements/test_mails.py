@@ -29,6 +29,7 @@ from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.people import assignment_end, assignment_make
+from engagements.services.talk import colleague_name, question_answer, question_ask
 from portal.kernel import checkpoints, clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
@@ -144,11 +145,37 @@ def make_engagement_half_agreed(firm: Firm) -> Engagement:
     return engagement
 
 
+def make_engagement_asked(firm: Firm) -> Engagement:
+    """Sam asked and named a colleague; Maya answered."""
+    engagement = make_engagement_invited(firm)
+    make_contact(firm, "val", ContactRole.VIEWER)  # asked nothing, and is not told
+    with tenancy.use(firm.client_side):
+        question_ask(
+            engagement=engagement,
+            contact=firm.contact,
+            text="What will\nit cost?",
+            actor=acting(firm.approver),
+        )
+        colleague_name(
+            engagement=engagement,
+            contact=firm.contact,
+            name="Lee",
+            email=LEE,
+            actor=acting(firm.approver),
+        )
+    with tenancy.use(firm.practice_side):
+        question_answer(engagement=engagement, author=firm.owner, text="Nothing.", actor=acting(firm.owner))
+    return engagement
+
+
 def in_state(firm: Firm, kind: str) -> Engagement:
     """An engagement of which this kind of news, and no other, waits to be told."""
     make: dict[str, Callable[[Firm], Engagement]] = {
         "engagements.receipt": make_engagement_agreed,
         "engagements.approved": make_engagement_half_agreed,
+        "engagements.question": make_engagement_asked,
+        "engagements.answer": make_engagement_asked,
+        "engagements.colleague": make_engagement_asked,
         "engagements.declined": make_engagement_invited,
         "engagements.access_on": make_engagement_active,
         "engagements.paused": make_engagement_paused,
@@ -182,6 +209,9 @@ SUBJECTS = {
         SAM: "Your receipt: you agreed to the access (North, Cost review)",
         MAYA: "Client of north agreed (Cost review)",
     },
+    "engagements.question": {MAYA: "Client of north has a question (Cost review)"},
+    "engagements.answer": {SAM: "Maya Okafor answered (Cost review, North)"},
+    "engagements.colleague": {MAYA: "Client of north: somebody else has to agree (Cost review)"},
     "engagements.approved": {LEE: "Sam Carter agreed (Cost review, North)"},
     "engagements.declined": {MAYA: "Client of north said no (Cost review)"},
     "engagements.access_on": {
@@ -310,6 +340,26 @@ def test_the_code_to_agree_with_comes_by_mail_alone(firm: Firm, mailbox: Mailbox
     assert "It works for 10 minutes, once" in flat(letter)
     give_consent(firm, engagement, code=code)
     assert as_stored(firm, engagement).status == EngagementStatus.AGREED
+
+
+def test_a_question_is_quoted_and_its_mail_answers_to_who_asked(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.question")
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert "“What will it cost?”" in flat(letter)
+    assert letter["Reply-To"] == SAM
+
+
+def test_the_mail_about_a_colleague_says_that_nobody_was_added(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.colleague")
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert "Nobody was added yet." in flat(letter)
+    assert f"Address {LEE}" in flat(letter)
 
 
 def test_there_is_a_case_for_each_kind() -> None:

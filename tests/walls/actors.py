@@ -29,6 +29,7 @@ from engagements.models import Assignment, Engagement, Offer
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
+from engagements.services.talk import question_ask
 from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
@@ -313,6 +314,13 @@ def _activate(stage: Stage) -> None:
             last_verdict="ok",
         )
     make_visit(stage, minutes_ago=20, reason="compare server sizes with last month’s use")
+    with tenancy.use(stage.client_scope):
+        question_ask(
+            engagement=stage.engagement,
+            contact=stage.contact,
+            text="What will it cost?",
+            actor=stage.sam_acts,
+        )
 
 
 def _pause_by_client(stage: Stage) -> None:

@@ -173,6 +173,13 @@ client:end  e/<slug:code>/end/
   POST    302   302   302   302   302   302   302   302   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Readers ask and name colleagues; that decides nothing.
+client:question  e/<slug:code>/question/
+client:colleague  e/<slug:code>/colleague/
+  GET     302   302   302   302   302   302   302   200   200   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   302   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 client:live  e/<slug:code>/live/
   GET     302   302   302   302   302   302   302   302   302   302   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -186,6 +193,7 @@ client:deleted  e/<slug:code>/deleted/
 
 client:receipt  e/<slug:code>/receipt/
 client:consent_json  e/<slug:code>/consent.json
+client:colleague_named  e/<slug:code>/colleague/told/
 client:certificate  e/<slug:code>/certificate/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -271,6 +279,11 @@ admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id
 admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   422   422   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_answer  console/engagements/engagement/<str:object_id>/answer/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # People of a client are tended by those who work for it; others are led back to the page.
