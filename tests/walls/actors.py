@@ -21,7 +21,7 @@ from accounts.models import Client, Contact, Invitation, Membership, Practice, U
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
-from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.checks import target_of
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole
@@ -312,6 +312,15 @@ def _activate(stage: Stage) -> None:
             checked_at=now,
             last_ok_at=now,
             last_verdict="ok",
+        )
+        grant = Grant.objects.select_related("offer").get(engagement=stage.engagement)
+        Verification.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            grant=grant,
+            at=now,
+            verdict="ok",
+            findings={"offer_sha256": grant.offer.offer_sha256},
         )
     make_visit(stage, minutes_ago=20, reason="compare server sizes with last month’s use")
     with tenancy.use(stage.client_scope):
