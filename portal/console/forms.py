@@ -97,13 +97,11 @@ class TermsForm(forms.Form):
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
     contract_reference = Line(required=False, max_length=60)
-    approvals_needed = forms.TypedChoiceField(
+    approvals_needed = forms.ChoiceField(
         label="How many people at the client have to agree",
         choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
-        coerce=int,
         initial=1,
         required=False,
-        empty_value=1,
         help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
     )
     code_at_agreement = forms.BooleanField(
@@ -115,6 +113,10 @@ class TermsForm(forms.Form):
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
+
+    def clean_approvals_needed(self) -> int:
+        """One, if nobody chose."""
+        return int(self.cleaned_data["approvals_needed"] or 1)
 
     def clean_ends_at(self) -> dt.datetime:
         """A moment that is still to come."""
