@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import BooleanField, Case, When
+from django.db.models import BooleanField, Case, Exists, OuterRef, QuerySet, When
 
-from accounts.models import User
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
 from accounts.selectors import apart
 from engagements.lifecycle import (
     AssignmentRole,
@@ -28,6 +29,8 @@ from engagements.models import (
     Engagement,
     Offer,
     PracticeProfile,
+    Referral,
+    Remark,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
@@ -82,15 +85,59 @@ def offer_current(engagement: Engagement) -> Offer:
     return found
 
 
-def consent_latest(engagement: Engagement) -> Consent | None:
-    """The newest consent, withdrawn or not, with contact, person and offer."""
+def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> Consent | None:
+    """The newest consent, withdrawn or not, with contact, person and offer; one of `first`, if they gave any."""
+    rows = consents_of(engagement).order_by("-given_at")
+    own = rows.filter(contact=first).first() if first is not None else None
+    return own or rows.first()
+
+
+def consents_of(engagement: Engagement) -> QuerySet[Consent]:
+    """Every consent in the order in which they were given, withdrawn or not."""
     rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
-    return rows.order_by("-given_at").first()
+    return rows.order_by("given_at", "pk")
 
 
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
     return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Where several people have to agree: who did, in order, and who of the client is still asked."""
+
+    needed: int
+    agreed: tuple[Consent, ...] = ()
+    asked: tuple[Contact, ...] = ()
+
+    def has_agreed(self, contact: Contact) -> bool:
+        """True for whoever said yes already."""
+        return any(consent.contact_id == contact.pk for consent in self.agreed)
+
+
+def approvals_of(engagement: Engagement) -> Approvals:
+    """How far the agreement to the newest offer has come. Reads nothing where one person is enough."""
+    if engagement.approvals_needed == 1:
+        return Approvals(needed=1)
+    agreed = tuple(consents_of(engagement).filter(offer=offer_current(engagement), withdrawn_at=None))
+    people = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
+    said_yes = [consent.contact_id for consent in agreed]
+    asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")
+    return Approvals(needed=engagement.approvals_needed, agreed=agreed, asked=tuple(asked))
+
+
+def remarks_of(engagement: Engagement) -> list[Remark]:
+    """Questions and answers, the oldest first."""
+    return list(engagement.remarks.select_related("author").order_by("said_at", "pk"))
+
+
+def referrals_of(engagement: Engagement) -> list[Referral]:
+    """Who was named as the one who should answer, the newest first; each row notes `is_contact`."""
+    there = Contact.objects.filter(client_id=OuterRef("client_id"), ended_at=None)
+    same = there.filter(user__email=OuterRef("email"))
+    rows = engagement.referrals.select_related("contact__user").annotate(is_contact=Exists(same))
+    return list(rows.order_by("-made_at", "pk"))
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:

@@ -16,7 +16,7 @@ from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
 from awsaccess.models import Grant, Verification
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import AgreementCode, Assignment, Consent, Engagement, Referral, Remark
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from portal.kernel import clock, tenancy
@@ -58,6 +58,15 @@ def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) 
             at=clock.now(),
             verdict="ok",
             findings={},
+        )
+        of = {"practice": found.practice, "client": found.client, "engagement": found.engagement}
+        now = clock.now()
+        AgreementCode.objects.create(
+            **of, offer=grant.offer, contact=found.contact, mark="m", made_at=now, expires_at=now
+        )
+        Remark.objects.create(**of, author=found.sam, is_from_client=True, text="Why?", said_at=now)
+        Referral.objects.create(
+            **of, contact=found.contact, name="Lee", email="lee@brightwater.example", made_at=now
         )
     return found
 

@@ -21,6 +21,7 @@ from engagements.papers.certificate import EndFacts
 from engagements.services.closing import certificate_key, engagement_close_within
 from engagements.services.documents import certificate_make
 from engagements.services.moves import engagement_locked
+from engagements.services.standing import was_agreed
 from portal.kernel import audit, checkpoints, clock, due, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed
@@ -73,13 +74,17 @@ def deletion_confirm(*, engagement: Engagement, contact: Contact, actor: Actor) 
 
 
 def closing_probe(*, grant_id: UUID) -> dt.datetime | None:
-    """One try to get in where nobody should. Gives the moment of the next, or None once it is proved."""
+    """One try to get in where nobody should. Gives the moment of the next, or None once it is proved.
+
+    The one question to AWS that needs no live consent: it proves that its end came. Nobody enters by it, whatever
+    AWS answers, and an account whose owner never agreed is not asked.
+    """
     grant = (
         Grant.objects.select_related("offer__practice", "engagement")
         .filter(pk=grant_id, status=GrantStatus.ENDING)
         .first()
     )
-    if grant is None:
+    if grant is None or not was_agreed(offer=grant.offer):
         return None
     refused = is_refused(gateway(), target_of(grant))
     return _note(grant, refused)

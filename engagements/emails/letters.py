@@ -8,13 +8,14 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from accounts.emails import invitation_url
-from accounts.models import Invitation
+from accounts.models import Invitation, User
 from engagements.emails import words
 from engagements.emails.news import News
 from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
 from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
 from portal.kernel import clock, mail, outbox, secrets
 
 # Nothing of these is shown to a client, so nothing leads there.
@@ -46,6 +47,24 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
     with translation.override(scene.reader.user.language):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)
+
+
+def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:
+    """The code that is retyped at “Agree”. It holds a secret, and so is sealed until it leaves."""
+    practice = engagement.practice
+    with translation.override(person.language):
+        return mail.compose(
+            "agreement_code",
+            {
+                "code": code,
+                "minutes": minutes,
+                "title": engagement.title,
+                "practice": practice,
+                "person": person,
+            },
+            to=person.email,
+            from_name=f"{practice.name} portal",
+        )
 
 
 def _is_open(scene: Scene) -> bool:
@@ -100,7 +119,9 @@ def _answers_to(scene: Scene) -> str:
     """A client's answer reaches the consultant; a consultant's, whoever at the client made the latest move."""
     if scene.reader.is_client:
         return scene.host_email
-    consent, mover = scene.matter.consent, scene.engagement.moved_by
+    consent, mover, remark = scene.matter.consent, scene.engagement.moved_by, scene.matter.remark
+    if remark is not None:
+        return remark.author.email
     if consent is not None:
         return consent.contact.user.email
     return mover.email if mover is not None and scene.moved_by_client else ""

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
 from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Document, Engagement
+from engagements.models import NOT_OVER, Assignment, Consent, Document, Engagement, Referral, Remark
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -25,7 +25,7 @@ LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """An engagement as it is now, with the consent or the assignment that the news is about, if any.
+    """An engagement as it is now, with the row that the news is about, if any.
 
     `beside` is the lead whom a new lead replaces.
     """
@@ -35,6 +35,8 @@ class Matter:
     document: Document | None = None  # the signed paper that goes with it, to the client
     seal: str = ""  # the signed note that vouches for the consent, word for word
     assignment: Assignment | None = None
+    remark: Remark | None = None
+    referral: Referral | None = None
     beside: Assignment | None = None
 
 
@@ -152,6 +154,18 @@ def matter_of_leaving(assignment_id: UUID) -> Matter | None:
     if row is None or is_on_it(row):
         return None
     return Matter(engagement=_engagements().get(pk=row.engagement_id), assignment=row)
+
+
+def matter_of_remark(remark_id: UUID) -> Matter | None:
+    """A question or an answer. None when it is not in scope."""
+    row = Remark.objects.select_related("author").filter(pk=remark_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), remark=row) if row else None
+
+
+def matter_of_referral(referral_id: UUID) -> Matter | None:
+    """A colleague who was named. None when it is not in scope."""
+    row = Referral.objects.select_related("contact__user").filter(pk=referral_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), referral=row) if row else None
 
 
 def is_on_it(row: Assignment) -> bool:

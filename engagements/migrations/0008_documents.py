@@ -17,7 +17,7 @@ SEEN = "(select sees_all_engagements()) or engagement_id in (select engagements_
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0006_sessions"),
-        ("engagements", "0005_practice_profiles"),
+        ("engagements", "0007_evidence"),
     ]
 
     operations = [

@@ -23,7 +23,7 @@ from awsaccess.aws.arns import (
     parse_account_id,
 )
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment
+from engagements.models import MOST_APPROVALS, Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
@@ -97,10 +97,26 @@ class TermsForm(forms.Form):
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
     contract_reference = Line(required=False, max_length=60)
+    approvals_needed = forms.ChoiceField(
+        label="How many people at the client have to agree",
+        choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
+        initial=1,
+        required=False,
+        help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
+    )
+    code_at_agreement = forms.BooleanField(
+        label="Ask for a code by email when they agree",
+        required=False,
+        help_text="Stronger evidence of who agreed, and one more thing to type.",
+    )
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
+
+    def clean_approvals_needed(self) -> int:
+        """One, if nobody chose."""
+        return int(self.cleaned_data["approvals_needed"] or 1)
 
     def clean_ends_at(self) -> dt.datetime:
         """A moment that is still to come."""
@@ -142,6 +158,17 @@ class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
     reason = Line(required=False, max_length=300, help_text="The client reads it.")
+
+
+class AnswerForm(forms.Form):
+    """An answer to the client."""
+
+    answer = Lines(
+        max_length=1000,
+        label="Your answer",
+        help_text="The client gets it by mail, and reads it on their page.",
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
 
 
 class VisitForm(forms.Form):

@@ -16,7 +16,7 @@ from awsaccess.lifecycle import VisitKind, VisitStatus
 from awsaccess.models import Visit
 from awsaccess.selectors import CardState, LiveCard
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import Assignment, Consent, Engagement, Remark
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
@@ -64,9 +64,10 @@ def days_of(
     live: LiveCard | None,
     facts: Facts,
     now: dt.datetime,
+    remarks: Sequence[Remark] = (),
 ) -> tuple[Day, ...]:
     """Visits, milestones and who came or went, grouped by the reader's own days."""
-    moments = _moments(desk, visits=visits, consent=consent, live=live, facts=facts, now=now)
+    moments = _moments(desk, visits=visits, consent=consent, live=live, facts=facts, now=now, remarks=remarks)
     today = now.astimezone(desk.zone).date()
     grouped = groupby(moments, key=lambda moment: moment.at.astimezone(desk.zone).date())
     return tuple(
@@ -86,9 +87,12 @@ def table_of(
     live: LiveCard | None,
     facts: Facts,
     now: dt.datetime,
+    remarks: Sequence[Remark] = (),
 ) -> Iterator[tuple[str, ...]]:
     """The same, one row each with the columns of `table_header`, newest first."""
-    for moment in _moments(desk, visits=visits, consent=consent, live=live, facts=facts, now=now):
+    for moment in _moments(
+        desk, visits=visits, consent=consent, live=live, facts=facts, now=now, remarks=remarks
+    ):
         happening, local = moment.happening, moment.at.astimezone(desk.zone)
         yield (
             f"{local:%Y-%m-%d}",
@@ -122,11 +126,13 @@ def _moments(
     live: LiveCard | None,
     facts: Facts,
     now: dt.datetime,
+    remarks: Sequence[Remark],
 ) -> list[_Moment]:
     moments = [
         *_visits(visits, desk.zone),
         *_milestones(desk, consent, live, facts),
         *_comings_and_goings(desk, now),
+        *(_said(remark, desk) for remark in remarks),
     ]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
@@ -261,6 +267,20 @@ def _comings_and_goings(desk: Desk, now: dt.datetime) -> list[_Moment]:
     came = [_came(row, desk) for row in desk.staffing if asked_at < row.starts_at <= now]
     went = [_went(row, desk) for row in desk.staffing if row.ends_at and asked_at < row.ends_at <= now]
     return [moment for moment in (*came, *went) if moment is not None]
+
+
+def _said(remark: Remark, desk: Desk) -> _Moment:
+    title = gettext("%(name)s asked") if remark.is_from_client else gettext("%(name)s answered")
+    happening = Happening(
+        title=title % {"name": remark.author.name},
+        text=f"“{' '.join(remark.text.split())}”",
+        time=words.clock_time(remark.said_at, desk.zone),
+        iso=remark.said_at.isoformat(timespec="minutes"),
+        badge=words.initials(remark.author.name),
+        link_url=reverse("client:question", args=[desk.engagement.code]),
+        link_label=gettext("Questions and answers"),
+    )
+    return _Moment(at=remark.said_at, happening=happening)
 
 
 def _came(row: Assignment, desk: Desk) -> _Moment | None:

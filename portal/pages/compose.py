@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,15 +24,19 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_checkpoint, consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current, remarks_of
+from engagements.services.agreement_codes import agreement_code_is_out
 from engagements.services.consents import Shown
+from engagements.services.evidence import record_now
 from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
 from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.circumstances import authority_of
+from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
+from portal.pages.talk import talk_of
 
 _S = EngagementStatus
 CLOSING = frozenset({_S.CLOSING, _S.CLOSED})
@@ -59,7 +64,11 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
+    form = AgreeForm(
+        account_known=bool(desk.engagement.account_id),
+        code_out=code_is_out(desk, offer),
+        initial=keeping.kept(request),
+    )
     return consent_page(request, desk, offer, shown, form)
 
 
@@ -77,8 +86,16 @@ def consent_page(
         shown=consenting.seal(desk, shown),
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
+        authority=authority_of(desk),
+        approvals=consenting.approval_of(desk),
+        talk=talk_of(desk),
         question_mail=question_mail(desk),
     )
+
+
+def code_is_out(desk: Desk, offer: Offer) -> bool:
+    """True while this reader could type a code that was mailed to them for this offer."""
+    return desk.engagement.code_at_agreement and agreement_code_is_out(offer=offer, contact=desk.contact)
 
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
@@ -153,7 +170,15 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         problem=problem,
         stack_url=stack_url(engagement) if problem else "",
         facts=facts,
-        days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
+        days=activity.days_of(
+            desk,
+            visits=visits,
+            consent=consent,
+            live=found,
+            facts=facts,
+            now=now,
+            remarks=remarks_of(engagement),
+        ),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),
@@ -173,6 +198,7 @@ def activity_table(desk: Desk) -> HttpResponse:
         live=live_card(engagement),
         facts=facts_of(desk, consent.offer if consent else offer_current(engagement)),
         now=now,
+        remarks=remarks_of(engagement),
     )
     name = f"activity-{engagement.code}.csv"
     return spreadsheets.csv_response(name, activity.table_header(desk), rows)
@@ -234,7 +260,30 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
-def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
+def consent_json(desk: Desk) -> HttpResponse:
+    """The consent as a record that machines read, as a file. The same rows give the same bytes."""
+    name = f"consent-{desk.engagement.code}.json"
+    return HttpResponse(
+        record_now(consent_of(desk)),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def question_page(request: HttpRequest, desk: Desk, form: QuestionForm) -> HttpResponse:
+    """What was said so far, and the next question."""
+    return page(
+        request,
+        desk,
+        "engagements/question.html",
+        status=422 if form.errors else 200,
+        form=form,
+        talk=talk_of(desk),
+        is_open=desk.engagement.status == _S.INVITED,
+    )
+
+
+def reason_page(request: HttpRequest, desk: Desk, template: str, form: Form) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
@@ -264,8 +313,8 @@ def facts_of(desk: Desk, offer: Offer) -> Facts:
 
 
 def consent_of(desk: Desk) -> Consent:
-    """The newest consent. Raises NotVisible before there is one."""
-    if (found := consent_latest(desk.engagement)) is None:
+    """The reader's own consent where they gave one, else the newest. Raises NotVisible before there is one."""
+    if (found := consent_latest(desk.engagement, first=desk.contact)) is None:
         raise NotVisible
     return found
 

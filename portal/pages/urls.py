@@ -11,6 +11,9 @@ urlpatterns = [
     path("<slug:code>/", views.front, name="front"),
     path("<slug:code>/agree/", views.agree, name="agree"),
     path("<slug:code>/decline/", views.decline, name="decline"),
+    path("<slug:code>/question/", views.question, name="question"),
+    path("<slug:code>/colleague/", views.colleague, name="colleague"),
+    path("<slug:code>/colleague/told/", views.colleague_named, name="colleague_named"),
     path("<slug:code>/connect/", views.connect, name="connect"),
     path("<slug:code>/live/", views.live, name="live"),
     path("<slug:code>/check/", views.check, name="check"),
@@ -26,5 +29,6 @@ urlpatterns = [
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
     path("<slug:code>/receipt.pdf", views.receipt_pdf, name="receipt_pdf"),
     path("<slug:code>/certificate.pdf", views.certificate_pdf, name="certificate_pdf"),
+    path("<slug:code>/consent.json", views.consent_json, name="consent_json"),
     path("<slug:code>/certificate/", views.certificate, name="certificate"),
 ]

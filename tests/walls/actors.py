@@ -23,7 +23,7 @@ from accounts.selectors import door_of
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
-from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.checks import target_of
 from awsaccess.services.leaving import certificate_keep
 from awsaccess.services.sending import engagement_send
@@ -33,6 +33,7 @@ from engagements.services.closing import engagement_end
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
+from engagements.services.talk import question_ask
 from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
@@ -340,7 +341,23 @@ def _activate(stage: Stage) -> None:
             last_ok_at=now,
             last_verdict="ok",
         )
+        grant = Grant.objects.select_related("offer").get(engagement=stage.engagement)
+        Verification.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            grant=grant,
+            at=now,
+            verdict="ok",
+            findings={"offer_sha256": grant.offer.offer_sha256},
+        )
     make_visit(stage, minutes_ago=20, reason="compare server sizes with last month’s use")
+    with tenancy.use(stage.client_scope):
+        question_ask(
+            engagement=stage.engagement,
+            contact=stage.contact,
+            text="What will it cost?",
+            actor=stage.sam_acts,
+        )
 
 
 def _pause_by_client(stage: Stage) -> None:

@@ -22,6 +22,8 @@ PLACE: Final = re.compile(r"<\w+:(\w+)>|\(\?P<(\w+)>\.\*\)\$")
 SLOTS: Final = {
     "client:agree": "invited_to_agree",
     "client:decline": "invited_to_decline",
+    "client:question": "agreed",
+    "client:colleague": "invited",
     "client:connect": "agreed",
     "client:live": "agreed",
     "client:check": "agreed",
@@ -138,6 +140,12 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"contact": room.contact}
         case "service_pick":
             return {"practice": "northgate"}
+        case "admin:engagements_engagement_answer":
+            return {"answer": "By looking at the bills."}
+        case "client:question":
+            return {"question": "How long will it take?"}
+        case "client:colleague":
+            return {"name": "New Person", "email": "new.colleague@walk.example"}
         case "choose":
             return {"seat": room.contact}
         case "admin:accounts_client_add":

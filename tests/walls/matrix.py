@@ -54,6 +54,7 @@ admin:logout  console/logout/
 
 # One engagement and what hangs on it: for those who work on it, own the practice, or audit.
 admin:engagements_engagement_preview  console/engagements/engagement/<str:object_id>/preview/
+admin:engagements_engagement_consents  console/engagements/engagement/<str:object_id>/consents.json
 admin:engagements_engagement_change  console/engagements/engagement/<str:object_id>/
 admin:awsaccess_grant_change  console/awsaccess/grant/<str:object_id>/
 admin:awsaccess_visit_change  console/awsaccess/visit/<str:object_id>/
@@ -197,6 +198,13 @@ client:end  e/<slug:code>/end/
   POST    302   302   302   302   302   302   302   302   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Readers ask and name colleagues; that decides nothing.
+client:question  e/<slug:code>/question/
+client:colleague  e/<slug:code>/colleague/
+  GET     302   302   302   302   302   302   302   200   200   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   302   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 client:live  e/<slug:code>/live/
   GET     302   302   302   302   302   302   302   302   302   302   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -210,6 +218,8 @@ client:deleted  e/<slug:code>/deleted/
 
 client:receipt  e/<slug:code>/receipt/
 client:activity_table  e/<slug:code>/activity.csv
+client:consent_json  e/<slug:code>/consent.json
+client:colleague_named  e/<slug:code>/colleague/told/
 client:certificate  e/<slug:code>/certificate/
 client:receipt_pdf  e/<slug:code>/receipt.pdf
 client:certificate_pdf  e/<slug:code>/certificate.pdf
@@ -317,6 +327,11 @@ admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id
 admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   422   422   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_answer  console/engagements/engagement/<str:object_id>/answer/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # People of a client are tended by those who work for it; others are led back to the page.
