@@ -25,8 +25,8 @@ TAKING_AWAY: Final = frozenset(
 class Difference:
     """One thing that is not as agreed, in words for both sides. No words hold an external ID.
 
-    `what` is `trust`, `inline <policy name>`, `attached`, `max_session_duration` or `permissions_boundary`. `expected`
-    and `actual` are None where there is nothing. `wider`: True opens more than was agreed, False does not, None cannot
+    `what` is `trust`, `inline <policy name>`, `attached`, `max_session_duration`, `permissions_boundary` or `tags`.
+    `expected` and `actual` are None where there is nothing. `wider`: True opens more than was agreed, False does not, None cannot
     be told by looking.
     """
 
@@ -47,6 +47,8 @@ class ExpectedShape(Protocol):
     def attached_policy_arns(self) -> AbstractSet[str]: ...
     @property
     def max_session_duration(self) -> int: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
 
 
 class ActualShape(ExpectedShape, Protocol):
@@ -64,6 +66,7 @@ def differences(expected: ExpectedShape, actual: ActualShape) -> tuple[Differenc
         *_of_attached(expected.attached_policy_arns, actual.attached_policy_arns),
         *_of_duration(expected.max_session_duration, actual.max_session_duration),
         *_of_boundary(actual.permissions_boundary),
+        *_of_tags(expected.tags, actual.tags),
     )
 
 
@@ -195,3 +198,14 @@ def _of_boundary(actual: str | None) -> Iterator[Difference]:
     """A boundary only takes away; it can never open anything."""
     if actual is not None:
         yield Difference(what="permissions_boundary", expected=None, actual=actual, wider=False)
+
+
+def _of_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> Iterator[Difference]:
+    """What was agreed to must be there as agreed; tags of the client's own house were never agreed and are theirs.
+
+    None of ours opens anything: our policies ask for none.
+    """
+    for key, value in sorted(expected.items()):
+        if actual.get(key) != value:
+            found = f"{key} = {actual[key]}" if key in actual else None
+            yield Difference(what="tags", expected=f"{key} = {value}", actual=found, wider=False)

@@ -83,6 +83,7 @@ class ExpectedRole:
     inline_documents: dict[str, Document]
     attached_policy_arns: frozenset[str]
     max_session_duration: int
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def role_name_for(engagement_code: str) -> str:
@@ -130,6 +131,7 @@ def expected_role(spec: AccessGrantSpec, account_id: str) -> ExpectedRole:
             f"arn:{spec.partition}:iam::aws:{name}" for name in _managed_names(spec)
         ),
         max_session_duration=spec.max_session_seconds,
+        tags=_tags(spec),
     )
 
 
@@ -177,17 +179,21 @@ def _role(spec: AccessGrantSpec) -> Node:
         "Policies": [
             {"PolicyName": POLICY_NAME, "PolicyDocument": _inline(spec, own_arn=_own_arn_in_template(spec))}
         ],
-        "Tags": [
-            {"Key": "latchkey:client", "Value": shown_name(spec.client_name, otherwise="-")},
-            {"Key": "latchkey:engagement", "Value": spec.engagement_code},
-            {"Key": "latchkey:practice", "Value": shown_name(spec.practice_name, otherwise="-")},
-        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in _tags(spec).items()],
     }
     if names := _managed_names(spec):
         role["ManagedPolicyArns"] = [
             _joined("arn:", {"Ref": "AWS::Partition"}, f":iam::aws:{name}") for name in names
         ]
     return role
+
+
+def _tags(spec: AccessGrantSpec) -> dict[str, str]:
+    return {
+        "latchkey:client": shown_name(spec.client_name, otherwise="-"),
+        "latchkey:engagement": spec.engagement_code,
+        "latchkey:practice": shown_name(spec.practice_name, otherwise="-"),
+    }
 
 
 def _description(spec: AccessGrantSpec) -> str:

@@ -86,7 +86,10 @@ class Simulated:
         iam, name = self._sandbox.iam(BRIGHTWATER), arns.RoleArn.parse(arn).name
         trust = json.dumps(role.trust_document)
         iam.create_role(
-            RoleName=name, AssumeRolePolicyDocument=trust, MaxSessionDuration=role.max_session_duration
+            RoleName=name,
+            AssumeRolePolicyDocument=trust,
+            MaxSessionDuration=role.max_session_duration,
+            Tags=[{"Key": key, "Value": value} for key, value in role.tags.items()],
         )
         for policy, document in role.inline_documents.items():
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
