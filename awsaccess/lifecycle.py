@@ -112,7 +112,8 @@ def check_wait(
 
 def doubt(unknowns: int) -> dt.timedelta:
     """15 seconds, doubled for each further check that proved nothing, to 16 minutes."""
-    return min(LONGEST_DOUBT, AFTER_A_DOUBT * 2 ** min(max(unknowns - 1, 0), 10))
+    doublings = min(max(unknowns - 1, 0), 10)
+    return min(LONGEST_DOUBT, AFTER_A_DOUBT * (1 << doublings))
 
 
 def closing_wait(closing_for: dt.timedelta) -> dt.timedelta:

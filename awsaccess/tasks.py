@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
 from awsaccess.services.sending import offer_publish
+from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from portal.kernel import due, outbox
 
@@ -33,6 +35,12 @@ def closing(held: outbox.Claim) -> None:
 def check(turn: due.Turn) -> dt.datetime | None:
     """A grant is looked at."""
     return grant_verify(grant_id=turn.object_id)
+
+
+@due.handles_many(CHECK)
+def check_many(turns: Sequence[due.Turn]) -> Iterator[tuple[due.Turn, dt.datetime | None]]:
+    """Many grants are looked at together."""
+    return grants_verify(turns)
 
 
 @due.handles(CLOSING)

@@ -14,5 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField("grant", "is_narrower", models.BooleanField(db_default=False, default=False)),
         migrations.AddField("grant", "role_seen_at", models.DateTimeField(null=True)),
         migrations.AddField("grant", "unknowns", models.PositiveIntegerField(db_default=0, default=0)),
-        migrations.AddField("verification", "latency_ms", models.PositiveIntegerField(db_default=0, default=0)),
+        migrations.AddField(
+            "verification", "latency_ms", models.PositiveIntegerField(db_default=0, default=0)
+        ),
     ]

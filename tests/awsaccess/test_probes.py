@@ -56,7 +56,7 @@ TARGET: Final = Target(
     expected=AGREED,
     session_name="latchkey-check",
 )
-EXAMPLES: Final = 3000 if os.environ.get("CI") == "true" else 300
+EXAMPLES: Final = 1000 if os.environ.get("CI") == "true" else 300
 Json = Any  # Any: IAM's JSON nests as it likes
 Mutation = Callable[[Json], None]
 

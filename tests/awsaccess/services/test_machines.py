@@ -11,16 +11,17 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from django.conf import settings as portal_settings
-from django.db import transaction
+from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsTransient
+from awsaccess.aws.gateway import AwsGateway
 from awsaccess.lifecycle import MOVES, WATCHED, AccessEvent, GrantStatus, Verdict, VisitStatus
 from awsaccess.models import Grant, Verification
 from awsaccess.services.leaving import closing_begin, closing_probe
@@ -378,7 +379,7 @@ def _maybe_refused() -> Iterator[None]:
 def _broken_hub(world: World) -> Iterator[None]:
     """AWS refuses the hub everything, as after somebody took sts:AssumeRole away from it."""
     inner = world.door.inner
-    world.door.inner = _Powerless(inner)
+    world.door.inner = cast("AwsGateway", _Powerless(inner))  # the rest of it is the inner one's
     try:
         yield
     finally:
@@ -408,7 +409,7 @@ def _lives(case: Case, world: World, *, runs: int, steps: int) -> None:
 
     class FromHere(Life):
         def __init__(self) -> None:
-            self.savepoint = transaction.savepoint()
+            self.savepoint = connection.savepoint()
             super().__init__(case, world)
 
         def teardown(self) -> None:
@@ -416,7 +417,7 @@ def _lives(case: Case, world: World, *, runs: int, steps: int) -> None:
                 super().teardown()
             finally:
                 world.door.acts.clear()
-                transaction.savepoint_rollback(self.savepoint)
+                connection.savepoint_rollback(self.savepoint)
                 self.put_back()
 
     run_state_machine_as_test(
