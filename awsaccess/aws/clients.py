@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -147,6 +147,10 @@ class _Lent(threading.local):
             yield
         finally:
             self.keys = before
+
+    def get_deferred_property(self, _name: str) -> Callable[[], None]:
+        """botocore may put an account's number into addresses of services that are not used here."""
+        return lambda: None
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """What botocore asks for at each signature."""

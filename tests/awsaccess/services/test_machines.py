@@ -417,7 +417,7 @@ def _lives(case: Case, world: World, *, runs: int, steps: int) -> None:
                 super().teardown()
             finally:
                 world.door.acts.clear()
-                connection.savepoint_rollback(self.savepoint)
+                connection.savepoint_rollback(str(self.savepoint))
                 self.put_back()
 
     run_state_machine_as_test(
