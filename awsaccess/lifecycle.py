@@ -155,6 +155,7 @@ class AccessEvent(StrEnum):
     GRANT_MOVED = "aws:grant:moved"
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
+    SESSIONS_END_ASKED = "client:grant:sessions-end-asked"
     EXIT_PROVED = "aws:grant:exit-proved"
     VISIT_NOT_BEGUN = "aws:visit:not-begun"
     VISIT_INTENDED = "aws:visit:intended"

@@ -39,7 +39,8 @@ class Grant(Row):
 
     `checks` holds what the newest check that proved something found, by name: "ok" or "fail". `denials` and `unknowns`
     count in a row; `role_seen_at` is when the role of this `role_id` opened first; `is_narrower` says of a drifted one
-    that every difference only takes away, so that it may still be entered.
+    that every difference only takes away, so that it may still be entered. `deny_before` is from when on the client
+    wanted older sessions denied, `denied_before` from when on AWS was seen to deny them.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
@@ -61,6 +62,9 @@ class Grant(Row):
     denials = models.PositiveIntegerField(default=0)
     unknowns = models.PositiveIntegerField(default=0, db_default=0)
     role_seen_at = models.DateTimeField(null=True)
+    deny_before = models.DateTimeField(null=True)
+    deny_version_id = models.CharField(max_length=1024, blank=True, default="", db_default="")
+    denied_before = models.DateTimeField(null=True)
     is_narrower = models.BooleanField(default=False, db_default=False)
     gone_at = models.DateTimeField(null=True)
 
@@ -169,6 +173,11 @@ class ExitProof(Row):
     proved_at = models.DateTimeField(null=True)
     evidence = models.JSONField(default=dict)
     evidence_sha256 = models.CharField(max_length=64, blank=True, default="")
+
+    @property
+    def seconds_to_refusal(self) -> int | None:
+        """From the end to AWS's first refusal since which it did not open again."""
+        return int((self.refused_since - self.begun_at).total_seconds()) if self.refused_since else None
 
     def __str__(self) -> str:
         return f"exit proof of {self.grant_id}"

@@ -6,6 +6,7 @@ same run; what could not be asked is `unknown` and proves nothing (SECURITY §5,
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
@@ -21,7 +22,7 @@ from awsaccess.aws.gateway import (
     SessionCredentials,
 )
 from awsaccess.lifecycle import Verdict
-from awsaccess.policy.compare import Difference, any_wider, differences
+from awsaccess.policy.compare import Difference, any_wider, differences, revoked_before
 from awsaccess.provision.access_stack import ExpectedRole
 
 SHORTEST_SESSION: Final = 900
@@ -47,7 +48,7 @@ class Target:
 class Result:
     """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence.
 
-    `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
+    `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
     """
 
     verdict: Verdict
@@ -56,6 +57,7 @@ class Result:
     role_id: str = ""
     is_narrower: bool = False
     latency_ms: int = 0
+    denied_before: dt.datetime | None = None
     findings: dict[str, Any] = field(default_factory=dict)  # Any: JSON
 
 
@@ -184,13 +186,15 @@ def _compared(door: AwsGateway, target: Target, entered: Entered, findings: dict
     findings["differences"] = [difference.what for difference in found]
     findings["in_words"] = [asdict(difference) for difference in found]
     checks = _checks(target.expected, facts, {difference.what for difference in found})
+    denied_before = revoked_before(facts.inline_documents)
     if not found:
-        return Result(verdict=Verdict.OK, checks=checks, findings=findings)
+        return Result(verdict=Verdict.OK, checks=checks, denied_before=denied_before, findings=findings)
     return Result(
         verdict=Verdict.UNSAFE if _is_unsafe(found) else Verdict.DRIFTED,
         reason=_words(findings["differences"]),
         checks=checks,
         is_narrower=any_wider(found) is False,
+        denied_before=denied_before,
         findings=findings,
     )
 

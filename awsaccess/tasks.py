@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
+from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.sending import offer_publish
 from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
@@ -17,6 +18,12 @@ from portal.kernel import due, outbox
 def publish(held: outbox.Claim) -> None:
     """An offer was frozen: its template goes into the hub's bucket."""
     offer_publish(offer_id=held.object_id)
+
+
+@outbox.handles(DENIAL)
+def publish_denial(held: outbox.Claim) -> None:
+    """A client wants older sessions denied: the template that does so goes into the hub's bucket."""
+    denial_publish(grant_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -73,6 +74,29 @@ def differences(expected: ExpectedShape, actual: ActualShape) -> tuple[Differenc
 def trust_opens_wider(expected: Document, actual: Document) -> bool | None:
     """Whether the trust policy lets in anybody, in any way, that was not agreed. None cannot be told by looking."""
     return any_wider(_of_trust(expected, actual))
+
+
+def revoked_before(inline_documents: Mapping[str, Document]) -> dt.datetime | None:
+    """The moment before which sessions are denied everything: by the console's "Revoke", or by our update of the stack."""
+    found = inline_documents.get(REVOKED, {}).get("Statement", [])
+    moments = [_denied_before(statement) for statement in (found if isinstance(found, list) else [found])]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _denied_before(statement: Document) -> dt.datetime | None:
+    condition = statement.get("Condition", {})
+    said = condition.get("DateLessThan", {}).get("aws:TokenIssueTime")
+    texts = said if isinstance(said, list) else [said]
+    whole = all(statement.get(part) in ("*", ["*"]) for part in ("Action", "Resource"))
+    # Any further condition would let some sessions live on.
+    alone = set(condition) == {"DateLessThan"} and set(condition["DateLessThan"]) == {"aws:TokenIssueTime"}
+    if statement.get("Effect") != "Deny" or not whole or not alone or len(texts) != 1:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(texts[0])
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.utcoffset() is not None else None
 
 
 def any_wider(found: Iterable[Difference]) -> bool | None:

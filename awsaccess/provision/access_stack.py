@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from awsaccess.policy import documents
+from awsaccess.policy.compare import REVOKED
 from awsaccess.policy.documents import Document, Statement
 from awsaccess.provision.statements import BadStatement, check_statements
 
@@ -98,16 +99,20 @@ def role_arn_for(spec: AccessGrantSpec, account_id: str) -> str:
     return f"arn:{spec.partition}:iam::{account_id}:role/{spec.role_name}"
 
 
-def render_template(spec: AccessGrantSpec) -> str:
+def render_template(spec: AccessGrantSpec, *, sessions_end_before: dt.datetime | None = None) -> str:
     """CloudFormation template as JSON text: the same bytes for the same spec, at most 51,200 of them, all ASCII.
 
+    With `sessions_end_before` the role also denies everything to sessions opened before that moment. It stands in a
+    policy of the stack, so that the next update takes it away again and the stack can always be deleted.
     Needs CAPABILITY_NAMED_IAM. Its one output is `RoleArn`. Raises BadGrant.
     """
     _check(spec)
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": _description(spec),
-        "Resources": {ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec)}},
+        "Resources": {
+            ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec, sessions_end_before)}
+        },
         "Outputs": {
             "RoleArn": {
                 "Description": "The role that was made for this engagement",
@@ -170,7 +175,7 @@ def _counted(document: Document) -> int:
     return len("".join(text.split()))
 
 
-def _role(spec: AccessGrantSpec) -> Node:
+def _role(spec: AccessGrantSpec, sessions_end_before: dt.datetime | None) -> Node:
     role: dict[str, Node] = {
         "RoleName": spec.role_name,
         "Description": _description(spec),
@@ -181,6 +186,9 @@ def _role(spec: AccessGrantSpec) -> Node:
         ],
         "Tags": [{"Key": key, "Value": value} for key, value in _tags(spec).items()],
     }
+    if sessions_end_before is not None:
+        denial = documents.document(documents.deny_older_sessions_statement(sessions_end_before))
+        role["Policies"].append({"PolicyName": REVOKED, "PolicyDocument": denial})
     if names := _managed_names(spec):
         role["ManagedPolicyArns"] = [
             _joined("arn:", {"Ref": "AWS::Partition"}, f":iam::aws:{name}") for name in names

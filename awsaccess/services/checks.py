@@ -229,6 +229,7 @@ def _proved(grant: Grant, result: Result, after: GrantStatus, now: dt.datetime) 
         "checks": result.checks,
         "problem": result.reason[:300] if after in BROKEN else "",
         "is_narrower": result.is_narrower,
+        "denied_before": result.denied_before,
     }
     if result.role_id and result.role_id != grant.role_id:
         changes |= {"role_id": result.role_id, "role_seen_at": now}
