@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,28 +19,17 @@ from kit.ground import Ground, finished, prepared_ground
 from kit.load import LOOPBACK
 from kit.ratios import Ratio, interleave, middle, ratio_of
 from kit.script import Options, run, say
+from kit.stub import fitted, stats_of, stub
 from kit.worlds import made_world
-
-from portal.demo.commands import free_port
 
 COVE: Final = ("botocove==1.7.4", "boto3==1.44.5")
 COVE_HOME: Final = ROOT / "var" / "botocove"
 GRANTS: Final = 400
 COVE_ROLES: Final = 40
-LATENCY_MS: Final = 50
 LIMIT: Final = 80  # AssumeRole calls a second; STS's own limit is higher, and so would be the noise
 OF_LIMIT: Final = 0.98
 CALLS: Final = 4  # AssumeRole calls of one check: ours, without, wrong, as another
 TARGET, TARGET_LIMIT = 5, 0.95
-FILL: Final = """
-alter table awsaccess_grant disable trigger user;
-update awsaccess_grant set external_id = 'bench-external-id-of-the-role-' || role_name,
-  role_id = 'AROA' || lpad(right(regexp_replace(upper(role_name), '[^A-Z0-9]', '', 'g'), 16), 16, '0'),
-  role_seen_at = now() - interval '1 day';
-insert into kernel_due (practice_id, client_id, kind, object_id, next_at, attempts)
-select practice_id, client_id, 'grant.check', id, now(), 0 from awsaccess_grant
-on conflict (kind, object_id) do nothing;
-"""
 AGAIN: Final = "update kernel_due set next_at = now(), lease_until = null where kind = 'grant.check'"
 ONLY: Final = "update kernel_due set next_at = now() + interval '1 day' where id not in (select id from kernel_due where kind = 'grant.check' order by id limit %s)"
 VERDICTS: Final = (
@@ -56,9 +43,9 @@ def measure(options: Options) -> Sequence[Ratio]:
     with prepared_ground() as ground:
         made_world(ground)
         multiply(ground.admin_url(), Size(engagements=grants, events=1))
-        _sql(ground, FILL)
+        fitted(ground)
         documents = _documents(ground)
-        with _stub(documents, rate=0) as port:
+        with stub(documents, rate=0) as port:
             roles = options.sized(COVE_ROLES, least=4)
             sides = (lambda: _cove(python, port, roles), lambda: _ours(ground, port, rate=100_000))
             rounds = interleave(rounds=options.rounds, sides=sides, warm_up=options.warm_up)
@@ -116,9 +103,9 @@ def _limited(ground: Ground, documents: Path, options: Options) -> tuple[float, 
     _sql(ground, AGAIN)
     with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
         admin.execute(ONLY, [grants])
-    with _stub(documents, rate=LIMIT) as port:
+    with stub(documents, rate=LIMIT) as port:
         told = _swept(ground, port, rate=int(LIMIT * OF_LIMIT))
-        stats = _stats(port)
+        stats = stats_of(port)
     if stats["throttled"]:
         raise BenchError(f"{stats['throttled']} calls were throttled: the bucket let too much through.")
     return told["grants"] * CALLS / told["wall"], LIMIT * OF_LIMIT
@@ -154,43 +141,6 @@ def _sql(ground: Ground, statements: str) -> None:
     with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
         admin.execute(statements.encode())
-
-
-@contextmanager
-def _stub(documents: Path, *, rate: int) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "kit.stub_aws", str(port), str(LATENCY_MS), str(rate), str(documents)]
-    with subprocess.Popen(command, cwd=BENCH) as process:
-        try:
-            _await(port)
-            yield port
-        finally:
-            process.terminate()
-
-
-def _await(port: int) -> None:
-    from portal.kernel.clock import wait_until
-
-    if not wait_until(lambda: _answers(port), seconds=20):
-        raise BenchError("The stub of AWS did not start.")
-
-
-def _answers(port: int) -> bool:
-    try:
-        _stats(port)
-    except OSError:
-        return False
-    return True
-
-
-def _stats(port: int) -> dict[str, int]:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
-    try:
-        connection.request("GET", "/stats")
-        found: dict[str, int] = json.loads(connection.getresponse().read())
-        return found
-    finally:
-        connection.close()
 
 
 def _cove_python() -> Path:
