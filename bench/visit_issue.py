@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import psycopg
@@ -63,7 +64,9 @@ def _pairs(ground: Ground, port: int, times: int) -> list[tuple[float, float]]:
         environment={**ground.environment, **aws},
     )
     told = run_module(with_aws, "kit.visiting", endpoint, _practice(ground), str(times))
-    return [(ours, bare) for ours, bare in json.loads(told)]
+    one_by_one: list[list[float]] = json.loads(told)
+    rounds = [one_by_one[begin : begin + VISITS] for begin in range(0, times, VISITS)]
+    return [(median(ours for ours, _ in each), median(bare for _, bare in each)) for each in rounds]
 
 
 def _practice(ground: Ground) -> str:
