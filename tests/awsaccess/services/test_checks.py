@@ -33,6 +33,7 @@ from tests.awsaccess.services.cast import (
     end_by_client,
     enter,
     sent,
+    settle,
     verified,
     watch,
     watched,
@@ -58,12 +59,6 @@ def standing(case: Case) -> dict[str, Any]:  # Any: whatever the columns hold
 def conditions(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = document["Statement"][0]["Condition"]
     return found
-
-
-def settle(case: Case) -> None:
-    """The role was made long enough ago that AWS knows it everywhere: from now on a refusal counts."""
-    with tenancy.use(case.firm.practice_side):
-        Grant.objects.filter(engagement=case.engagement).update(role_seen_at=clock.now() - PROPAGATION)
 
 
 def any_caller(document: dict[str, Any]) -> None:
