@@ -304,6 +304,8 @@ DEFAULT_FROM_EMAIL = MAIL_FROM
 # The three addresses are set only when a simulated AWS stands in for the real one.
 # How long a closed access must be refused without a break before it counts as gone (SECURITY §5), in seconds.
 EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
+# What one worker process may ask of STS for one hub; all of them together must stay below AWS's quota.
+STS_CALLS_PER_SECOND: int = env.int("STS_CALLS_PER_SECOND", default=100)
 # A visit needs a check that was good within this many seconds.
 GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
