@@ -73,7 +73,7 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
                 "is_client": reader.is_client,
             },
             to=reader.user.email,
-            from_name=f"{name} via {practice.name}" if name != practice.name else name,
+            from_name=f"{name} via {practice.sender}" if name != practice.name else practice.sender,
             reply_to=_answers_to(scene),
             thread=f"engagement-{scene.engagement.pk}",
             reason=reason,

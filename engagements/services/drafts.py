@@ -80,13 +80,19 @@ def engagement_draft(
         account_name=account_name,
         contract_reference=contract_reference,
     )
+    return engagement_draft_within(client=client, lead=lead, terms=terms, actor=actor)
+
+
+def engagement_draft_within(*, client: Client, lead: User, terms: Terms, actor: Actor) -> Engagement:
+    """As above, in the caller's transaction; `terms.purpose` is a `purpose_phrase`. BadDraft comes before any write."""
+    tenancy.require_transaction("a draft")
     _require_possible(terms)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
     # Held before the record's head, and by whoever leaves: nobody leads who is gone.
     place = memberships_locked(lead.pk).get(lead.pk)
     if place is None or place.role not in WORKERS:
         raise NotAllowed(f"{lead.name} can’t lead it: they don’t work here. Nothing was changed.")
-    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": title})
+    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": terms.title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
 
