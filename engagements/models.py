@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -11,6 +12,8 @@ from django.db.models.functions import Now
 from accounts.models import Client, Contact, Practice, Row, User, new_code
 from engagements.lifecycle import AssignmentRole, EngagementStatus, ShopKind
 from engagements.profiles import Kind
+
+ORDER_PURPOSE: Final = "order"  # what the tokens in links that confirm an order are made for
 
 
 def new_shop_code() -> str:
@@ -294,3 +297,12 @@ class Order(Row):
 
     def __str__(self) -> str:
         return f"order {self.order_number}"
+
+    @property
+    def grouped_account(self) -> str:
+        """By four, as AWS shows it."""
+        return " ".join(self.account_id[start : start + 4] for start in (0, 4, 8)).strip()
+
+    def is_over_at(self, moment: dt.datetime) -> bool:
+        """Confirmed, or never to be confirmed any more."""
+        return self.confirmed_at is not None or (self.expires_at is not None and self.expires_at <= moment)

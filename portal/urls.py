@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
+from portal.pages import hooks, intake
 from portal.pages.views import home as client_home
 
 handler400 = "portal.kernel.web.bad_request"
@@ -19,6 +20,11 @@ urlpatterns = [
     path("readyz", ready, name="readyz"),
     path("console/", admin.site.urls),
     path("e/", client_home, name="client_home"),
+    path("to/<slug:practice>/", intake.ask, name="intake"),
+    path("to/<slug:practice>/sent/", intake.sent, name="intake_sent"),
+    path("to/<slug:practice>/done/", intake.done, name="intake_done"),
+    path("to/<slug:practice>/<str:mark>/", intake.confirm, name="intake_confirm"),
+    path("hooks/<slug:shop>/", hooks.order_hook, name="order_hook"),
     path("e/", include("portal.pages.urls")),
     path("", include("accounts.urls")),
 ]

@@ -158,5 +158,6 @@ NEWS: Final[dict[str, News]] = {
     "engagements.person_left": News(
         find=matter_of_leaving, is_true=_is(*KNOWN_TO_CLIENT), readers=_clients_readers_and_staff, words=_left
     ),
+    "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), words.order_arrived, _practice),
     "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
 }

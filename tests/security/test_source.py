@@ -19,7 +19,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"\.cursor\(": (KERNEL, "portal/boot.py"),
     r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py"),
     r"is_superuser": (),
-    r"csrf_exempt": (),
+    r"csrf_exempt": ("portal/pages/hooks.py",),  # a shop has no cookie to forge with: its messages are signed
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
