@@ -76,6 +76,7 @@ class EngagementEvent(StrEnum):
     TEMPLATE_RETIRED = "engagement:template:retired"
     INTAKE_SET_UP = "practice:intake:set-up"
     SHOP_ADDED = "practice:shop:added"
+    SHOP_CHANGED = "practice:shop:changed"
     SHOP_SECRET_SET = "practice:shop:secret-set"  # noqa: S105  # names an event, is no secret
     SHOP_CLOSED = "practice:shop:closed"
     SHOP_REFUSED = "shop:order:refused"

@@ -72,6 +72,15 @@ def shop_add(*, practice: Practice, name: str, kind: ShopKind, handing: Handing,
     return shop
 
 
+@transaction.atomic(durable=True)
+def shop_change(*, shop: Shop, name: str, handing: Handing, actor: Actor) -> None:
+    """Another name, template or lead, for the orders that come from now on. Raises InvalidMove for a closed one."""
+    if Shop.objects.filter(pk=shop.pk, closed_at=None).update(name=name, **_set(handing)) != 1:
+        raise InvalidMove
+    shop.refresh_from_db()
+    _record(EngagementEvent.SHOP_CHANGED, shop, actor)
+
+
 def shop_secret_make(*, shop: Shop, actor: Actor) -> str:
     """A new secret for a shop that signs in our form; given once, and the one before it stops working.
 

@@ -116,7 +116,7 @@ def _taken(shop: Shop, body: bytes) -> HttpResponse:
     except (ValueError, TypeError, RecursionError):
         return _unusable(shop, {"body": ["not an order in JSON"]})
     if not form.is_valid():
-        return _unusable(shop, {name: list(found) for name, found in form.errors.items()})
+        return _unusable(shop, {name: [str(one) for one in found] for name, found in form.errors.items()})
     order = order_take(shop=shop, event_id=form.cleaned_data["id"], asked=form.asked())
     if order is None:
         return JsonResponse({"result": "known"})
@@ -126,7 +126,9 @@ def _taken(shop: Shop, body: bytes) -> HttpResponse:
 def _unusable(shop: Shop, errors: Mapping[str, list[str]]) -> HttpResponse:
     """The signature was right, so the sender may know what is wrong; the record knows it too."""
     shop_refuse(shop=shop, reason=f"not usable: {', '.join(sorted(errors))}")
-    return JsonResponse({"error": "not usable", "fields": dict(errors)}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return JsonResponse(
+        {"error": "not usable", "fields": dict(errors)}, status=HTTPStatus.UNPROCESSABLE_ENTITY
+    )
 
 
 def _read(kind: ShopKind, body: bytes) -> TakenForm:
