@@ -59,11 +59,6 @@ class Asked:
     company: str = ""
     account_id: str = ""
 
-    @property
-    def client_name(self) -> str:
-        """What the client is called until somebody knows better."""
-        return self.company or self.name
-
 
 def order_ask(*, page: IntakePage, asked: Asked) -> None:
     """Mail the buyer a link that confirms the address; nobody else hears of it before. In the practice's scope.
