@@ -24,7 +24,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
     r"urllib\.request|http\.client|\bsocket\.": ("awsaccess/aws/federation.py",),
-    r"django\.template\.(Template|engines)|Template\(|engines\[": ("portal/kernel/mail.py",),
+    r"django\.template\.(Template|engines)|\bTemplate\(|engines\[": ("portal/kernel/mail.py",),
     r"verify=False|CERT_NONE|_create_unverified_context": (),
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),
 }
