@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,14 @@ class Colour:
             blue=_between(self.blue, other.blue, share),
         )
 
+    def shaded(self, other: Colour, share: float) -> Colour:
+        """This colour, a share of the way as dark or as light as another one, and as strong as it was."""
+        hue, light, strength = colorsys.rgb_to_hls(self.red / 255, self.green / 255, self.blue / 255)
+        goal = colorsys.rgb_to_hls(other.red / 255, other.green / 255, other.blue / 255)[1]
+        parts = colorsys.hls_to_rgb(hue, light + (goal - light) * share, strength)
+        red, green, blue = (round(255 * part) for part in parts)
+        return Colour(red=red, green=green, blue=blue)
+
 
 WHITE: Final = Colour(red=255, green=255, blue=255)
 BLACK: Final = Colour(red=0, green=0, blue=0)
@@ -66,8 +75,8 @@ def told(ratio: float) -> str:
 
 
 def readable(colour: Colour, *, grounds: Sequence[Colour], towards: Colour) -> Colour:
-    """The colour, moved towards black or white as little as it takes to be read on all of these grounds."""
-    shades = (colour.mixed(towards, step / STEPS) for step in range(STEPS))
+    """The colour, darkened or lightened as little as it takes to be read on all of these grounds. Its hue stays."""
+    shades = (colour.shaded(towards, step / STEPS) for step in range(STEPS))
     fits = (one for one in shades if all(contrast(one, ground) >= ENOUGH for ground in grounds))
     return next(fits, towards)
 

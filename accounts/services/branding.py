@@ -87,9 +87,11 @@ def brand_mark(practice: Practice) -> str:
 
 
 def look_of(practice: Practice) -> Look:
-    """The look as it is."""
+    """The look as it was chosen: a dark colour that followed from the other one was not."""
     words = {name: getattr(practice, name) for name in WORDS}
-    return Look(**words, colour=practice.brand_colour, dark=practice.brand_colour_dark)
+    light, dark = practice.brand_colour, practice.brand_colour_dark
+    followed = light and dark == str(palette_of(light).dark.fill)
+    return Look(**words, colour=light, dark="" if followed else dark)
 
 
 def _told(practice: Practice) -> dict[str, str | int | None]:

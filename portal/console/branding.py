@@ -86,7 +86,6 @@ def _shown(request: HttpRequest, practice: Practice, look: Look) -> HttpResponse
     page = page_of(Practice)
     context = {
         "title": "Change the branding",
-        "object_title": page.page_title(practice),
         "explained": _explain(practice),
         "form": BrandForm(request.POST),
         "button": "Save",
@@ -151,7 +150,9 @@ class BrandingAdmin(ScopedModelAdmin[Practice]):
         practice = self.get_queryset(request).get()
         now = {"samples": samples_of(_palette(look_of(practice))), "sample_name": practice.name}
         name = "admin/brand_page.html" if template == "admin/object_page.html" else template
-        return super().respond(request, name, {**now, "practice": practice, **context}, status=status)
+        # Its page is the list's: one crumb leads there.
+        named = {"practice": practice, **context, "object_title": ""}
+        return super().respond(request, name, {**now, **named}, status=status)
 
     def page_title(self, obj: Practice) -> str:  # noqa: ARG002  # there is one
         """There is one."""

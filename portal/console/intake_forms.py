@@ -64,7 +64,7 @@ class BrandForm(forms.Form):
         required=False,
         max_length=300,
         help_text="Its address begins with https://. Clients find it at the end of every page and mail.",
-        widget=forms.URLInput,
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
 

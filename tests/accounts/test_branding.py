@@ -51,9 +51,9 @@ def save(firm: Firm, *, logo: bytes = b"", drops_logo: bool = False, seen: str =
         )
 
 
-def events(firm: Firm) -> list[AuditEvent]:
+def events(firm: Firm, kind: AccountEvent = AccountEvent.BRAND_CHANGED) -> list[AuditEvent]:
     with tenancy.use(firm.practice_side):
-        return list(AuditEvent.objects.select_related("body").filter(kind=AccountEvent.BRAND_CHANGED))
+        return list(AuditEvent.objects.select_related("body").filter(kind=kind))
 
 
 def test_a_look_is_saved_and_told(firm: Firm) -> None:
@@ -63,7 +63,7 @@ def test_a_look_is_saved_and_told(firm: Firm) -> None:
     assert again.brand_sheet == made.brand_sheet == hashlib.sha256(palette_of(GREEN).css.encode()).hexdigest()
     assert (again.logo_width, again.logo_height) == (72, 36)
     assert (again.logo_shown_width, again.logo_shown_height) == (72, 36)
-    (event,) = events(firm)
+    (event,) = events(firm, AccountEvent.BRAND_CHANGED)
     assert '"new_colour":"#0b6b3a"' in event.body.text
     assert "new_support_email" not in event.body.text
 
@@ -93,6 +93,14 @@ def test_a_look_goes_as_it_came(firm: Firm) -> None:
     now = stored(firm)
     assert (now.brand_colour, now.brand_colour_dark, now.brand_sheet, now.brand_logo) == ("", "", "", "")
     assert now.sender == "North"
+
+
+def test_a_dark_colour_that_nobody_chose_follows_the_other(firm: Firm) -> None:
+    save(firm, colour=GREEN)
+    assert stored(firm).brand_colour_dark == str(palette_of(GREEN).dark.fill)
+    assert look_of(stored(firm)).dark == ""
+    save(firm, colour="#7a1fa2")
+    assert stored(firm).brand_colour_dark == str(palette_of("#7a1fa2").dark.fill)
 
 
 def test_a_logo_stays_when_another_thing_changes_and_wide_ones_are_shown_smaller(firm: Firm) -> None:
