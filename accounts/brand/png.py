@@ -76,8 +76,8 @@ class Head:
         for left, top, across, down in PASSES:
             columns = max(0, -((left - self.width) // across))
             rows = max(0, -((top - self.height) // down))
-            if columns:
-                yield from [1 + (columns * self.bits + 7) // 8] * rows
+            # No pass is without columns: the smallest side is longer than the widest step.
+            yield from [1 + (columns * self.bits + 7) // 8] * rows
 
 
 def picture_read(data: bytes) -> Picture:

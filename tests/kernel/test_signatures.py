@@ -76,9 +76,10 @@ def test_what_is_no_signature_is_refused(line: str) -> None:
 
 
 def test_another_secret_another_body_and_another_moment_are_refused() -> None:
-    for changed in ({"secret": b"other"}, {"body": BODY + b" "}):
-        with pytest.raises(BadSignature):
-            check(good(), **changed)
+    with pytest.raises(BadSignature):
+        check(good(), secret=b"other")
+    with pytest.raises(BadSignature):
+        check(good(), body=BODY + b" ")
     with pytest.raises(BadSignature):
         check(good().replace(f"t={NOW}", f"t={NOW + 1}"))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client as Browser
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -27,6 +26,7 @@ from tests.factories import Firm, acting, make_firm
 from tests.signing_in import let_in
 
 Json = dict[str, Any]  # Any: JSON
+Answer = Any  # Any: the test client's, with `json()`
 ORDER: Json = {
     "id": "evt_1",
     "name": "Nora Lind",
@@ -57,17 +57,16 @@ class Seller:
     def url(self) -> str:
         return f"/hooks/{self.shop.code}/"
 
-    def tells(self, told: object, *, browser: Browser | None = None, at: int | None = None) -> HttpResponse:
+    def tells(self, told: object, *, browser: Browser | None = None, at: int | None = None) -> Answer:
         body = told if isinstance(told, bytes) else json.dumps(told).encode()
         line = header(moment=at or now(), body=body, secret=self.secret.encode())
         return self.posts(body, line, browser=browser)
 
-    def posts(self, body: bytes, line: str, *, browser: Browser | None = None) -> HttpResponse:
+    def posts(self, body: bytes, line: str, *, browser: Browser | None = None) -> Answer:
         sent = browser or Browser(enforce_csrf_checks=True)
-        answer: HttpResponse = sent.post(
+        return sent.post(
             self.url, body, content_type="application/json", headers={hooks.HEADERS[self.kind]: line}
         )
-        return answer
 
 
 @pytest.fixture
@@ -141,7 +140,7 @@ def test_a_wrong_signature_is_told_nothing(firm: Firm, seller: Seller) -> None:
     closed = Seller(firm)
     with tenancy.use(firm.practice_side):
         shop_close(shop=closed.shop, actor=acting(firm.owner))
-    answers = [
+    answers: list[Answer] = [
         seller.posts(body, ""),
         seller.posts(body, "nonsense"),
         seller.posts(body + b" ", right),

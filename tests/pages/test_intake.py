@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from django.http import HttpResponse, HttpResponseBase
 from django.test import Client as Browser
 
 import engagements.tasks  # noqa: F401  # the worker's handlers
@@ -69,8 +70,9 @@ def link(firm: Firm) -> str:
     return f"/to/north/{next(secrets.tokens(ORDER_PURPOSE, stored(firm)[0].pk.bytes))}/"
 
 
-def words(answer: object) -> str:
-    return answer.content.decode()  # type: ignore[attr-defined]  # Django's answer
+def words(answer: HttpResponseBase) -> str:
+    assert isinstance(answer, HttpResponse)
+    return answer.content.decode()
 
 
 def test_the_page_asks_five_things_and_says_who_asks(firm: Firm) -> None:
