@@ -38,7 +38,7 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
             "url": invitation_url(invitation),
         },
         to=invitation.contact.user.email,
-        from_name=f"{inviter.name} via {practice.name}",
+        from_name=f"{inviter.name} via {practice.sender}",
         reply_to=inviter.email,
         message_key=message_key,
     )
@@ -63,7 +63,7 @@ def checkpoint_letter(
             "key": checkpoints.verifier_key_of(checkpoint),
         },
         to=owner.user.email,
-        from_name=f"{owner.practice.name} portal",
+        from_name=f"{owner.practice.sender} portal",
         thread=f"checkpoints-{checkpoint.practice_id}",
         reason=reason,
         list_label=owner.practice.code,

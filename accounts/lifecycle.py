@@ -28,6 +28,13 @@ class ContactRole(TextChoices):
     AWS_ADMIN = "aws_admin"
 
 
+class AssetKind(TextChoices):
+    """What a practice's own look is made of; the value ends its address."""
+
+    SHEET = "css"
+    LOGO = "png"
+
+
 class SignInKind(StrEnum):
     """How somebody came in; the session keeps it, as evidence and for what asks more than a link."""
 
@@ -65,6 +72,7 @@ class AccountEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     PRACTICE_OPENED = "practice:practice:opened"
+    BRAND_CHANGED = "practice:brand:changed"
     CLIENT_ADDED = "practice:client:added"
     MEMBERSHIP_ADDED = "practice:membership:added"
     MEMBERSHIP_CHANGED = "practice:membership:role-changed"

@@ -7,6 +7,7 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from accounts.views import factors, services
+from accounts.views.brand import logo, sheet
 from accounts.views.places import (
     CodeView,
     SignInView,
@@ -25,6 +26,8 @@ urlpatterns = [
     path("", home, name="home"),
     path("choose/", choose, name="choose"),
     path("welcome/", welcome, name="welcome"),
+    path("brand/<str:digest>.css", sheet, name="brand_sheet"),
+    path("brand/<str:digest>.png", logo, name="brand_logo"),
     path("i/<str:token>/", invitation, name="invitation"),
     path("i/<str:token>/again/", invitation_again, name="invitation_again"),
     path("account/login/", sign_in, name="account_login"),

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.conf import settings
+from django.utils.translation import gettext
 
+from awsaccess.aws.arns import is_example_account
 from awsaccess.lifecycle import BROKEN, PROPAGATION, GrantStatus, VisitStatus
-from awsaccess.models import ExitProof, Grant, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
 from awsaccess.provision.ways import StackAsk
@@ -195,3 +197,14 @@ def residual(engagement: Engagement, *, now: dt.datetime) -> Residual:
 def exit_proof(engagement: Engagement) -> ExitProof | None:
     """The evidence that the access is gone, proved or under way."""
     return ExitProof.objects.select_related("grant", "confirmed_by").filter(engagement=engagement).first()
+
+
+def account_objection(account_id: str) -> str:
+    """Why this account of twelve digits can be no client's, in words for them; empty if it can. In a practice's scope."""
+    if is_example_account(account_id):
+        return gettext(
+            "That number is an example from AWS’s documentation. Yours is at the top right in AWS."
+        )
+    if Hub.objects.filter(account_id=account_id).exists():
+        return gettext("That is our own account. We need the number of yours, at the top right in AWS.")
+    return ""

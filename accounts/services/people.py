@@ -77,6 +77,11 @@ def membership_add(
 @transaction.atomic(durable=True)
 def client_add(*, practice: Practice, name: str, actor: Actor) -> Client:
     """Add an organisation that the practice works for."""
+    return client_add_within(practice=practice, name=name, actor=actor)
+
+
+def client_add_within(*, practice: Practice, name: str, actor: Actor) -> Client:
+    """As above, in the caller's transaction."""
     client = Client.objects.create(practice=practice, name=name)
     audit.record(AccountEvent.CLIENT_ADDED, subject=client, actor=actor, client_id=client.pk)
     return client
@@ -87,6 +92,13 @@ def contact_add(
     *, client: Client, person: Person, role: ContactRole, title: str = "", actor: Actor
 ) -> Contact:
     """Add a person at a client, anew if they left. Raises InvalidMove if they are there already. Invites nobody."""
+    return contact_add_within(client=client, person=person, role=role, title=title, actor=actor)
+
+
+def contact_add_within(
+    *, client: Client, person: Person, role: ContactRole, title: str = "", actor: Actor
+) -> Contact:
+    """As above, in the caller's transaction."""
     user = user_find_or_add_within(person)
     contact = Contact.objects.filter(client=client, user=user).first()
     if contact is None:

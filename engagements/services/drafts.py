@@ -89,13 +89,19 @@ def engagement_draft(
         approvals_needed=approvals_needed,
         code_at_agreement=code_at_agreement,
     )
-    _require_possible(terms)
+    return engagement_draft_within(client=client, lead=lead, terms=terms, actor=actor)
+
+
+def engagement_draft_within(*, client: Client, lead: User, terms: Terms, actor: Actor) -> Engagement:
+    """As above, in the caller's transaction; `terms.purpose` is a `purpose_phrase`. BadDraft comes before any write."""
+    tenancy.require_transaction("a draft")
+    require_possible(terms)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
     # Held before the record's head, and by whoever leaves: nobody leads who is gone.
     place = memberships_locked(lead.pk).get(lead.pk)
     if place is None or place.role not in WORKERS:
         raise NotAllowed(f"{lead.name} can’t lead it: they don’t work here. Nothing was changed.")
-    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": title})
+    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": terms.title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
 
@@ -117,7 +123,7 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
         raise InvalidMove("It was sent already, and what the client reads stays as it is.", title="Too late")
     if draft_mark(current) != seen:
         raise Stale("Somebody else changed this draft meanwhile. Look at it again before you save yours.")
-    _require_possible(terms)
+    require_possible(terms)
     before = asdict(_terms_of(current))
     after = {**asdict(terms), "purpose": purpose_phrase(terms.purpose)}
     changed = {name: value for name, value in after.items() if value != before[name]}
@@ -223,7 +229,8 @@ def offer_published(*, offer: Offer, version_id: str, actor: Actor) -> bool:
     return True
 
 
-def _require_possible(terms: Terms) -> None:
+def require_possible(terms: Terms) -> None:
+    """Raises BadDraft for what could never be agreed to. Reads only."""
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
     if not 1 <= terms.approvals_needed <= MOST_APPROVALS:

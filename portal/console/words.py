@@ -138,6 +138,17 @@ EVENTS: Final = {
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
     "practice:practice:opened": "Practice opened",
+    "practice:brand:changed": "Branding changed",
+    "practice:intake:set-up": "Intake page changed",
+    "practice:shop:added": "Shop connection added",
+    "practice:shop:changed": "Shop connection changed",
+    "practice:shop:secret-set": "New secret of a shop connection",
+    "practice:shop:closed": "Shop connection closed",
+    "shop:order:taken": "Order came from a shop",
+    "shop:order:refused": "Message of a shop refused",
+    "client:order:confirmed": "Order confirmed on the intake page",
+    "engagement:template:saved": "Engagement template saved",
+    "engagement:template:retired": "Engagement template retired",
     "practice:client:added": "Client added",
     "practice:membership:added": "Consultant added",
     "practice:membership:role-changed": "Consultant’s role changed",
@@ -179,6 +190,8 @@ DELIVERY_KINDS: Final = {
     "engagements.question": "Mail: question",
     "engagements.answer": "Mail: answer",
     "engagements.colleague": "Mail: colleague named",
+    "engagements.order_confirm": "Mail: confirm an order",
+    "engagements.order_arrived": "Mail: new order",
     "accounts.invitation": "Mail: invitation",
     "engagements.receipt_paper": "Signed receipt",
     "grant.certificate": "Signed certificate",
@@ -187,6 +200,11 @@ DELIVERY_KINDS: Final = {
     "awsaccess.publish": "Template to the bucket",
     "engagement.agreed": "Begin to look for the role",
     "engagement.closing": "Begin to close",
+}
+
+SHOPS: Final = {
+    "signed": "Signed messages (our own form)",
+    "stripe": "Stripe",
 }
 
 # Which details of an event are words for people.

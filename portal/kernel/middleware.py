@@ -17,7 +17,8 @@ from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-LINKS: Final = "/i/"  # the token stands in the address
+LINKS: Final = ("/i/", "/to/")  # a token stands in the address
+SAME_FOR_ALL: Final = "max-age=31536000, public, immutable"  # what is named after its own bytes
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 # Where a file is asked for, by path. It is held in memory alone, and its page counts who sends how many.
 LARGER_BODIES: Final[dict[str, int]] = settings.LARGER_BODIES
@@ -150,13 +151,16 @@ class PrivateResponse:
         response = self.get_response(request)
         response["X-Robots-Tag"] = "noindex"
         response["Permissions-Policy"] = NO_DEVICES
-        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        # A logo stands in mails too, which people read on other sites.
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         is_link = request.path.startswith(LINKS)
         if is_link:
             # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"
         # Whoever has a session, also one that ends with this answer, or that only remembers an address so far.
         had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if response.get("Cache-Control") == SAME_FOR_ALL:
+            return response
         if is_link or had_session or settings.SESSION_COOKIE_NAME in response.cookies:
             response["Cache-Control"] = "no-store"
         return response

@@ -6,12 +6,12 @@ import logging
 import re
 from typing import Final
 
-TOKEN_IN_PATH: Final = re.compile(r"/i/[^/\s'\"]+")
+TOKEN_IN_PATH: Final = re.compile(r"(/i/|/to/[^/\s'\"]+/)[^/\s'\"]+")
 
 
 def hide_tokens(text: str) -> str:
     """The text with every link's token taken out."""
-    return TOKEN_IN_PATH.sub("/i/[hidden]", text)
+    return TOKEN_IN_PATH.sub(r"\1[hidden]", text)
 
 
 class HideTokens(logging.Filter):

@@ -19,7 +19,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"\.cursor\(": (KERNEL, "portal/boot.py"),
     r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py"),
     r"is_superuser": (),
-    r"csrf_exempt": (),
+    r"csrf_exempt": ("portal/pages/hooks.py",),  # a shop has no cookie to forge with: its messages are signed
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
@@ -28,7 +28,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
         "portal/kernel/outgoing.py",
         "portal/kernel/papers/stamping.py",
     ),
-    r"django\.template\.(Template|engines)|Template\(|engines\[": ("portal/kernel/mail.py",),
+    r"django\.template\.(Template|engines)|\bTemplate\(|engines\[": ("portal/kernel/mail.py",),
     r"verify=False|CERT_NONE|_create_unverified_context": (),
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),
 }

@@ -51,7 +51,16 @@ INLINE: Final = re.compile(
     r"<style|<script(?![^>]*\ssrc=\"/static/)|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on",
     re.IGNORECASE,
 )
-EXPORTS: Final = {"text/html", "text/plain", "application/json", "text/x-shellscript", "text/csv"}
+EXPORTS: Final = {
+    "text/html",
+    "text/plain",
+    "text/css",
+    "text/csv",
+    "text/x-shellscript",
+    "application/json",
+}
+# Named after the bytes: the same for everybody, for ever.
+FOR_EVERYBODY: Final = frozenset({"brand_sheet"})
 
 
 def _production() -> dict[str, Any]:  # Any: settings of every kind
@@ -105,7 +114,9 @@ def _check_headers(answer: HttpResponseBase, where: str) -> None:
     assert answer["Cross-Origin-Opener-Policy"] == "same-origin", where
     assert answer["Cross-Origin-Resource-Policy"] == "same-origin", where
     assert answer["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload", where
-    assert answer["Referrer-Policy"] == ("strict-origin" if " i/" in where else "same-origin"), where
+    assert answer["Referrer-Policy"] == (
+        "strict-origin" if " i/" in where or " to/" in where else "same-origin"
+    ), where
     assert answer["X-Robots-Tag"] == "noindex", where
     for feature in ("camera", "microphone", "geolocation", "payment", "usb", "display-capture"):
         assert f"{feature}=()" in answer["Permissions-Policy"], where
@@ -152,7 +163,9 @@ def test_every_answer_carries_every_header(safe: World, actor: str) -> None:
                 )
                 policy["form-action"] = {"'self'"}
             assert policy == POLICY, where
-            if actor != "anonymous" or " i/" in where:
+            if one.name in FOR_EVERYBODY and answer.status_code == 200:
+                assert answer["Cache-Control"] == "max-age=31536000, public, immutable", where
+            elif actor != "anonymous" or " i/" in where or " to/" in where:
                 assert answer["Cache-Control"] == "no-store", where
             kind = answer.get("Content-Type", "text/html").partition(";")[0]
             # An export in another form, such as CSV, needs its own tests (formulas) before it joins this list.

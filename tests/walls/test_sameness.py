@@ -37,6 +37,10 @@ OF_THE_PRACTICE: Final = (
     "admin:accounts_contact_",
     "admin:accounts_membership_",
     "admin:kernel_",
+    "admin:accounts_practice_",
+    "admin:engagements_engagementtemplate_",
+    "admin:engagements_intakepage_",
+    "admin:engagements_shop_",
 )
 CLOCKS: Final = {"Expires", "Last-Modified"}  # the second in which the answer was made
 SHORTEST_NAME: Final = 6
