@@ -88,7 +88,10 @@ TRANSIENT: Final = frozenset(
     | {"PriorRequestNotComplete", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
     | {"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException"}
     | {"InternalError", "InternalFailure", "InternalServerError", "InternalServiceError", "IDPCommunicationError"}
+    | {"OverLimit", "KmsThrottled", "KMS.ThrottlingException"}
 )  # fmt: skip
+# A message was read too long ago: it comes again.
+STALE_HANDLE: Final = frozenset({"ReceiptHandleIsInvalid"})
 # What a session looks at can go between two calls: list the policies, then read one that is no longer there.
 GONE_MEANWHILE: Final = frozenset({"NoSuchEntity", "NoSuchEntityException"})
 
