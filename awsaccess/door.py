@@ -6,6 +6,7 @@ from functools import cache
 
 from django.conf import settings
 
+from awsaccess.aws.answering import AnswerDoor
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
 from awsaccess.models import Hub
 from engagements.models import Offer
@@ -17,6 +18,12 @@ def gateway() -> AwsGateway:
     return make_gateway(
         endpoint_url=settings.AWS_ENDPOINT_URL, federation_base_url=settings.FEDERATION_BASE_URL
     )
+
+
+@cache
+def answer_door() -> AnswerDoor:
+    """The way out to the addresses at which CloudFormation waits for an answer."""
+    return AnswerDoor(settings.CFN_RESPONSE_ENDPOINT_URL)
 
 
 def hub_of(offer: Offer) -> HubIdentity:

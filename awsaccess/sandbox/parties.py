@@ -14,6 +14,7 @@ Kind = Literal["practice", "client", "stranger"]
 REGION: Final = "eu-west-1"
 HUB_ROLE: Final = "latchkey-hub"
 PORTAL_USER: Final = "portal"
+CALLBACK: Final = "latchkey-callback"
 ADMINISTRATOR: Final = "administrator"
 
 
@@ -52,6 +53,8 @@ class Account:
     portal_secret_access_key: str | None = field(default=None, repr=False)
     hub_role_arn: str | None = None
     bucket: str | None = None
+    topic_arn: str | None = None
+    queue_url: str | None = None
 
     @property
     def portal_keys(self) -> Keys:
