@@ -108,7 +108,7 @@ def _make_callback(account_id: str) -> tuple[str, str]:
         "Action": "SNS:Publish",
         "Resource": topic.arn,
     }
-    sns.set_topic_attribute(topic.arn, "Policy", _policy(publish))
+    sns.set_topic_attribute(topic.arn, "policy", _policy(publish))
     arn = f"arn:aws:sqs:{REGION}:{account_id}:{CALLBACK}"
     deliver: Statement = {
         "Effect": "Allow",
