@@ -27,7 +27,7 @@ from engagements.models import Assignment
 from engagements.profiles import PROFILES
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
-from portal.kernel.fields import Line
+from portal.kernel.fields import Line, Lines
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -330,6 +330,21 @@ class HubForm(forms.Form):
     region = Line(max_length=25, help_text="Where your template bucket is, such as eu-west-1.")
     template_bucket = Line(
         max_length=63, help_text="A versioned bucket that clients’ CloudFormation can read templates from."
+    )
+
+    queue_url = Line(
+        label="Address of the call-back queue",
+        required=False,
+        max_length=256,
+        help_text="Where clients’ stacks report, such as https://sqs.eu-west-1.amazonaws.com/111111111111/latchkey-callback."
+        " Leave it empty to do without: the portal then finds the roles by trying.",
+    )
+    topic_arns = Lines(
+        label="ARNs of the call-back topics",
+        required=False,
+        max_length=5000,
+        help_text="One line for each region in which clients may make the stack. `manage.py hub_stack` makes the template"
+        " for topics and queue.",
     )
 
     def clean_account_id(self) -> str:

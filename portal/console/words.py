@@ -130,6 +130,8 @@ EVENTS: Final = {
     "aws:visit:orphaned": "Visit left unfinished",
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "practice:hub:set-up": "AWS set-up changed",
+    "aws:stack:told": "The client’s stack reported",
+    "aws:stack:answered": "The client’s stack was answered",
     "practice:practice:opened": "Practice opened",
     "practice:client:added": "Client added",
     "practice:membership:added": "Consultant added",
