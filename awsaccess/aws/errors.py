@@ -147,7 +147,8 @@ def _unanswered(error: Exception) -> AwsError:
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
-    if isinstance(error, exceptions.HTTPClientError | ResponseParserError | exceptions.IncompleteReadError):
+    unanswered = exceptions.HTTPClientError | exceptions.ConnectionError | exceptions.IncompleteReadError
+    if isinstance(error, unanswered | ResponseParserError):
         return AwsTransient()
     if isinstance(error, exceptions.ParamValidationError):
         return AwsRejected("a value that we sent is not one that AWS takes")  # its own text shows the value
