@@ -52,14 +52,14 @@ def hub_set_up(
         raise BadHub(f"The region is {error}.") from None
     if not BUCKET.fullmatch(template_bucket):
         raise BadHub("A bucket's name has 3 to 63 small letters, digits and hyphens.")
-    topics = _topics(topic_arns, role)
+    topics = topics_of(topic_arns, role)
     facts = {
         "partition": role.partition,
         "account_id": role.account_id,
         "role_arn": str(role),
         "region": region,
         "template_bucket": template_bucket,
-        "queue_url": _queue(queue_url, role),
+        "queue_url": queue_of(queue_url, role),
     }
     if bool(facts["queue_url"]) is not bool(topics):
         raise BadHub("A call-back needs both a queue and at least one topic. Leave both empty to do without.")
@@ -71,7 +71,8 @@ def hub_set_up(
     return hub
 
 
-def _queue(text: str, role: arns.RoleArn) -> str:
+def queue_of(text: str, role: arns.RoleArn) -> str:
+    """The address of the hub's queue, rebuilt; empty for none. Raises BadHub."""
     if not text.strip():
         return ""
     try:
@@ -86,8 +87,8 @@ def _queue(text: str, role: arns.RoleArn) -> str:
     return str(queue)
 
 
-def _topics(texts: Sequence[str], role: arns.RoleArn) -> dict[str, str]:
-    """By region: a stack can report to a topic of its own region only."""
+def topics_of(texts: Sequence[str], role: arns.RoleArn) -> dict[str, str]:
+    """By region, because a stack can report to a topic of its own region only. Raises BadHub."""
     try:
         topics = [TopicArn.parse(text.strip()) for text in texts if text.strip()]
     except arns.BadArn:

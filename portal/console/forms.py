@@ -22,6 +22,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     parse_account_id,
 )
+from awsaccess.services.hubs import BadHub, queue_of, topics_of
 from engagements.lifecycle import AssignmentRole
 from engagements.models import Assignment
 from engagements.profiles import PROFILES
@@ -374,7 +375,24 @@ class HubForm(forms.Form):
                 self.add_error("role_arn", "This role lies in another account than the number above.")
             if "region" in asked:
                 self._check_region(arn.partition, asked["region"])
+            self._check_callback(arn)
         return asked
+
+    def _check_callback(self, arn: RoleArn) -> None:
+        """Queue and topics are the hub's own, and neither stands alone."""
+        asked = self.cleaned_data
+        checks = {
+            "queue_url": lambda: queue_of(asked.get("queue_url", ""), arn),
+            "topic_arns": lambda: topics_of(asked.get("topic_arns", "").split(), arn),
+        }
+        found = {}
+        for name, check in checks.items():
+            try:
+                found[name] = bool(check())
+            except BadHub as error:
+                self.add_error(name, error.user_message)
+        if len(found) == len(checks) and len(set(found.values())) > 1:
+            self.add_error("topic_arns", "A call-back needs both a queue and at least one topic, or neither.")
 
     def _check_region(self, partition: str, region: str) -> None:
         try:
