@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
@@ -381,7 +382,7 @@ class HubForm(forms.Form):
     def _check_callback(self, arn: RoleArn) -> None:
         """Queue and topics are the hub's own, and neither stands alone."""
         asked = self.cleaned_data
-        checks = {
+        checks: dict[str, Callable[[], object]] = {
             "queue_url": lambda: queue_of(asked.get("queue_url", ""), arn),
             "topic_arns": lambda: topics_of(asked.get("topic_arns", "").split(), arn),
         }

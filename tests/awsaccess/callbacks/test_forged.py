@@ -23,7 +23,7 @@ from tests.awsaccess.callbacks.scene import HOST, Spy, envelope, request, respon
 from tests.awsaccess.services.cast import Case
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import ACCOUNT_ID, Firm
-from tests.plugins.sandbox_process import HARBOUR, STRANGER
+from tests.plugins.sandbox_process import HARBOUR, NORTHGATE, STRANGER
 
 TOKEN: Final = "A" * 32
 ROLE: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/latchkey-abcd1234"
@@ -175,7 +175,7 @@ FORGED: Final[dict[str, tuple[Make, Reason]]] = {
         Reason.BAD_ROLE,
     ),
     "the hub for a role": (
-        with_property("RoleArn", f"arn:aws:iam::{scene.NORTHGATE}:role/latchkey-hub"),
+        with_property("RoleArn", f"arn:aws:iam::{NORTHGATE}:role/latchkey-hub"),
         Reason.BAD_ROLE,
     ),
     # tokens

@@ -24,7 +24,8 @@ from awsaccess.lifecycle import (
 from awsaccess.models import Callback, Grant, Hub
 from awsaccess.provision.access_stack import CALLBACK_SECONDS
 from awsaccess.services import callbacks as service
-from awsaccess.services.callbacks import ANSWER, LISTEN, hub_listen, listen_soon, stack_answer
+from awsaccess.services.callbacks import ANSWER, hub_listen, listen_soon, stack_answer
+from awsaccess.services.hubs import LISTEN
 from awsaccess.services.leaving import CLOSING
 from engagements.lifecycle import EngagementStatus
 from portal.kernel import clock, due, tenancy

@@ -20,6 +20,7 @@ from awsaccess.aws.gateway import AwsGateway, BotoGateway, HubIdentity, SessionC
 from awsaccess.aws.messages import QueueAddress, StackId, TopicArn
 from tests.awsaccess.callbacks import scene
 from tests.awsaccess.services.worlds import InMemory, Simulated, hub_of
+from tests.plugins.sandbox_process import NORTHGATE
 
 HUB: Final = hub_of("northgate")
 QUEUE: Final = QueueAddress.parse(scene.QUEUE)
@@ -102,7 +103,8 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AwsGateway, Stubb
 def call(gateway: AwsGateway, method: str) -> object:
     if method == "receive_message":
         return gateway.receive_messages(HUB, QUEUE, wait_seconds=1)
-    return gateway.delete_message(HUB, QUEUE, receipt_handle=HANDLE)
+    gateway.delete_message(HUB, QUEUE, receipt_handle=HANDLE)
+    return None
 
 
 @pytest.mark.parametrize("method", ["receive_message", "delete_message"])
@@ -194,7 +196,7 @@ def test_both_gateways_read_and_forget(world: InMemory | Simulated) -> None:
     if isinstance(world, InMemory):
         world.fake.publish(scene.QUEUE, "hello")
     else:
-        keys = world.sandbox.accounts[scene.NORTHGATE].admin_keys
+        keys = world.sandbox.accounts[NORTHGATE].admin_keys
         world.sandbox.client("sqs", keys).send_message(QueueUrl=scene.QUEUE, MessageBody="hello")
     found = door.receive_messages(HUB, QUEUE, wait_seconds=1)
     assert "hello" in [message.body for message in found]

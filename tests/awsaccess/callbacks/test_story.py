@@ -16,7 +16,7 @@ from tests.awsaccess.callbacks import scene
 from tests.awsaccess.services.cast import Case, check
 from tests.awsaccess.services.worlds import Simulated
 from tests.factories import Firm
-from tests.plugins.sandbox_process import STRANGER
+from tests.plugins.sandbox_process import NORTHGATE, STRANGER
 
 pytestmark = pytest.mark.usefixtures("db", "shut_answer_door")
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("db", "shut_answer_door")
 def answering(simulated: Simulated, settings: Any) -> Simulated:  # Any: pytest-django's private type
     """The simulated AWS, which also waits for answers; nothing of an earlier test lies in its queue."""
     settings.CFN_RESPONSE_ENDPOINT_URL = simulated.sandbox.base_url
-    keys = simulated.sandbox.accounts[scene.NORTHGATE].admin_keys
+    keys = simulated.sandbox.accounts[NORTHGATE].admin_keys
     sqs = simulated.sandbox.client("sqs", keys)
     while left := sqs.receive_message(QueueUrl=scene.QUEUE, MaxNumberOfMessages=10).get("Messages"):
         for message in left:
