@@ -81,7 +81,7 @@ class Grant(Row):
                 name="grant_one_per_verified_role",
             ),
             models.UniqueConstraint(
-                fields=["callback_sha256"],
+                fields=["practice", "callback_sha256"],
                 condition=~models.Q(callback_sha256=""),
                 name="grant_one_per_callback_token",
             ),

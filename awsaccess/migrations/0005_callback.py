@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
             model_name="grant",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("callback_sha256", ""), _negated=True),
-                fields=("callback_sha256",),
+                fields=("practice", "callback_sha256"),
                 name="grant_one_per_callback_token",
             ),
         ),
