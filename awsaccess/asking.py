@@ -40,11 +40,16 @@ def documents_for(engagement: Engagement, hub: Hub) -> Documents:
         "region": hub.region,
         "bucket": hub.template_bucket,
         "template_key": f"{engagement.code}/access.json",
+        "topic_arns": dict(hub.topic_arns),
+        "queue_url": hub.queue_url,
     }
 
 
-def spec_from(documents: Documents, *, external_id: str) -> AccessGrantSpec:
-    """The stack's specification as it was frozen. Raises BadGrant when rendered, not here."""
+def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:
+    """The stack's specification as it was frozen. Raises BadGrant when rendered, not here.
+
+    `callback_token` is for rendering alone: what the role must look like does not depend on it.
+    """
     return AccessGrantSpec(
         practice_name=documents["practice_name"],
         client_name=documents["client_name"],
@@ -57,6 +62,8 @@ def spec_from(documents: Documents, *, external_id: str) -> AccessGrantSpec:
         statements=tuple(documents["statements"]),
         look_only=documents["kind"] == Kind.LOOK,
         partition=documents["partition"],
+        callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
+        callback_token=callback_token,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from engagements.services.moves import engagement_invite_within, engagement_lock
 from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import PortalError
+from portal.kernel.secrets import fingerprint
 
 INVITATION_LETTER: Final = "engagements.invitation"
 
@@ -47,15 +49,18 @@ def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
     hub, approvers = _hub(), _approvers(current)
     _require_agreeable(current, hub)
     external_id = str(uuid4())  # ours, for this grant alone, never changed (SECURITY A1)
+    callback_token = _callback_token(hub)
     documents = documents_for(current, hub)
     offer = offer_freeze_within(
         engagement=current,
         lines=profile_named(current.profile).lines_as_data(),
         documents=documents,
-        template=_rendered(documents, external_id),
+        template=_rendered(documents, external_id, callback_token),
         actor=actor,
     )
-    _expect(current, offer, hub, external_id, actor)
+    grant = _expect(current, offer, hub, external_id, actor)
+    if callback_token:
+        Grant.objects.filter(pk=grant.pk).update(callback_sha256=fingerprint(callback_token))
     engagement_invite_within(engagement=current, actor=actor)
     outbox.put("awsaccess.publish", offer.pk, dedupe_key=f"publish:{offer.pk}", client_id=current.client_id)
     for contact in approvers:
@@ -117,14 +122,19 @@ def _require_agreeable(engagement: Engagement, hub: Hub) -> None:
         raise NotReady("That account number is your own AWS account's. Ask the client for theirs.")
 
 
-def _rendered(documents: dict[str, object], external_id: str) -> str:
+def _callback_token(hub: Hub) -> str:
+    """What the stack reports itself with, once; empty where the hub has no call-back and the role is looked for."""
+    return secrets.token_urlsafe(24) if hub.queue_url and hub.topic_arns else ""
+
+
+def _rendered(documents: dict[str, object], external_id: str, callback_token: str) -> str:
     try:
-        return render_template(spec_from(documents, external_id=external_id))
+        return render_template(spec_from(documents, external_id=external_id, callback_token=callback_token))
     except BadGrant as error:
         raise NotReady(f"AWS would not take this: {error}.") from None
 
 
-def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, actor: Actor) -> None:
+def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, actor: Actor) -> Grant:
     spec = spec_from(offer.documents, external_id=external_id)
     grant = Grant.objects.create(
         practice_id=engagement.practice_id,
@@ -144,3 +154,4 @@ def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, ac
         client_id=engagement.client_id,
         details={"role": spec.role_name, "account": engagement.account_id},
     )
+    return grant

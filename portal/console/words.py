@@ -137,6 +137,8 @@ EVENTS: Final = {
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
+    "aws:stack:told": "The client’s stack reported",
+    "aws:stack:answered": "The client’s stack was answered",
     "practice:practice:opened": "Practice opened",
     "practice:brand:changed": "Branding changed",
     "practice:intake:set-up": "Intake page changed",

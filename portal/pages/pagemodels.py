@@ -134,7 +134,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come."""
+    """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come.
+
+    `steps` tell what AWS and the portal are at, while they are.
+    """
 
     tone: str
     icon: str
@@ -149,6 +152,7 @@ class Card:
     poll_seconds: int
     started: int
     problem: Problem | None = None
+    steps: tuple[CheckRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

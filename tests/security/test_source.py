@@ -23,7 +23,9 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
+    # The doors that lead out by hand: each says at its top what it lets through.
     r"urllib\.request|http\.client|\bsocket\.": (
+        "awsaccess/aws/answering.py",
         "awsaccess/aws/federation.py",
         "portal/kernel/outgoing.py",
         "portal/kernel/papers/stamping.py",
