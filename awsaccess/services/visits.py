@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts.lifecycle import WORKERS
 from accounts.models import Membership, User
@@ -37,6 +39,11 @@ ANSWER_TAKES: Final = dt.timedelta(minutes=1)
 MAY_ENTER: Final = WORKING
 SWITCHED_OFF: Final = "The access was paused or ended while AWS was asked."
 TAKEN_OFF: Final = "The person was taken off the project while AWS was asked."
+
+
+class OutcomeUnwritten(Exception):
+    """Raised when AWS was asked and what came of it could not be written: nobody gets what AWS gave, and the visit
+    stays an intent until the sweep shows it as orphaned. A bug page, never the words that nothing happened."""
 
 
 class VisitRefused(PortalError):
@@ -84,9 +91,10 @@ def visit_open(
     `longest` makes it shorter than AWS allows. `visit_id` names the visit beforehand, so that a form that is sent
     twice enters once.
 
-    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away.
+    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
+    audit.Unrecorded when the intent, OutcomeUnwritten when the outcome cannot be written.
     """
-    intent = visit_intend(
+    intent = _intended(
         engagement=engagement,
         consultant=consultant,
         reason=reason,
@@ -102,16 +110,49 @@ def visit_open(
         credentials = gateway().assume(intent.hub, intent.request)
         token = _signed_in(intent, credentials)
     except AwsError as error:
-        with tenancy.use(outcome):
+        with _written(outcome):
             _give_up(intent, error, credentials, actor)
         raise _as_refusal(error) from None
-    with tenancy.use(outcome):
+    with _written(outcome):
         is_open = visit_issue(intent=intent, credentials=credentials, actor=actor)
     if not is_open:
         raise VisitRefused(
             "The access was paused or ended in this very moment, or you were taken off it. Nothing was opened."
         )
     return _signin_form(intent, token, service, credentials.expires_at)
+
+
+def _intended(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta,
+    visit_id: UUID | None,
+) -> Intent:
+    """The intent, committed. Whatever else the database refuses, down to the commit, is no record and so no call."""
+    try:
+        return visit_intend(
+            engagement=engagement,
+            consultant=consultant,
+            reason=reason,
+            actor=actor,
+            longest=longest,
+            visit_id=visit_id,
+        )
+    except DatabaseError as error:
+        raise audit.Unrecorded(AccessEvent.VISIT_INTENDED.value) from error
+
+
+@contextmanager
+def _written(scope: tenancy.Scope) -> Iterator[None]:
+    """What came of it is written in this scope, or else it is told apart from an act that never was."""
+    try:
+        with tenancy.use(scope):
+            yield
+    except DatabaseError as error:
+        raise OutcomeUnwritten("the outcome of a visit could not be written") from error
 
 
 @refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
