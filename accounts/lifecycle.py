@@ -28,6 +28,10 @@ class ContactRole(TextChoices):
     AWS_ADMIN = "aws_admin"
 
 
+# Who does the step in AWS, and says that it was done. Viewers read.
+HANDS: Final = frozenset({ContactRole.APPROVER, ContactRole.AWS_ADMIN})
+
+
 class SignInKind(StrEnum):
     """How somebody came in; the session keeps it, as evidence and for what asks more than a link."""
 

@@ -58,7 +58,9 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
+    form = AgreeForm(
+        account_known=bool(desk.engagement.account_id), initial=keeping.kept(request, desk.engagement.code)
+    )
     return consent_page(request, desk, offer, shown, form)
 
 

@@ -177,10 +177,11 @@ client:live  e/<slug:code>/live/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# The step in AWS: who decides, and who does it there. Viewers read.
 client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    302   302   302   302   302   302   302   302   302   302   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   302   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,8 +15,9 @@ from awsaccess.aws.errors import AwsError, AwsMisconfigured, AwsRejected, AwsTra
 from awsaccess.aws.gateway import CallerIdentity
 from awsaccess.lifecycle import AccessEvent, GrantStatus, Verdict
 from awsaccess.models import Grant
+from awsaccess.probes import Entered, enter, is_refused
 from awsaccess.provision.access_stack import expected_role
-from awsaccess.services.checks import SOONEST, check_soon, grant_verify
+from awsaccess.services.checks import SOONEST, check_soon, grant_verify, target_of
 from engagements.lifecycle import EngagementStatus
 from engagements.services.consents import engagement_decline
 from engagements.services.pauses import engagement_pause
@@ -33,7 +35,7 @@ from tests.awsaccess.services.cast import (
     watch,
     watched,
 )
-from tests.awsaccess.services.worlds import Change, InMemory, Simulated, World
+from tests.awsaccess.services.worlds import Change, InMemory, Simulated, World, hub_of
 from tests.factories import ACCOUNT_ID, Firm, acting
 from tests.plugins.sandbox_process import STRANGER
 
@@ -240,6 +242,21 @@ def test_one_practices_role_cannot_be_taken_for_anothers(
     )
     check(ours)
     assert ours.grant().status == GrantStatus.EXPECTED
+
+
+def test_a_probe_from_another_practices_hub_is_refused_and_of_our_own_is_not(
+    north: Firm, harbour: Firm, world: World
+) -> None:
+    """Harbour knows role and external ID to the letter, and asks AWS with its own hub's credentials."""
+    case = verified(north, world)
+    with case.seen():
+        target = target_of(case.grant())
+    foreign = dataclasses.replace(target, hub=hub_of("harbour"))
+    assert isinstance(enter(world.door, target), Entered)
+    assert is_refused(world.door, foreign) is True
+    tried = enter(world.door, foreign)
+    assert not isinstance(tried, Entered)
+    assert tried.verdict == Verdict.DENIED
 
 
 # A role that goes, or changes.
