@@ -80,6 +80,7 @@ class AccountEvent(StrEnum):
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
     SESSION_ENDED = "person:session:ended"
+    SIGNED_OUT = "practice:person:signed-out"
     SIGN_IN_REFUSED = "person:session:refused"
     FACTOR_ADDED = "person:factor:added"
     FACTOR_REMOVED = "person:factor:removed"

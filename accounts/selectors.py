@@ -11,8 +11,8 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
-from accounts.models import Contact, Invitation, Membership
+from accounts.lifecycle import STRONG_FACTORS, ContactRole, FactorKind, MemberRole
+from accounts.models import Contact, Invitation, Membership, User
 from portal.kernel import clock, secrets, tenancy, web
 
 
@@ -175,6 +175,29 @@ def owners_of(practice_id: UUID) -> QuerySet[Membership]:
     """Who owns a practice and may come in, with person and practice; the longest known first."""
     rows = Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at__isnull=True)
     return rows.filter(user__is_active=True).select_related("user", "practice").order_by("pk")
+
+
+def seat_find(seat_id: UUID) -> Membership | Contact | None:
+    """A place at either side, live or not, with the person and the names round it, in the scope in force."""
+    place = Membership.objects.select_related("user", "practice").filter(pk=seat_id).first()
+    seats = Contact.objects.select_related("user", "practice", "client")
+    return place or seats.filter(pk=seat_id).first()
+
+
+def answerable_for(seat: Membership | Contact) -> QuerySet[User]:
+    """Who hears that this place changed: the practice's owners, or who may agree for the client; never its holder.
+
+    Only who has come in at least once: to others the portal is unknown until they are invited.
+    """
+    if isinstance(seat, Membership):
+        beside = Membership.objects.filter(practice_id=seat.practice_id, role=MemberRole.OWNER, ended_at=None)
+        ids = beside.values("user_id")
+    else:
+        ids = Contact.objects.filter(
+            client_id=seat.client_id, role=ContactRole.APPROVER, ended_at=None
+        ).values("user_id")
+    known = User.objects.filter(pk__in=ids, is_active=True, last_login__isnull=False)
+    return known.exclude(pk=seat.user_id).order_by("pk")
 
 
 def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:

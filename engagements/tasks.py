@@ -16,7 +16,9 @@ from engagements.emails import letters
 from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
 from engagements.services.closing import engagement_expire
+from engagements.services.drafts import PART_OVER
 from engagements.services.moves import WINDOW
+from engagements.services.people import assignment_over
 from portal.kernel import checkpoints, due, mail, outbox
 
 INVITATION: Final = "engagements.invitation"
@@ -28,6 +30,12 @@ TO_ONE: Final = ".to_one"  # ends the kind of a row that is one reader's share o
 def window_over(turn: due.Turn) -> None:
     """The end of an engagement's window."""
     engagement_expire(engagement_id=turn.object_id)
+
+
+@due.handles(PART_OVER)
+def part_over(turn: due.Turn) -> None:
+    """The planned end of somebody's part in an engagement."""
+    assignment_over(assignment_id=turn.object_id)
 
 
 @outbox.handles(INVITATION)

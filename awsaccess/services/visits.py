@@ -14,6 +14,7 @@ from django.db import DatabaseError, transaction
 
 from accounts.lifecycle import WORKERS
 from accounts.models import Membership, User
+from accounts.services.attempts import Limit, attempt_count
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
@@ -26,7 +27,7 @@ from engagements.models import Assignment, Consent, Engagement
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
-from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
 
 ORPHAN: Final = "visit.orphan"
 ORPHANED_AFTER: Final = dt.timedelta(minutes=2)
@@ -37,6 +38,10 @@ SHORTEST: Final = dt.timedelta(seconds=900)
 # is taken off, so that no session outlives the consent (SECURITY I5).
 ANSWER_TAKES: Final = dt.timedelta(minutes=1)
 MAY_ENTER: Final = WORKING
+TOO_MANY: Final = (
+    "More visits than anybody needs were asked for within one hour. Nothing was opened, and the client reads of it. "
+    "Wait an hour, or talk to whoever runs this portal."
+)
 SWITCHED_OFF: Final = "The access was paused or ended while AWS was asked."
 TAKEN_OFF: Final = "The person was taken off the project while AWS was asked."
 
@@ -156,7 +161,6 @@ def _written(scope: tenancy.Scope) -> Iterator[None]:
 
 
 @refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
-@transaction.atomic(durable=True)
 def visit_intend(
     *,
     engagement: Engagement,
@@ -165,6 +169,40 @@ def visit_intend(
     actor: Actor,
     longest: dt.timedelta = LONGEST,
     visit_id: UUID | None = None,
+) -> Intent:
+    """Count the try, then write the intent down. Raises RateLimited, and what else keeps people out."""
+    _count(engagement, consultant)
+    return _intend(
+        engagement=engagement,
+        consultant=consultant,
+        reason=reason,
+        actor=actor,
+        longest=longest,
+        visit_id=visit_id,
+    )
+
+
+def _count(engagement: Engagement, consultant: User) -> None:
+    """One person at one engagement, then the whole practice: nobody uses up what is left for the others."""
+    hour = dt.timedelta(hours=1)
+    own = Limit(name="visits of a person", tries=settings.VISITS_PER_HOUR, within=hour)
+    everybodys = Limit(name="visits of a practice", tries=settings.PRACTICE_VISITS_PER_HOUR, within=hour)
+    try:
+        attempt_count(own, f"{engagement.pk}:{consultant.pk}")
+        attempt_count(everybodys, str(engagement.practice_id))
+    except RateLimited:
+        raise RateLimited(TOO_MANY, title="Too many visits in one hour") from None
+
+
+@transaction.atomic(durable=True)
+def _intend(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta,
+    visit_id: UUID | None,
 ) -> Intent:
     """Transaction 1: everything that must hold, then the visit as `intended` with its worst case."""
     if not reason.strip():

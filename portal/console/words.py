@@ -104,6 +104,7 @@ ROLES: Final = {
 }
 EVENTS: Final = {
     "person:session:ended": "Signed out elsewhere",
+    "practice:person:signed-out": "Signed out everywhere by the practice",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
     "engagement:profile:saved": "Access profile saved",
@@ -163,6 +164,8 @@ DELIVERY_KINDS: Final = {
     "engagements.closed": "Mail: closed",
     "engagements.declined": "Mail: declined",
     "accounts.invitation": "Mail: invitation",
+    "accounts.people_changed": "Mail: people changed",
+    "accounts.people_changed.to_one": "Mail: people changed",
     "audit.checkpoint_mail": "Mail: seal of the record",
     "audit.checkpoint_mail.to_one": "Mail: seal of the record",
     "awsaccess.publish": "Template to the bucket",

@@ -11,9 +11,6 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-# The prefix has browsers take it from this host alone, over TLS; it needs the whole host as its path, so what belongs
-# to one engagement is told apart by its salt.
-COOKIE: Final = "__Host-kept" if settings.SESSION_COOKIE_SECURE else "kept"
 FIELDS: Final = {"account_id": 40, "reason": 300}
 SECONDS: Final = 15 * 60
 
@@ -23,7 +20,7 @@ def keep(request: HttpRequest, response: HttpResponse, code: str) -> HttpRespons
     typed = {name: request.POST.get(name, "")[:longest] for name, longest in FIELDS.items()}
     if any(typed.values()):
         response.set_signed_cookie(
-            COOKIE,
+            _name(),
             json.dumps(typed),
             salt=_salt(code),
             max_age=SECONDS,
@@ -36,16 +33,22 @@ def keep(request: HttpRequest, response: HttpResponse, code: str) -> HttpRespons
 
 def kept(request: HttpRequest, code: str) -> dict[str, str]:
     """What was typed before, by field; what a form starts from. Whatever is no longer valid is nothing."""
-    text = request.get_signed_cookie(COOKIE, default="{}", salt=_salt(code), max_age=SECONDS) or "{}"
+    text = request.get_signed_cookie(_name(), default="{}", salt=_salt(code), max_age=SECONDS) or "{}"
     found: dict[str, str] = json.loads(text)
     return found
 
 
 def forget(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """The answer to a form that arrived: nothing has to be kept any longer."""
-    if COOKIE in request.COOKIES:
-        response.delete_cookie(COOKIE, samesite="Lax")
+    if _name() in request.COOKIES:
+        response.delete_cookie(_name(), samesite="Lax")
     return response
+
+
+def _name() -> str:
+    """With TLS under a prefix that has browsers take it from this host alone. That needs the whole host as its path,
+    so what belongs to one engagement is told apart by its salt."""
+    return "__Host-kept" if settings.SESSION_COOKIE_SECURE else "kept"
 
 
 def _salt(code: str) -> str:

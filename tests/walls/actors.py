@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -125,6 +125,30 @@ class World:
         if name != "anonymous":
             sign_in(browser, self.user(name))
         return browser
+
+
+@dataclass(slots=True, kw_only=True)
+class Walker:
+    """Somebody who goes on with one session, and comes in anew only when an answer has changed it."""
+
+    world: World
+    actor: str
+    browser: Browser = field(init=False)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.come_in()
+
+    def come_in(self) -> None:
+        """With a fresh session."""
+        self.browser = self.world.browser(self.actor)
+        self.key = session_of(self.browser)
+
+    def ready(self) -> Browser:
+        """The browser, signed in as it was at the start."""
+        if session_of(self.browser) != self.key:
+            self.come_in()
+        return self.browser
 
 
 def sign_in(browser: Browser, user: User) -> None:

@@ -278,9 +278,15 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   POST    302   404   422   422   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+admin:accounts_contact_sign-out  console/accounts/contact/<str:object_id>/sign-out/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_membership_sign-out  console/accounts/membership/<str:object_id>/sign-out/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_membership_role  console/accounts/membership/<str:object_id>/role/

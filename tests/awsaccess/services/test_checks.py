@@ -245,16 +245,16 @@ def test_one_practices_role_cannot_be_taken_for_anothers(
 
 
 def test_a_probe_from_another_practices_hub_is_refused_and_of_our_own_is_not(
-    north: Firm, harbour: Firm, world: World
+    north: Firm, harbour: Firm, memory: InMemory
 ) -> None:
     """Harbour knows role and external ID to the letter, and asks AWS with its own hub's credentials."""
-    case = verified(north, world)
+    case = verified(north, memory)
     with case.seen():
         target = target_of(case.grant())
     foreign = dataclasses.replace(target, hub=hub_of("harbour"))
-    assert isinstance(enter(world.door, target), Entered)
-    assert is_refused(world.door, foreign) is True
-    tried = enter(world.door, foreign)
+    assert isinstance(enter(memory.door, target), Entered)
+    assert is_refused(memory.door, foreign) is True
+    tried = enter(memory.door, foreign)
     assert not isinstance(tried, Entered)
     assert tried.verdict == Verdict.DENIED
 
