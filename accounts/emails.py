@@ -128,7 +128,7 @@ def _change(seat: Membership | Contact, told: AuditBody) -> Change:
     details = body["details"]
     return Change(
         kind=AccountEvent(told.event.kind),
-        actor=body["name"] or seat.practice.name,
+        actor=seat.practice.name if told.event.actor.startswith("system:") else body["name"],
         person=seat.user.name,
         email=details["email"],
         role=_role_words(seat, details.get("to") or details["role"]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.lifecycle import STRONG_FACTORS, ContactRole, FactorKind, MemberRole
 from accounts.models import Contact, Invitation, Membership, User
@@ -173,8 +173,7 @@ def invitation_to_send(invitation_id: UUID) -> Invitation | None:
 
 def owners_of(practice_id: UUID) -> QuerySet[Membership]:
     """Who owns a practice and may come in, with person and practice; the longest known first."""
-    rows = Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at__isnull=True)
-    return rows.filter(user__is_active=True).select_related("user", "practice").order_by("pk")
+    return _owners(practice_id).filter(user__is_active=True).select_related("user", "practice").order_by("pk")
 
 
 def seat_find(seat_id: UUID) -> Membership | Contact | None:
@@ -190,14 +189,19 @@ def answerable_for(seat: Membership | Contact) -> QuerySet[User]:
     Only who has come in at least once: to others the portal is unknown until they are invited.
     """
     if isinstance(seat, Membership):
-        beside = Membership.objects.filter(practice_id=seat.practice_id, role=MemberRole.OWNER, ended_at=None)
-        ids = beside.values("user_id")
+        own = Q(pk__in=_owners(seat.practice_id).values("user_id"))
     else:
-        ids = Contact.objects.filter(
-            client_id=seat.client_id, role=ContactRole.APPROVER, ended_at=None
-        ).values("user_id")
-    known = User.objects.filter(pk__in=ids, is_active=True, last_login__isnull=False)
+        own = Q(pk__in=_approvers(seat.client_id).values("user_id"))
+    known = User.objects.filter(own, is_active=True, last_login__isnull=False)
     return known.exclude(pk=seat.user_id).order_by("pk")
+
+
+def _owners(practice_id: UUID) -> QuerySet[Membership]:
+    return Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at=None)
+
+
+def _approvers(client_id: UUID) -> QuerySet[Contact]:
+    return Contact.objects.filter(client_id=client_id, role=ContactRole.APPROVER, ended_at=None)
 
 
 def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:

@@ -327,7 +327,7 @@ def test_a_list_answers_no_question_about_columns_that_it_does_not_show(world: W
 
 
 # Where a form comes from; the other methods are asked plainly, for Django's check asks nothing else of them.
-FROM = ({}, {"Origin": "https://evil.example"}, {"HX-Request": "true"})
+FROM: tuple[dict[str, str], ...] = ({}, {"Origin": "https://evil.example"}, {"HX-Request": "true"})
 
 
 @pytest.mark.parametrize("actor", ["anonymous", "a_owner", "x_approver"])
