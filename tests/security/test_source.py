@@ -26,6 +26,14 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"urllib\.request|http\.client|\bsocket\.": ("awsaccess/aws/federation.py",),
     r"django\.template\.(Template|engines)|Template\(|engines\[": ("portal/kernel/mail.py",),
     r"verify=False|CERT_NONE|_create_unverified_context": (),
+    r"\bcryptography\b|AESGCM|Fernet|\bhmac\b": (
+        "portal/kernel/secrets.py",
+        "portal/kernel/checkpoints.py",
+    ),
+    r"(?i)\bmd5\b|\bsha1\b|\bdes\b|\brc4\b|\becb\b": (),
+    r"\bimport random\b|from random import|\brandom\.": (
+        "portal/kernel/outbox.py",
+    ),  # when to try again: no secret
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),
 }
 
