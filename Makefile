@@ -56,7 +56,7 @@ browser: ## Install Chromium for the browser tests, where this user may
 	    || { echo "The browser tests need Chromium: install it (Debian: apt-get install chromium)."; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A second simulated AWS in its own environment, which judges ours
+ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A second simulated AWS, which judges ours, and the AWS CLI, in an environment of their own
 
 var/ministack/made.stamp: $(MINISTACK_LOCK)
 	$(call install,var/ministack,$(MINISTACK_LOCK))

@@ -13,6 +13,7 @@ from awsaccess.lifecycle import BROKEN, GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
 from portal.kernel import audit
@@ -129,6 +130,20 @@ def template_address(offer: Offer) -> str:
         key=documents["template_key"],
         version_id=offer.template_version_id,
         partition=documents["partition"],
+    )
+
+
+def stack_ask(engagement: Engagement) -> StackAsk | None:
+    """What a script or Terraform asks AWS for; None while the account is not known or the template is on its way."""
+    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
+    if offer is None or not offer.template_version_id or not engagement.account_id:
+        return None
+    return StackAsk(
+        account_id=engagement.account_id,
+        region=offer.documents["region"],
+        stack_name=stack_name(engagement),
+        template_url=template_address(offer),
+        partition=offer.documents["partition"],
     )
 
 

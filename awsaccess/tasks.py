@@ -5,9 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
-from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
+from awsaccess.services.leaving import (
+    CERTIFICATE,
+    CLOSING,
+    certificate_keep,
+    closing_begin,
+    closing_probe,
+)
 from awsaccess.services.sending import offer_publish
 from awsaccess.services.visits import ORPHAN, visit_orphan
+from engagements.services.documents import PaperFailed
 from portal.kernel import due, outbox
 
 
@@ -27,6 +34,15 @@ def agreed(held: outbox.Claim) -> None:
 def closing(held: outbox.Claim) -> None:
     """An engagement is being closed: its grants end."""
     closing_begin(engagement_id=held.object_id)
+
+
+@outbox.handles(CERTIFICATE)
+def certificate(held: outbox.Claim) -> None:
+    """An access is proved to be gone: its certificate is made. Raises outbox.Later."""
+    try:
+        certificate_keep(engagement_id=held.object_id)
+    except PaperFailed as error:
+        raise outbox.Later(str(error)) from error
 
 
 @due.handles(CHECK)

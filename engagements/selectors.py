@@ -2,24 +2,62 @@
 
 from __future__ import annotations
 
-from django.db.models import BooleanField, Case, When
+import datetime as dt
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
 
-from accounts.models import User
-from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
+from django.db.models import BooleanField, Case, Exists, OuterRef, QuerySet, When
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
+from accounts.selectors import apart
+from engagements.lifecycle import (
+    AssignmentRole,
+    DocumentKind,
+    DocumentState,
+    EngagementEvent,
+    EngagementStatus,
+)
 from engagements.models import (
     NOT_OVER,
     Assignment,
     Consent,
+    Document,
+    DocumentMark,
     Engagement,
     Offer,
     PracticeProfile,
+    Referral,
+    Remark,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
-from portal.kernel import checkpoints
+from portal.kernel import checkpoints, tenancy
 from portal.kernel.errors import NotVisible
 from portal.kernel.models import AuditCheckpoint
+from portal.kernel.papers import judging, keys
+from portal.kernel.papers.judging import Judgement
+
+# Crockford's letters: none is taken for another, whoever reads them out.
+REFERENCE_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MISREAD: Final = str.maketrans("OIL", "011")
+IN_A_FILE: Final = re.compile(
+    rb"(?<![0-9A-Z-])(?:[0-9A-HJKMNP-TV-Z]{5}-){3}[0-9A-HJKMNP-TV-Z]{5}(?![0-9A-Z-])"
+)
+MOST_IN_A_FILE: Final = 4
+OVER: Final = frozenset({EngagementStatus.CLOSING, EngagementStatus.CLOSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the public page may say of a paper: nothing of whose it is. `kind` and `made_at` only of genuine ones."""
+
+    state: DocumentState
+    kind: DocumentKind | None = None
+    made_at: dt.datetime | None = None
 
 
 def engagement_for_client(code: str) -> Engagement:
@@ -47,15 +85,59 @@ def offer_current(engagement: Engagement) -> Offer:
     return found
 
 
-def consent_latest(engagement: Engagement) -> Consent | None:
-    """The newest consent, withdrawn or not, with contact, person and offer."""
+def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> Consent | None:
+    """The newest consent, withdrawn or not, with contact, person and offer; one of `first`, if they gave any."""
+    rows = consents_of(engagement).order_by("-given_at")
+    own = rows.filter(contact=first).first() if first is not None else None
+    return own or rows.first()
+
+
+def consents_of(engagement: Engagement) -> QuerySet[Consent]:
+    """Every consent in the order in which they were given, withdrawn or not."""
     rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
-    return rows.order_by("-given_at").first()
+    return rows.order_by("given_at", "pk")
 
 
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
     return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Where several people have to agree: who did, in order, and who of the client is still asked."""
+
+    needed: int
+    agreed: tuple[Consent, ...] = ()
+    asked: tuple[Contact, ...] = ()
+
+    def has_agreed(self, contact: Contact) -> bool:
+        """True for whoever said yes already."""
+        return any(consent.contact_id == contact.pk for consent in self.agreed)
+
+
+def approvals_of(engagement: Engagement) -> Approvals:
+    """How far the agreement to the newest offer has come. Reads nothing where one person is enough."""
+    if engagement.approvals_needed == 1:
+        return Approvals(needed=1)
+    agreed = tuple(consents_of(engagement).filter(offer=offer_current(engagement), withdrawn_at=None))
+    people = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
+    said_yes = [consent.contact_id for consent in agreed]
+    asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")
+    return Approvals(needed=engagement.approvals_needed, agreed=agreed, asked=tuple(asked))
+
+
+def remarks_of(engagement: Engagement) -> list[Remark]:
+    """Questions and answers, the oldest first."""
+    return list(engagement.remarks.select_related("author").order_by("said_at", "pk"))
+
+
+def referrals_of(engagement: Engagement) -> list[Referral]:
+    """Who was named as the one who should answer, the newest first; each row notes `is_contact`."""
+    there = Contact.objects.filter(client_id=OuterRef("client_id"), ended_at=None)
+    same = there.filter(user__email=OuterRef("email"))
+    rows = engagement.referrals.select_related("contact__user").annotate(is_contact=Exists(same))
+    return list(rows.order_by("-made_at", "pk"))
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:
@@ -120,3 +202,84 @@ def profile_of(row: PracticeProfile, language: str = "en") -> AccessProfile:
         warnings=row.warnings,
         language=language,
     )
+
+
+def document_of(consent: Consent, kind: DocumentKind) -> Document | None:
+    """The signed paper of this kind, with its bytes; None while it is being made."""
+    return Document.objects.filter(consent_id=consent.pk, kind=kind).first()
+
+
+def documents_of(engagement: Engagement) -> list[Document]:
+    """Every signed paper of an engagement without its bytes, the oldest first."""
+    rows = Document.objects.defer("pdf").filter(engagement=engagement)
+    return list(rows.select_related("consent").order_by("made_at", "pk"))
+
+
+def document_newest(engagement: Engagement, kind: DocumentKind) -> Document:
+    """The newest signed paper of a kind. Raises NotVisible while there is none."""
+    rows = Document.objects.filter(engagement=engagement, kind=kind)
+    if (found := rows.order_by("-made_at", "-pk").first()) is None:
+        raise NotVisible
+    return found
+
+
+def grouped(reference: str) -> str:
+    """A reference as people read it: in groups of five."""
+    return "-".join(reference[start : start + 5] for start in range(0, len(reference), 5))
+
+
+def reference_mark(reference: str) -> str:
+    """What the database finds a reference by, however it was typed. No file has such a fingerprint by chance."""
+    plain = "".join(reference.upper().split()).replace("-", "").translate(MISREAD)
+    return hashlib.sha256(f"latchkey-paper-reference\n{plain}".encode()).hexdigest()
+
+
+def document_verify_reference(reference: str) -> Verdict:
+    """What is known of a typed reference. All that is not one of ours is looked up and answered alike."""
+    return _verdict_on(reference_mark(reference)) or Verdict(state=DocumentState.UNKNOWN)
+
+
+def document_verify_file(pdf: bytes) -> Verdict:
+    """What is known of a file: genuine is what has the very bytes that we kept, and nothing else."""
+    if (found := _verdict_on(hashlib.sha256(pdf).hexdigest())) is not None:
+        return found
+    if any(_mark_found(reference_mark(text)) for text in _references_in(pdf)):
+        return Verdict(state=DocumentState.ALTERED)
+    match judging.judge(pdf, keys.known_certificates()):
+        case Judgement.BROKEN:
+            return Verdict(state=DocumentState.ALTERED)
+        case Judgement.WHOLE:
+            return Verdict(state=DocumentState.UNRECORDED)
+        case Judgement.FOREIGN:  # pragma: no branch  # every judgement is named
+            return Verdict(state=DocumentState.UNKNOWN)
+
+
+def _references_in(pdf: bytes) -> list[str]:
+    """References that stand in a file's own description, which is not compressed."""
+    found = (match[0].decode("ascii") for match in IN_A_FILE.finditer(pdf))
+    return list(dict.fromkeys(found))[:MOST_IN_A_FILE]
+
+
+def _mark_found(mark: str) -> DocumentMark | None:
+    """The one row that a fingerprint opens; no other row of anybody is visible meanwhile."""
+    with apart(tenancy.bearer_scope(mark, read_only=True)):
+        return DocumentMark.objects.first()
+
+
+def _verdict_on(mark: str) -> Verdict | None:
+    found = _mark_found(mark)
+    if found is None:
+        return None
+    with apart(tenancy.client_scope(found.practice_id, found.client_id, read_only=True)):
+        rows = Document.objects.defer("pdf").select_related("consent", "engagement")
+        document = rows.get(pk=found.document_id)
+    return Verdict(state=_state_of(document), kind=DocumentKind(document.kind), made_at=document.made_at)
+
+
+def _state_of(document: Document) -> DocumentState:
+    """A certificate stays what it is; a receipt is of something that may be over."""
+    if document.kind == DocumentKind.CERTIFICATE:
+        return DocumentState.GENUINE
+    if document.consent.withdrawn_at is not None:
+        return DocumentState.WITHDRAWN
+    return DocumentState.ENDED if document.engagement.status in OVER else DocumentState.GENUINE

@@ -21,6 +21,7 @@ from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
 from engagements.models import Engagement
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
+from engagements.services.standing import consent_stands
 from portal.kernel import audit, clock, due, outbox
 from portal.kernel.actor import Actor, machine
 
@@ -31,6 +32,13 @@ DENIALS_BEFORE_MAIL: Final = 3
 SOONEST: Final = dt.timedelta(seconds=3)
 # No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
 LOOKED_AT: Final = CLOSED_BY_ITSELF
+OFFER: Final = "offer_sha256"  # among the findings of a good check
+
+
+def found_as_agreed(grant: Grant) -> bool:
+    """True if the newest good check found in the account what the grant's offer asks for, by the offer's hash."""
+    newest = Verification.objects.filter(grant=grant, verdict=Verdict.OK).order_by("-at").first()
+    return newest is not None and newest.findings.get(OFFER) == grant.offer.offer_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class Seen:
     status: GrantStatus
     checked_at: dt.datetime | None
     target: Target
+    offer_sha256: str
 
 
 def grant_watch(*, engagement_id: UUID) -> None:
@@ -77,15 +86,18 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
     if isinstance(entered, Entered):
         seen = _found(seen)
         result = examine(door, seen.target, entered)
+        if result.verdict is Verdict.OK:
+            # What was found in the account is what this offer asks for: a visit needs a consent to the same hash.
+            result = replace(result, findings={**result.findings, OFFER: seen.offer_sha256})
     else:
         result = entered
     return _conclude(seen, result)
 
 
 def read(grant_id: UUID) -> Seen | None:
-    """What is checked: a watched grant whose account is known and agreed to."""
+    """What is checked: a watched grant whose account is known, and whose owner agrees to exactly its offer."""
     grant = _watched().select_related("offer__practice", "engagement").filter(pk=grant_id).first()
-    if grant is None:
+    if grant is None or not consent_stands(engagement=grant.engagement, offer=grant.offer):
         return None
     return Seen(
         grant_id=grant.pk,
@@ -93,6 +105,7 @@ def read(grant_id: UUID) -> Seen | None:
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
         target=target_of(grant),
+        offer_sha256=grant.offer.offer_sha256,
     )
 
 

@@ -7,13 +7,21 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass
 from typing import Final
+from uuid import uuid4
 
 from django.db import transaction
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
+from engagements.consent_record import digest, utc
 from engagements.lifecycle import EngagementEvent, EngagementStatus
-from engagements.models import Consent, Engagement, Offer
+from engagements.models import AgreementCode, Consent, Engagement, Offer
+from engagements.services.agreement_codes import (
+    CodeNeeded,
+    agreement_code_match,
+    agreement_code_use_within,
+)
+from engagements.services.evidence import record_text
 from engagements.services.moves import engagement_locked, engagement_move_within
 from portal.kernel import audit, clock, outbox, refusals
 from portal.kernel.actor import Actor
@@ -34,26 +42,34 @@ class BadAccount(PortalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the contact saw: the document's exact HTML, its SHA-256 as it was shown, and when."""
+    """What the contact saw: the document's exact HTML, its SHA-256 as it was shown, and when.
+
+    `ticket` is the signed value that the page carried, which proves the three: showing writes nothing down.
+    """
 
     html: str
     sha256: str
     displayed_at: dt.datetime
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The circumstances of the agreement. `sign_in` says how the person proved who they are."""
+    """The circumstances of the agreement. `sign_in` says how the person proved who they are.
+
+    `language` is the page's, `authority` the sentence about their right to agree that they ticked.
+    """
 
     ip: str
     user_agent: str
     accept_language: str
     sign_in: str
     timezone: str
+    language: str = ""
+    authority: str = ""
 
 
 @refusals.told(EngagementEvent.CONSENT_REFUSED, about="engagement")
-@transaction.atomic(durable=True)
 def consent_give(
     *,
     engagement: Engagement,
@@ -63,28 +79,58 @@ def consent_give(
     shown: Shown,
     evidence: Evidence,
     actor: Actor,
+    code: str = "",
 ) -> Consent:
-    """invited -> agreed, with consent, evidence, receipt and the first look into AWS promised, or nothing at all.
+    """One yes, with its evidence, record and receipt; with the last that is needed, invited -> agreed. Or nothing at all.
 
     Raises NotAllowed for anyone but an approver, Stale if the offer or the bytes are not those that hold now,
-    BadAccount for an account that cannot be the client's, InvalidMove if it was answered meanwhile.
+    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked,
+    InvalidMove if it was answered meanwhile, or by this person before.
     """
+    typed = agreement_code_match(offer=offer, contact=contact, typed=code) if code else None
+    return _give(engagement, offer, contact, account_id, shown, evidence, actor, typed)
+
+
+@transaction.atomic(durable=True)
+def _give(
+    engagement: Engagement,
+    offer: Offer,
+    contact: Contact,
+    account_id: str,
+    shown: Shown,
+    evidence: Evidence,
+    actor: Actor,
+    typed: AgreementCode | None,
+) -> Consent:
     current = engagement_locked(engagement.pk)
     _require_approver(contact, current)
     _require_same_offer(offer, current, shown)
     if current.status != EngagementStatus.INVITED or current.ends_at <= clock.now():
         raise InvalidMove
+    before = _require_first(offer, contact)
+    code = _code_evidence(current, offer, contact, typed)
     _settle_account(current, offer, account_id)
-    engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
-    consent = _write(current, offer, contact, shown, evidence)
-    _promise(consent, current)
+    is_last = before + 1 >= current.approvals_needed
+    if is_last:
+        engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
+    consent = _write(current, offer, contact, shown, {**asdict(evidence), **code}, number=before + 1)
+    _promise(consent, current, is_last=is_last)
+    details: dict[str, str | int | None] = {
+        "offer_sha256": offer.offer_sha256,
+        "shown_sha256": shown.sha256,
+        "account": account_id,
+        "displayed_at": shown.displayed_at.isoformat(),
+        "record_sha256": digest(consent.record),
+    }
+    if current.approvals_needed > 1:
+        details["agreement"] = f"{before + 1} of {current.approvals_needed}"
     audit.record(
         EngagementEvent.CONSENT_GIVEN,
         subject=consent,
         actor=actor,
         about_id=current.pk,
         client_id=current.client_id,
-        details={"offer_sha256": offer.offer_sha256, "shown_sha256": shown.sha256, "account": account_id},
+        details=details,
     )
     return consent
 
@@ -102,9 +148,13 @@ def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: Portal
 @refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str, actor: Actor) -> None:
-    """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS."""
+    """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS.
+
+    One no ends it for everybody: what colleagues agreed to before is taken back with it.
+    """
     current = engagement_locked(engagement.pk)
     _require_approver(contact, current)
+    consent_withdraw_within(engagement=current, actor=actor)
     engagement_move_within(engagement=current, to=EngagementStatus.DECLINED, actor=actor, note=reason)
     outbox.put(
         "engagements.declined", current.pk, dedupe_key=f"declined:{current.pk}", client_id=current.client_id
@@ -112,19 +162,17 @@ def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str,
 
 
 def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
-    """Mark the live consent as withdrawn, in the caller's transaction. Nothing to do when there is none."""
-    consent = Consent.objects.filter(engagement=engagement, withdrawn_at=None).first()
-    if consent is None:
-        return
-    rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
-    rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
-    audit.record(
-        EngagementEvent.CONSENT_WITHDRAWN,
-        subject=consent,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-    )
+    """Mark every live consent as withdrawn, in the caller's transaction. Nothing to do when there is none."""
+    for consent in Consent.objects.filter(engagement=engagement, withdrawn_at=None).order_by("given_at"):
+        rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+        rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
+        audit.record(
+            EngagementEvent.CONSENT_WITHDRAWN,
+            subject=consent,
+            actor=actor,
+            about_id=engagement.pk,
+            client_id=engagement.client_id,
+        )
 
 
 def _require_approver(contact: Contact, engagement: Engagement) -> None:
@@ -141,6 +189,26 @@ def _require_same_offer(offer: Offer, engagement: Engagement, shown: Shown) -> N
         raise Stale
 
 
+def _require_first(offer: Offer, contact: Contact) -> int:
+    """How many agreed before. Raises InvalidMove for whoever did: nobody counts twice."""
+    live = Consent.objects.filter(offer=offer, withdrawn_at=None)
+    if live.filter(contact=contact).exists():
+        raise InvalidMove
+    return live.count()
+
+
+def _code_evidence(
+    engagement: Engagement, offer: Offer, contact: Contact, typed: AgreementCode | None
+) -> dict[str, str]:
+    """What is kept of the mailed code, which is used up here. Raises CodeNeeded where one is asked."""
+    if not engagement.code_at_agreement:
+        return {}
+    if typed is None:
+        raise CodeNeeded
+    agreement_code_use_within(row=typed, offer=offer, contact=contact)
+    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(clock.now())}
+
+
 def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> None:
     """The number that was asked for stands; an unknown one is written down once, here."""
     ours = str(offer.documents.get("hub_account_id", ""))
@@ -153,9 +221,18 @@ def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> No
 
 
 def _write(
-    engagement: Engagement, offer: Offer, contact: Contact, shown: Shown, evidence: Evidence
+    engagement: Engagement,
+    offer: Offer,
+    contact: Contact,
+    shown: Shown,
+    evidence: dict[str, str],
+    *,
+    number: int,
 ) -> Consent:
+    key, given_at = uuid4(), clock.now()
+    kept = {**evidence, "ticket": shown.ticket, "displayed_at": shown.displayed_at.isoformat()}
     return Consent.objects.create(
+        pk=key,
         practice_id=engagement.practice_id,
         client_id=engagement.client_id,
         engagement=engagement,
@@ -165,12 +242,27 @@ def _write(
         shown_html=shown.html,
         shown_sha256=shown.sha256,
         offer_sha256=offer.offer_sha256,
-        evidence={**asdict(evidence), "displayed_at": shown.displayed_at.isoformat()},
-        given_at=clock.now(),
+        evidence=kept,
+        record=record_text(
+            consent_id=key,
+            engagement=engagement,
+            offer=offer,
+            contact=contact,
+            shown_html=shown.html,
+            shown_sha256=shown.sha256,
+            displayed_at=shown.displayed_at,
+            given_at=given_at,
+            evidence=kept,
+            number=number,
+        ),
+        given_at=given_at,
     )
 
 
-def _promise(consent: Consent, engagement: Engagement) -> None:
+def _promise(consent: Consent, engagement: Engagement, *, is_last: bool) -> None:
     client = engagement.client_id
     outbox.put("engagements.receipt", consent.pk, dedupe_key=f"receipt:{consent.pk}", client_id=client)
-    outbox.put("engagement.agreed", engagement.pk, dedupe_key=f"agreed:{consent.pk}", client_id=client)
+    if engagement.approvals_needed > 1:
+        outbox.put("engagements.approved", consent.pk, dedupe_key=f"approved:{consent.pk}", client_id=client)
+    if is_last:
+        outbox.put("engagement.agreed", engagement.pk, dedupe_key=f"agreed:{consent.pk}", client_id=client)

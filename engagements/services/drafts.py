@@ -14,7 +14,7 @@ from accounts.lifecycle import WORKERS
 from accounts.models import Client, User
 from accounts.services.people import memberships_locked
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
-from engagements.models import Assignment, Engagement, Offer
+from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer
 from engagements.profiles import profile_named
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, due, tenancy
@@ -30,7 +30,10 @@ class BadDraft(PortalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a draft says. `account_id` is 12 digits, or empty while unknown."""
+    """What a draft says. `account_id` is 12 digits, or empty while unknown.
+
+    `approvals_needed` people of the client have to agree, 1 to 3; `code_at_agreement` asks each for a mailed code.
+    """
 
     title: str
     purpose: str
@@ -39,6 +42,8 @@ class Terms:
     account_id: str = ""
     account_name: str = ""
     contract_reference: str = ""
+    approvals_needed: int = 1
+    code_at_agreement: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ def engagement_draft(
     account_id: str = "",
     account_name: str = "",
     contract_reference: str = "",
+    approvals_needed: int = 1,
+    code_at_agreement: bool = False,
 ) -> Engagement:
     """Write down what will be asked, with its lead consultant. `account_id` is 12 digits, or empty while unknown.
 
@@ -80,6 +87,8 @@ def engagement_draft(
         account_id=account_id,
         account_name=account_name,
         contract_reference=contract_reference,
+        approvals_needed=approvals_needed,
+        code_at_agreement=code_at_agreement,
     )
     _require_possible(terms)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
@@ -125,7 +134,7 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
         current,
         actor,
         {
-            f"new_{name}": value if isinstance(value, str) else value.isoformat()
+            f"new_{name}": value.isoformat() if isinstance(value, dt.datetime) else str(value)
             for name, value in changed.items()
         },
     )
@@ -220,6 +229,8 @@ def offer_published(*, offer: Offer, version_id: str, actor: Actor) -> bool:
 def _require_possible(terms: Terms) -> None:
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
+    if not 1 <= terms.approvals_needed <= MOST_APPROVALS:
+        raise BadDraft(f"One to {MOST_APPROVALS} people can be asked to agree.")
     try:
         profile_named(terms.profile)
     except KeyError:

@@ -16,4 +16,5 @@ class ConsoleConfig(SimpleAdminConfig):
         import portal.console.engagements
         import portal.console.grants
         import portal.console.people
-        import portal.console.records  # noqa: F401  # all four register themselves
+        import portal.console.records
+        import portal.console.services  # noqa: F401  # all five register themselves

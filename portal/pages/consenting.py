@@ -14,11 +14,12 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
+from engagements.selectors import approvals_of
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
 from portal.pages import words
 from portal.pages.frames import Desk
-from portal.pages.pagemodels import Ability, AccessKind, ConsentPaper, Facts, Kind
+from portal.pages.pagemodels import Ability, AccessKind, Approval, ConsentPaper, Facts, Kind
 
 SALT: Final = "portal.pages.consenting"
 SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
@@ -88,10 +89,34 @@ def aws_names(offer: Offer) -> tuple[str, ...]:
     return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
 
 
+def approval_of(desk: Desk) -> Approval | None:
+    """Who has agreed and who is asked, for everybody who reads the page; None where one person is enough."""
+    found = approvals_of(desk.engagement)
+    if found.needed == 1:
+        return None
+    told = {"needed": found.needed, "client": desk.frame.client}
+    return Approval(
+        words=gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % told,
+        agreed=tuple(
+            (consent.contact.user.name, words.long_moment(consent.given_at, desk.zone))
+            for consent in found.agreed
+        ),
+        asked=tuple(contact.user.name for contact in found.asked),
+        mine=found.has_agreed(desk.contact),
+    )
+
+
 def own_account(desk: Desk) -> str:
     """What stands beside a number of twelve digits that cannot be the client's: it is the practice's own."""
     name = {"practice": desk.frame.practice}
     return gettext("That is %(practice)s’s own account. Enter the number of yours.") % name
+
+
+def wrong_code() -> str:
+    """Beside the field, whatever was wrong: which of the three it was helps a guesser only."""
+    return gettext(
+        "That code doesn’t match, is too old, or was tried too often. Use the newest email, or ask for a new code."
+    )
 
 
 def digest(html: str) -> str:
@@ -119,4 +144,5 @@ def unseal(value: str, *, html: str, desk: Desk) -> Shown:
     theirs = (shown["engagement"], shown["contact"], shown["sha256"])
     if theirs != (desk.engagement.code, str(desk.contact.pk), digest(html)):
         raise Stale
-    return Shown(html=html, sha256=shown["sha256"], displayed_at=dt.datetime.fromisoformat(shown["at"]))
+    displayed_at = dt.datetime.fromisoformat(shown["at"])
+    return Shown(html=html, sha256=shown["sha256"], displayed_at=displayed_at, ticket=value)

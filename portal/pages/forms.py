@@ -9,14 +9,14 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from awsaccess.aws.arns import BadAccountId, parse_account_id
-from portal.kernel.fields import Lines
+from portal.kernel.fields import Line, Lines
 
 # What comes along when a number is pasted from a page or a mail.
 NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
 
 
 class AgreeForm(forms.Form):
-    """The tick, and the account's number where nobody knows it yet."""
+    """The tick, the account's number where nobody knows it yet, and the mailed code once one is out."""
 
     account_id = Lines(
         label=gettext_lazy("Your AWS account number"),
@@ -25,15 +25,28 @@ class AgreeForm(forms.Form):
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"}),
     )
+    code = Lines(
+        label=gettext_lazy("The code we emailed you"),
+        help_text=gettext_lazy("6 digits. It works for ten minutes, and only for this page."),
+        error_messages={"required": gettext_lazy("Enter the 6 digits of the code we emailed you")},
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "spellcheck": "false"}
+        ),
+    )
     agree = forms.BooleanField(
         error_messages={"required": gettext_lazy("Tick the box if you agree")},
         label="",
     )
 
-    def __init__(self, *args: Any, account_known: bool, **kwargs: Any) -> None:  # Any: Django's own
+    def __init__(
+        self, *args: Any, account_known: bool, code_out: bool = False, **kwargs: Any
+    ) -> None:  # Any: Django's own
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         if account_known:
             del self.fields["account_id"]
+        if not code_out:
+            del self.fields["code"]
 
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""
@@ -41,6 +54,39 @@ class AgreeForm(forms.Form):
             return parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
         except BadAccountId as error:
             raise forms.ValidationError(str(error)) from None
+
+
+class QuestionForm(forms.Form):
+    """What somebody wants to know."""
+
+    question = Lines(
+        max_length=1000,
+        label=gettext_lazy("Your question"),
+        error_messages={"required": gettext_lazy("Write your question")},
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
+class ColleagueForm(forms.Form):
+    """Who should answer instead."""
+
+    name = Line(
+        max_length=120,
+        label=gettext_lazy("Their name"),
+        error_messages={"required": gettext_lazy("Enter their name")},
+    )
+    email = forms.EmailField(
+        max_length=254,
+        label=gettext_lazy("Their email address"),
+        help_text=gettext_lazy("At your company."),
+        error_messages={"required": gettext_lazy("Enter their email address")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
 class ReasonForm(forms.Form):

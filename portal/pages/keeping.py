@@ -11,7 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-FIELDS: Final = {"account_id": 40, "reason": 300}
+FIELDS: Final = {"account_id": 40, "reason": 300, "question": 1000, "name": 120, "email": 254}
 SECONDS: Final = 15 * 60
 
 

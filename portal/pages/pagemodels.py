@@ -92,6 +92,27 @@ class ConsentPaper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Where several people have to agree: who did and when, who is asked, and whether the reader did."""
+
+    words: str
+    agreed: tuple[tuple[str, str], ...]
+    asked: tuple[str, ...]
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One question or answer. `text` may have several lines."""
+
+    name: str
+    initials: str
+    text: str
+    when: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRow:
     """One of the four named checks. `mark` is ok, stop or empty while it waits; `icon` is a symbol of the sprite."""
 

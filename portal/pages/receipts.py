@@ -29,6 +29,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         _sign_in(evidence.get("sign_in", ""), zone),
         Fact(title=gettext("Internet address"), text=evidence.get("ip") or gettext("not recorded")),
         Fact(title=gettext("Browser"), text=evidence.get("user_agent") or gettext("not recorded")),
+        *_confirmed(evidence, zone),
     )
     return Receipt(
         reference=reference_of(desk.engagement, consent),
@@ -47,6 +48,23 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         seal_utc=_utc(checkpoint.signed_at) if checkpoint else "",
         seal_note=checkpoints.note_of(checkpoint) if checkpoint else "",
     )
+
+
+def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:
+    """What was ticked, and the code that was retyped where one was asked for."""
+    found = []
+    if said := evidence.get("authority"):
+        found.append(Fact(title=gettext("They confirmed"), text=said))
+    if typed := evidence.get("code_typed_at"):
+        moment = dt.datetime.fromisoformat(typed)
+        found.append(
+            Fact(
+                title=gettext("Typed the code we emailed"),
+                text=words.long_moment(moment, zone),
+                exact=_utc(moment),
+            )
+        )
+    return tuple(found)
 
 
 def _seal_words(checkpoint: AuditCheckpoint, zone: ZoneInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,14 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from accounts.lifecycle import HANDS
+from awsaccess.provision import ways
+from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import engagements_of_client, offer_current
+from engagements.selectors import approvals_of, engagements_of_client, offer_current
+from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -25,9 +29,10 @@ from engagements.services.consents import (
     engagement_decline,
 )
 from engagements.services.pauses import engagement_pause, engagement_resume
+from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes, keeping
+from portal.pages import compose, consenting, homes, keeping, papers
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -37,7 +42,7 @@ from portal.pages.doors import (
     private,
     user_of,
 )
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.forms import AgreeForm, ColleagueForm, QuestionForm, ReasonForm
 from portal.pages.frames import Desk, zone_of
 from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
@@ -115,6 +120,53 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     return _front(desk)
 
 
+@at_desk("GET", "POST")
+def question(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Asking decides nothing. The talk stays on the page."""
+    if desk.engagement.status not in KNOWN_TO_CLIENT:
+        return _front(desk)
+    form = QuestionForm(
+        request.POST if request.method == "POST" else None,
+        initial=keeping.kept(request, desk.engagement.code),
+    )
+    if not form.is_valid():
+        return compose.question_page(request, desk, form)
+    question_ask(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        text=form.cleaned_data["question"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:question", desk.engagement.code)
+
+
+@at_desk("GET", "POST")
+def colleague(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who should answer instead. It adds nobody: the practice is told, and invites."""
+    if desk.engagement.status != _S.INVITED:
+        return _front(desk)
+    form = ColleagueForm(
+        request.POST if request.method == "POST" else None,
+        initial=keeping.kept(request, desk.engagement.code),
+    )
+    if not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/colleague.html", form)
+    colleague_name(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        name=form.cleaned_data["name"],
+        email=form.cleaned_data["email"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:colleague_named", desk.engagement.code)
+
+
+@at_desk("GET")
+def colleague_named(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """That the practice knows, and what comes next."""
+    return compose.page(request, desk, "engagements/colleague_named.html")
+
+
 @at_desk("GET", roles=ANYONE)
 def connect(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The AWS step, with the live card."""
@@ -186,7 +238,9 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 @at_desk("GET", "POST", roles=DECIDERS)
 def end(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Ending needs no reason and no typing."""
+    """Ending, and with it taking back: no reason, no typing, no fresh sign-in. Receipts lead here at any time."""
+    if desk.engagement.status == _S.INVITED and approvals_of(desk.engagement).has_agreed(desk.contact):
+        return redirect("client:decline", desk.engagement.code)
     if desk.engagement.status not in ENDABLE:
         return _front(desk)
     if request.method != "POST":
@@ -214,10 +268,40 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+@at_desk("GET", roles=ANYONE)
+def connect_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by the AWS CLI."""
+    return _way(desk, ways.connect_script, "connect.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def delete_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack's end by the AWS CLI."""
+    return _way(desk, ways.delete_script, "remove.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def terraform(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by Terraform."""
+    return _way(desk, ways.terraform, "main.tf.json", "application/json")
+
+
+@at_desk("GET")
+def activity_table(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Everything that happened, for a spreadsheet."""
+    return compose.activity_table(desk)
+
+
 @at_desk("GET")
 def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What was agreed, with everything that was kept as evidence."""
     return compose.receipt_page(request, desk)
+
+
+@at_desk("GET")
+def consent_json(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The same as a file for machines."""
+    return compose.consent_json(desk)
 
 
 @at_desk("GET")
@@ -226,11 +310,34 @@ def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
     return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)
 
 
+def _way(desk: Desk, write: Callable[[ways.StackAsk], str], name: str, kind: str) -> HttpResponse:
+    ask = stack_ask(desk.engagement)
+    if ask is None:
+        raise NotVisible
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return private(HttpResponse(write(ask), content_type=f"{kind}; charset=utf-8", headers=headers))
+
+
+@at_desk("GET")
+def receipt_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed receipt, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.RECEIPT)
+
+
+@at_desk("GET")
+def certificate_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed certificate, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.CERTIFICATE)
+
+
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
-    known = desk.engagement.account_id
-    form = AgreeForm(request.POST, account_known=bool(known))
+    known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
+    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, offer))
+    form = AgreeForm(request.POST, account_known=bool(known), code_out=code_asked and not wants_code)
     if not form.is_valid():
         return compose.consent_page(request, desk, offer, shown, form)
+    if wants_code:
+        return _mail_code(request, desk, offer, shown, form)
     try:
         consent_give(
             engagement=desk.engagement,
@@ -240,7 +347,11 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
             shown=shown,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
+            code=form.cleaned_data.get("code", ""),
         )
+    except CodeNeeded:
+        form.add_error("code", consenting.wrong_code())
+        return compose.consent_page(request, desk, offer, shown, form)
     except BadAccount:
         if known:
             raise
@@ -253,6 +364,14 @@ def _reason(request: HttpRequest, desk: Desk) -> ReasonForm:
     """Starts from what was typed before the sign-in was over."""
     typed = request.POST if request.method == "POST" else None
     return ReasonForm(typed, initial=keeping.kept(request, desk.engagement.code))
+
+
+def _mail_code(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown, form: AgreeForm) -> HttpResponse:
+    """All is filled in but the code: it is on its way, and the page comes again with a place for it."""
+    agreement_code_mail(engagement=desk.engagement, offer=offer, contact=desk.contact, actor=actor_of(desk))
+    known = bool(desk.engagement.account_id)
+    again = AgreeForm(initial=form.cleaned_data, account_known=known, code_out=True)
+    return compose.consent_page(request, desk, offer, shown, again)
 
 
 def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:

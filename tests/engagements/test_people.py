@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
@@ -532,9 +533,9 @@ def test_another_practice_moves_none_of_our_people(north: Firm, harbour: Firm) -
 # Drafts.
 
 
-def terms(**over: str) -> Terms:
+def terms(**over: Any) -> Terms:  # Any: fields of several types
     ends_at = clock.now() + dt.timedelta(days=5)
-    wanted = {
+    wanted: dict[str, Any] = {
         "title": "Security check",
         "purpose": "To see which doors are open.",
         "profile": "security_audit",

@@ -111,6 +111,7 @@ def test_the_evidence_of_a_check_names_every_probe_and_no_secret(north: Firm, wo
         "without_id": "refused",
         "with_wrong_id": "refused",
         "differences": [],
+        "offer_sha256": case.offer().offer_sha256,
     }
 
 
