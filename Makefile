@@ -61,8 +61,9 @@ ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A sec
 var/ministack/made.stamp: $(MINISTACK_LOCK)
 	$(call install,var/ministack,$(MINISTACK_LOCK))
 
-bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one)
-	@set -e; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script; done
+bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one, ARGS go to it)
+	@failed=; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script $(ARGS) || failed="$$failed $$script"; done; \
+	  test -z "$$failed" || { echo "Not measured:$$failed"; exit 1; }
 
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)

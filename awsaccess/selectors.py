@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from awsaccess.lifecycle import BROKEN, GrantStatus, VisitStatus
+from awsaccess.lifecycle import BROKEN, PROPAGATION, GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
@@ -170,6 +170,26 @@ def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:
     held = (VisitStatus.INTENDED, VisitStatus.ISSUED, VisitStatus.ORPHANED)
     rows = Visit.objects.filter(engagement=engagement, status__in=held, worst_case_until__gt=now)
     return [visit for visit in rows.order_by("-intended_at") if visit.latest_end > now]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What of the visits may still be alive. `until` is the worst case, None if nothing is; `denied` counts visits
+    whose sessions AWS was seen to deny everything."""
+
+    until: dt.datetime | None
+    denied: int
+
+
+def residual(engagement: Engagement, *, now: dt.datetime) -> Residual:
+    """The honest clock: a session ends when AWS ends it, or once the role was seen to deny it for long enough."""
+    visits = open_visits(engagement, now=now)
+    grant = grant_of(engagement)
+    cut = grant.denied_before if grant else None
+    settled = cut is not None and now - cut >= PROPAGATION
+    denied = [visit for visit in visits if settled and cut and visit.issued_at and visit.issued_at < cut]
+    alive = [visit.latest_end for visit in visits if visit not in denied]
+    return Residual(until=max(alive, default=None), denied=len(denied))
 
 
 def exit_proof(engagement: Engagement) -> ExitProof | None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
-from awsaccess.services.leaving import (
-    CERTIFICATE,
-    CLOSING,
-    certificate_keep,
-    closing_begin,
-    closing_probe,
-)
+from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
+from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.sending import offer_publish
+from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from engagements.services.documents import PaperFailed
 from portal.kernel import due, outbox
@@ -22,6 +19,12 @@ from portal.kernel import due, outbox
 def publish(held: outbox.Claim) -> None:
     """An offer was frozen: its template goes into the hub's bucket."""
     offer_publish(offer_id=held.object_id)
+
+
+@outbox.handles(DENIAL)
+def publish_denial(held: outbox.Claim) -> None:
+    """A client wants older sessions denied: the template that does so goes into the hub's bucket."""
+    denial_publish(grant_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")
@@ -49,6 +52,12 @@ def certificate(held: outbox.Claim) -> None:
 def check(turn: due.Turn) -> dt.datetime | None:
     """A grant is looked at."""
     return grant_verify(grant_id=turn.object_id)
+
+
+@due.handles_many(CHECK)
+def check_many(turns: Sequence[due.Turn]) -> Iterator[tuple[due.Turn, dt.datetime | None]]:
+    """Many grants are looked at together."""
+    return grants_verify(turns)
 
 
 @due.handles(CLOSING)

@@ -305,6 +305,8 @@ DEFAULT_FROM_EMAIL = MAIL_FROM
 # The three addresses are set only when a simulated AWS stands in for the real one.
 # How long a closed access must be refused without a break before it counts as gone (SECURITY §5), in seconds.
 EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
+# What one worker process may ask of STS for one hub; all of them together must stay below AWS's quota.
+STS_CALLS_PER_SECOND: int = env.int("STS_CALLS_PER_SECOND", default=100)
 # How many visits an hour: of one person at one engagement, and of a whole practice (SECURITY C6).
 VISITS_PER_HOUR: int = env.int("VISITS_PER_HOUR", default=20)
 PRACTICE_VISITS_PER_HOUR: int = env.int("PRACTICE_VISITS_PER_HOUR", default=200)

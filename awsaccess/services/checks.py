@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -13,7 +16,17 @@ from django.db.models import QuerySet
 from awsaccess.asking import spec_of
 from awsaccess.aws.arns import session_name_for
 from awsaccess.door import gateway, hub_of
-from awsaccess.lifecycle import BROKEN, WATCHED, AccessEvent, GrantStatus, Verdict, check_wait, status_after
+from awsaccess.lifecycle import (
+    BROKEN,
+    SPREAD,
+    WATCHED,
+    AccessEvent,
+    GrantStatus,
+    Verdict,
+    check_wait,
+    denials_after,
+    status_after,
+)
 from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
@@ -21,7 +34,7 @@ from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
 from engagements.models import Engagement
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
-from engagements.services.standing import consent_stands
+from engagements.services.standing import offers_standing
 from portal.kernel import audit, clock, due, outbox
 from portal.kernel.actor import Actor, machine
 
@@ -53,6 +66,15 @@ class Seen:
     offer_sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What follows from one result for one row. `changes` are its new columns."""
+
+    status: GrantStatus
+    changes: dict[str, object]
+    next_at: dt.datetime
+
+
 def grant_watch(*, engagement_id: UUID) -> None:
     """The client has agreed: write the account into the expected grant and look for the role from now on."""
     with transaction.atomic(durable=True):
@@ -81,24 +103,37 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
     seen = read(grant_id)
     if seen is None:
         return None
-    door = gateway()
+    door, began = gateway(), time.monotonic()
     entered = enter(door, seen.target)
     if isinstance(entered, Entered):
-        seen = _found(seen)
-        result = examine(door, seen.target, entered)
-        if result.verdict is Verdict.OK:
-            # What was found in the account is what this offer asks for: a visit needs a consent to the same hash.
-            result = replace(result, findings={**result.findings, OFFER: seen.offer_sha256})
+        seen = found(seen)
+        result = vouched(seen, examine(door, seen.target, entered))
     else:
         result = entered
-    return _conclude(seen, result)
+    return conclude(seen, replace(result, latency_ms=int((time.monotonic() - began) * 1000)))
+
+
+def vouched(seen: Seen, result: Result) -> Result:
+    """A good answer with what it is good for: a visit needs a consent to the hash that was found in the account."""
+    if result.verdict is not Verdict.OK:
+        return result
+    return replace(result, findings={**result.findings, OFFER: seen.offer_sha256})
 
 
 def read(grant_id: UUID) -> Seen | None:
     """What is checked: a watched grant whose account is known, and whose owner agrees to exactly its offer."""
-    grant = _watched().select_related("offer__practice", "engagement").filter(pk=grant_id).first()
-    if grant is None or not consent_stands(engagement=grant.engagement, offer=grant.offer):
-        return None
+    return next(iter(read_all([grant_id])), None)
+
+
+def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
+    """Those of them that are watched, their accounts known, and agreed to as they are."""
+    rows = _watched().select_related("offer__practice", "engagement").filter(pk__in=list(grant_ids))
+    grants = list(rows)
+    standing = offers_standing({grant.offer: grant.engagement.approvals_needed for grant in grants})
+    return [_seen(grant) for grant in grants if grant.offer_id in standing]
+
+
+def _seen(grant: Grant) -> Seen:
     return Seen(
         grant_id=grant.pk,
         engagement_id=grant.engagement_id,
@@ -128,41 +163,49 @@ def target_of(grant: Grant) -> Target:
 
 
 @transaction.atomic(durable=True)
-def _found(seen: Seen) -> Seen:
+def found(seen: Seen) -> Seen:
     """The role is there: both sides may read so while the rest is looked at."""
     if seen.status is not GrantStatus.EXPECTED:
         return seen
     rows = Grant.objects.filter(pk=seen.grant_id, status=GrantStatus.EXPECTED)
-    if rows.update(status=GrantStatus.CHECKING, checks={"found": OK}) != 1:
+    if rows.update(status=GrantStatus.CHECKING, checks={"found": OK}, role_seen_at=clock.now()) != 1:
         return seen
     _record_move(Grant.objects.get(pk=seen.grant_id), seen.status, GrantStatus.CHECKING, "")
     return replace(seen, status=GrantStatus.CHECKING)
 
 
 @transaction.atomic(durable=True)
-def _conclude(seen: Seen, result: Result) -> dt.datetime | None:
+def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     """Write the verdict if the grant is still as it was read; a stale answer is dropped."""
     engagement = engagement_locked(seen.engagement_id)
     grant = Grant.objects.select_for_update(of=("self",)).get(pk=seen.grant_id)
     now = clock.now()
-    if (grant.status, grant.checked_at) != (seen.status, seen.checked_at):
+    if not is_as_read(grant, seen):
         return now + SOONEST if grant.status in WATCHED else None
-    _write_verification(grant, result, now)
-    status = status_after(seen.status, result.verdict)
-    changes = _changes(grant, result, status, now)
-    Grant.objects.filter(pk=grant.pk).update(**changes)
-    if status is not seen.status:
-        _record_move(grant, seen.status, status, result.reason)
-    _notice(grant, engagement, seen.status, status, changes, result)
-    return now + check_wait(status, result.verdict, searching_for=now - (engagement.agreed_at or now))
+    outcome = outcome_of(grant, result, now, agreed_at=engagement.agreed_at)
+    if is_worth_a_row(grant, result):
+        verification_of(grant, result, now).save(force_insert=True)
+    Grant.objects.filter(pk=grant.pk).update(**outcome.changes)
+    if outcome.status is not seen.status:
+        _record_move(grant, seen.status, outcome.status, result.reason)
+    _notice(grant, engagement, seen.status, outcome, result)
+    return outcome.next_at
 
 
-def _write_verification(grant: Grant, result: Result, now: dt.datetime) -> None:
+def is_as_read(grant: Grant, seen: Seen) -> bool:
+    """Nobody moved or checked it since."""
+    return (grant.status, grant.checked_at) == (seen.status, seen.checked_at)
+
+
+def is_worth_a_row(grant: Grant, result: Result) -> bool:
     """A role that is waited for is refused every five seconds: one row says it until something else is proved."""
     waiting = grant.status == GrantStatus.EXPECTED and result.verdict in (Verdict.DENIED, Verdict.UNKNOWN)
-    if waiting and grant.last_verdict == result.verdict:
-        return
-    Verification.objects.create(
+    return not waiting or grant.last_verdict != result.verdict
+
+
+def verification_of(grant: Grant, result: Result, now: dt.datetime) -> Verification:
+    """The row that keeps what was seen; not saved yet."""
+    return Verification(
         practice_id=grant.practice_id,
         client_id=grant.client_id,
         grant=grant,
@@ -170,41 +213,70 @@ def _write_verification(grant: Grant, result: Result, now: dt.datetime) -> None:
         verdict=result.verdict,
         reason=result.reason[:300],
         findings=result.findings,
+        latency_ms=result.latency_ms,
     )
 
 
-def _changes(grant: Grant, result: Result, status: GrantStatus, now: dt.datetime) -> dict[str, object]:
+def outcome_of(grant: Grant, result: Result, now: dt.datetime, *, agreed_at: dt.datetime | None) -> Outcome:
+    """Where the grant goes, what is written down and when it is looked at next. Reads and writes nothing."""
+    before = GrantStatus(grant.status)
+    seen_for = now - grant.role_seen_at if grant.role_seen_at else None
+    denials = denials_after(result.verdict, before=grant.denials, role_seen_for=seen_for)
+    unknowns = grant.unknowns + 1 if result.verdict is Verdict.UNKNOWN else 0
+    after = status_after(before, result.verdict, denials=denials)
     changes: dict[str, object] = {
-        "status": status,
         "checked_at": now,
         "last_verdict": result.verdict,
-        "denials": grant.denials + 1 if result.verdict is Verdict.DENIED else 0,
+        "denials": denials,
+        "unknowns": unknowns,
     }
-    if result.verdict is Verdict.UNKNOWN:
-        return {name: changes[name] for name in ("checked_at", "last_verdict")}
-    changes["checks"] = result.checks
-    changes["problem"] = result.reason[:300] if status in BROKEN else ""
-    if result.role_id:
-        changes["role_id"] = result.role_id
+    if _proves_something(before, after, result.verdict):
+        changes |= _proved(grant, result, after, now)
+    wait = check_wait(after, result.verdict, searching_for=now - (agreed_at or now), unknowns=unknowns)
+    return Outcome(status=after, changes=changes, next_at=now + spread(wait))
+
+
+def _proves_something(before: GrantStatus, after: GrantStatus, verdict: Verdict) -> bool:
+    """A first refusal, like no answer, leaves all that was known."""
+    first_refusal = verdict is Verdict.DENIED and before is after and after is not GrantStatus.UNREACHABLE
+    return verdict is not Verdict.UNKNOWN and not first_refusal
+
+
+def _proved(grant: Grant, result: Result, after: GrantStatus, now: dt.datetime) -> dict[str, object]:
+    changes: dict[str, object] = {
+        "status": after,
+        "checks": result.checks,
+        "problem": result.reason[:300] if after in BROKEN else "",
+        "is_narrower": result.is_narrower,
+        "denied_before": result.denied_before,
+    }
+    if result.role_id and result.role_id != grant.role_id:
+        changes |= {"role_id": result.role_id, "role_seen_at": now}
     if result.verdict is Verdict.OK:
-        changes |= {"last_ok_at": now, "verified_at": grant.verified_at or now}
+        changes["verified_at"] = grant.verified_at or now
+    # What was entered and holds no more than was agreed is as good as new for the next visit.
+    if result.verdict is Verdict.OK or result.is_narrower:
+        changes["last_ok_at"] = now
     return changes
 
 
+def spread(wait: dt.timedelta) -> dt.timedelta:
+    """Somebody waits at a short one; long ones drift apart, or all checks after an outage would come at once."""
+    if wait < dt.timedelta(seconds=10):
+        return wait
+    return wait * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311  # jitter, no secret
+
+
 def _notice(
-    grant: Grant,
-    engagement: Engagement,
-    before: GrantStatus,
-    after: GrantStatus,
-    changes: dict[str, object],
-    result: Result,
+    grant: Grant, engagement: Engagement, before: GrantStatus, outcome: Outcome, result: Result
 ) -> None:
     """What follows from a verdict: access that is on, a role made anew, a problem told to both sides."""
-    if result.role_id and grant.role_id and result.role_id != grant.role_id:
+    after, made_anew = outcome.status, is_made_anew(grant, result)
+    if made_anew:
         _record(AccessEvent.ROLE_MADE_ANEW, grant, WATCHER, {"role_id": result.role_id})
     if after is GrantStatus.VERIFIED and engagement.status == EngagementStatus.AGREED:
         engagement_activate_within(engagement=engagement, actor=WATCHER)
-    if _is_told(before, after, changes.get("denials")):
+    if is_told(grant, before, outcome, result):
         moment = clock.now().isoformat()
         outbox.put(
             "engagements.problem",
@@ -214,10 +286,18 @@ def _notice(
         )
 
 
-def _is_told(before: GrantStatus, after: GrantStatus, denials: object) -> bool:
+def is_made_anew(grant: Grant, result: Result) -> bool:
+    """Another role answers under the agreed name."""
+    return bool(result.role_id and grant.role_id and result.role_id != grant.role_id)
+
+
+def is_told(grant: Grant, before: GrantStatus, outcome: Outcome, result: Result) -> bool:
+    """Whether both sides get a mail: a change for the worse, also from less to more than was agreed."""
+    after = outcome.status
     if after is GrantStatus.UNREACHABLE:
-        return denials == DENIALS_BEFORE_MAIL
-    return after in BROKEN and before is not after
+        return outcome.changes["denials"] == DENIALS_BEFORE_MAIL
+    widened = after is GrantStatus.DRIFTED and grant.is_narrower and not result.is_narrower
+    return after in BROKEN and (before is not after or (widened and result.verdict is Verdict.DRIFTED))
 
 
 def _record_move(grant: Grant, before: GrantStatus, after: GrantStatus, reason: str) -> None:

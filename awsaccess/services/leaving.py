@@ -189,6 +189,7 @@ def _evidence(
         "role_arn": grant.role_arn,
         "refusals": proof.refusals,
         "refused_since": _iso(proof.refused_since),
+        "seconds_to_refusal": proof.seconds_to_refusal,
         "last_refused_at": _iso(proof.last_refused_at),
         "deletion_confirmed_at": _iso(proof.confirmed_at),
         "visits": visits,

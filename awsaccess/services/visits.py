@@ -266,10 +266,10 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     grant = (
         Grant.objects.select_for_update(of=("self",))
         .select_related("offer__practice", "engagement")
-        .filter(engagement=engagement, status=GrantStatus.VERIFIED)
+        .filter(engagement=engagement, status__in=(GrantStatus.VERIFIED, GrantStatus.DRIFTED))
         .first()
     )
-    if grant is None:
+    if grant is None or not grant.is_enterable:
         raise VisitRefused("The last check of the role did not pass, so nobody gets in until it does.")
     if not consent_stands(engagement=engagement, offer=grant.offer):
         raise VisitRefused(NOT_ON)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db.models import F
 
 from engagements.models import Consent, Engagement, Offer
 from engagements.services.drafts import offer_hash
@@ -16,9 +21,19 @@ def offer_is_whole(offer: Offer) -> bool:
 
 def consent_stands(*, engagement: Engagement, offer: Offer) -> bool:
     """True while enough people agree, in consents that nobody took back, to exactly this offer."""
-    agreed = Consent.objects.filter(engagement=engagement, offer=offer, withdrawn_at=None)
-    same = agreed.filter(offer_sha256=offer.offer_sha256).count()
-    return same >= engagement.approvals_needed and offer_is_whole(offer)
+    is_its_own = offer.engagement_id == engagement.pk
+    return is_its_own and offer.pk in offers_standing({offer: engagement.approvals_needed})
+
+
+def offers_standing(needed: Mapping[Offer, int]) -> set[UUID]:
+    """Those of the offers that so many people agree to, in one query for all of them."""
+    agreed = Consent.objects.filter(
+        offer__in=needed, withdrawn_at=None, offer_sha256=F("offer__offer_sha256")
+    )
+    said = Counter(agreed.values_list("offer_id", flat=True))
+    return {
+        offer.pk for offer, people in needed.items() if said[offer.pk] >= people and offer_is_whole(offer)
+    }
 
 
 def was_agreed(*, offer: Offer) -> bool:

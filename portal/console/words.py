@@ -136,6 +136,7 @@ EVENTS: Final = {
     "aws:visit:refused": "Visit refused",
     "aws:visit:orphaned": "Visit left unfinished",
     "client:grant:deletion-confirmed": "Client says it is deleted",
+    "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
     "practice:practice:opened": "Practice opened",
     "practice:client:added": "Client added",

@@ -17,7 +17,7 @@ KERNEL: Final = "portal/kernel/"
 ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"_base_manager|objects\.using\(|\.raw\(": (),
     r"\.cursor\(": (KERNEL, "portal/boot.py"),
-    r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py"),
+    r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py", "portal/kernel/due.py"),
     r"is_superuser": (),
     r"csrf_exempt": (),
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
@@ -39,9 +39,12 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
         "accounts/services/service_sign_in.py",
     ),
     r"(?i)\bmd5\b|\bsha1\b|\bdes\b|\brc4\b|\becb\b": (),
-    r"\bimport random\b|from random import|\brandom\.": (
+    r"\bimport random\b|from random import|\brandom\.": (  # when to look or try again: no secret
         "portal/kernel/outbox.py",
-    ),  # when to try again: no secret
+        "portal/kernel/due.py",
+        "awsaccess/services/checks.py",
+        "awsaccess/services/sweeping.py",
+    ),
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),
 }
 

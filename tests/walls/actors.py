@@ -55,6 +55,7 @@ ACTORS: Final = (
     "y_approver",
     "b_owner",
 )
+SIGNS_OUT: Final = "admin:accounts_membership_sign-out"
 # Each address that acts gets an engagement of its own, so that no cell of the walk spoils another.
 STATES: Final[Mapping[str, str]] = {
     "draft": "draft",
@@ -149,6 +150,11 @@ class Walker:
         """With a fresh session."""
         self.browser = self.world.browser(self.actor)
         self.key = session_of(self.browser)
+
+    def posted(self, name: str) -> None:
+        """After a form of this address was sent: the owner's own sessions end there, and no cookie says so."""
+        if name == SIGNS_OUT:
+            self.come_in()
 
     def ready(self) -> Browser:
         """The browser, signed in as it was at the start."""

@@ -49,7 +49,14 @@ INLINE: Final = re.compile(
     r"<style|<script(?![^>]*\ssrc=\"/static/)|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on",
     re.IGNORECASE,
 )
-EXPORTS: Final = {"text/html", "text/plain", "application/json", "text/x-shellscript", "text/csv"}
+EXPORTS: Final = {
+    "text/html",
+    "text/plain",
+    "application/json",
+    "text/x-shellscript",
+    "text/csv",
+    "application/pdf",
+}
 
 
 def _production() -> dict[str, Any]:  # Any: settings of every kind
@@ -135,6 +142,7 @@ def test_every_answer_carries_every_header(safe: World, actor: str) -> None:
             told = {"secure": True, "SERVER_NAME": HOST}
             if method == "POST":
                 answer = browser.post(one.at(room), payload(one.name, safe, actor, room), **told)  # type: ignore[arg-type]
+                walker.posted(one.name)
             else:
                 answer = browser.get(one.at(room), **told)  # type: ignore[arg-type]
             _check_headers(answer, where)

@@ -37,6 +37,7 @@ OF_THE_PRACTICE: Final = (
     "admin:accounts_client_",
     "admin:accounts_contact_",
     "admin:accounts_membership_",
+    "admin:accounts_signinservice_",
     "admin:kernel_",
 )
 CLOCKS: Final = {"Expires", "Last-Modified"}  # the second in which the answer was made
