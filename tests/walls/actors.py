@@ -20,6 +20,7 @@ from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Invitation, Membership, Practice, SignInService, User
 from accounts.selectors import door_of
+from accounts.sessions import SessionStore
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
@@ -153,7 +154,7 @@ class Walker:
 
     def posted(self, name: str) -> None:
         """After a form of this address was sent: the owner's own sessions end there, and no cookie says so."""
-        if name == SIGNS_OUT:
+        if name == SIGNS_OUT and self.key and not SessionStore().exists(self.key):
             self.come_in()
 
     def ready(self) -> Browser:

@@ -56,6 +56,7 @@ EXPORTS: Final = {
     "text/x-shellscript",
     "text/csv",
     "application/pdf",
+    "application/zip",
 }
 
 
