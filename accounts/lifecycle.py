@@ -35,6 +35,10 @@ class AssetKind(TextChoices):
     LOGO = "png"
 
 
+# Who does the step in AWS, and says that it was done. Viewers read.
+HANDS: Final = frozenset({ContactRole.APPROVER, ContactRole.AWS_ADMIN})
+
+
 class SignInKind(StrEnum):
     """How somebody came in; the session keeps it, as evidence and for what asks more than a link."""
 
@@ -85,6 +89,7 @@ class AccountEvent(StrEnum):
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
     SESSION_ENDED = "person:session:ended"
+    SIGNED_OUT = "practice:person:signed-out"
     SIGN_IN_REFUSED = "person:session:refused"
     FACTOR_ADDED = "person:factor:added"
     FACTOR_REMOVED = "person:factor:removed"

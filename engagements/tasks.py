@@ -18,8 +18,10 @@ from engagements.emails.scenes import promised_at
 from engagements.models import Order
 from engagements.services.closing import certificate_key, engagement_expire
 from engagements.services.documents import PaperFailed, receipt_make
+from engagements.services.drafts import PART_OVER
 from engagements.services.moves import WINDOW
 from engagements.services.orders import CONFIRM, FORGET, order_forget
+from engagements.services.people import assignment_over
 from portal.kernel import checkpoints, clock, due, mail, outbox
 from portal.kernel.models import OutboxMessage, OutboxState
 
@@ -35,6 +37,12 @@ TO_ONE: Final = ".to_one"  # ends the kind of a row that is one reader's share o
 def window_over(turn: due.Turn) -> None:
     """The end of an engagement's window."""
     engagement_expire(engagement_id=turn.object_id)
+
+
+@due.handles(PART_OVER)
+def part_over(turn: due.Turn) -> None:
+    """The planned end of somebody's part in an engagement."""
+    assignment_over(assignment_id=turn.object_id)
 
 
 @outbox.handles(INVITATION)

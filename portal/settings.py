@@ -193,6 +193,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "kernel.outbox_due_sweep", "schedule": 5.0, "options": {"expires": 5}},
     "due": {"task": "kernel.due_sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "sessions": {"task": "accounts.sessions_sweep", "schedule": 600.0, "options": {"expires": 600}},
 }
 
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
@@ -306,6 +307,9 @@ DEFAULT_FROM_EMAIL = MAIL_FROM
 EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
 # What one worker process may ask of STS for one hub; all of them together must stay below AWS's quota.
 STS_CALLS_PER_SECOND: int = env.int("STS_CALLS_PER_SECOND", default=100)
+# How many visits an hour: of one person at one engagement, and of a whole practice (SECURITY C6).
+VISITS_PER_HOUR: int = env.int("VISITS_PER_HOUR", default=20)
+PRACTICE_VISITS_PER_HOUR: int = env.int("PRACTICE_VISITS_PER_HOUR", default=200)
 # A visit needs a check that was good within this many seconds.
 GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")

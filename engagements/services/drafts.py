@@ -17,7 +17,7 @@ from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementSta
 from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer
 from engagements.profiles import profile_named
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, tenancy
+from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
@@ -55,6 +55,7 @@ class Span:
 
 
 ALWAYS: Final = Span()
+PART_OVER: Final = "assignment.over"  # the due row of a planned end
 
 
 @transaction.atomic(durable=True)
@@ -171,6 +172,8 @@ def assignment_make_within(
         starts_at=span.starts_at or clock.now(),
         ends_at=span.ends_at,
     )
+    if made.ends_at is not None:
+        due.schedule(PART_OVER, made.pk, at=made.ends_at, client_id=made.client_id)
     _record(
         EngagementEvent.ASSIGNED,
         made,

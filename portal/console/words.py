@@ -104,6 +104,7 @@ ROLES: Final = {
 }
 EVENTS: Final = {
     "person:session:ended": "Signed out elsewhere",
+    "practice:person:signed-out": "Signed out everywhere by the practice",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
     "engagement:profile:saved": "Access profile saved",
@@ -195,6 +196,8 @@ DELIVERY_KINDS: Final = {
     "engagements.order_confirm": "Mail: confirm an order",
     "engagements.order_arrived": "Mail: new order",
     "accounts.invitation": "Mail: invitation",
+    "accounts.people_changed": "Mail: people changed",
+    "accounts.people_changed.to_one": "Mail: people changed",
     "engagements.receipt_paper": "Signed receipt",
     "grant.certificate": "Signed certificate",
     "audit.checkpoint_mail": "Mail: seal of the record",

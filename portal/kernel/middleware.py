@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from portal.kernel import tenancy, web
+from portal.kernel import audit, tenancy, web
 from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
@@ -107,6 +107,8 @@ class ErrorPages:
         """A page for a PortalError; acts that a signed-in person was refused are told in the record."""
         if (status := _told_status(request, exception)) is not None:
             web.refusal_tell(request, status=status, code=getattr(exception, "code", ""))
+        if isinstance(exception, audit.Unrecorded):
+            return web.unrecorded(request, exception)
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Final
 
 TOKEN_IN_PATH: Final = re.compile(r"(/i/|/to/[^/\s'\"]+/)[^/\s'\"]+")
@@ -29,7 +30,14 @@ class OneLine(logging.Formatter):
     """A record is one line: whatever somebody else wrote into it cannot begin another.
 
     A traceback follows on lines of its own, each behind a mark, because exceptions tell what somebody sent as well.
+    Times are UTC, so that lines of several machines can be laid side by side.
     """
+
+    default_msec_format = "%s,%03dZ"
+
+    def converter(self, seconds: float | None) -> time.struct_time:
+        """UTC, wherever the machine stands."""
+        return time.gmtime(seconds)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and the traceback's lines under it."""

@@ -31,6 +31,7 @@ class Frame:
     host: str
     zone: str
     may_decide: bool
+    does_aws: bool
     sees_paper: bool
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Invitation, Membership, Practice, SignInService, User
 from accounts.selectors import door_of
 from accounts.services.branding import brand_mark, look_of, practice_brand
+from accounts.sessions import SessionStore
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
@@ -58,6 +59,7 @@ ACTORS: Final = (
     "y_approver",
     "b_owner",
 )
+SIGNS_OUT: Final = "admin:accounts_membership_sign-out"
 # Each address that acts gets an engagement of its own, so that no cell of the walk spoils another.
 STATES: Final[Mapping[str, str]] = {
     "draft": "draft",
@@ -139,6 +141,35 @@ class World:
         if name != "anonymous":
             sign_in(browser, self.user(name))
         return browser
+
+
+@dataclass(slots=True, kw_only=True)
+class Walker:
+    """Somebody who goes on with one session, and comes in anew only when an answer has changed it."""
+
+    world: World
+    actor: str
+    browser: Browser = field(init=False)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.come_in()
+
+    def come_in(self) -> None:
+        """With a fresh session."""
+        self.browser = self.world.browser(self.actor)
+        self.key = session_of(self.browser)
+
+    def posted(self, name: str) -> None:
+        """After a form of this address was sent: the owner's own sessions end there, and no cookie says so."""
+        if name == SIGNS_OUT and self.key and not SessionStore().exists(self.key):
+            self.come_in()
+
+    def ready(self) -> Browser:
+        """The browser, signed in as it was at the start."""
+        if session_of(self.browser) != self.key:
+            self.come_in()
+        return self.browser
 
 
 def sign_in(browser: Browser, user: User) -> None:

@@ -287,10 +287,11 @@ client:live  e/<slug:code>/live/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# The step in AWS: who decides, and who does it there. Viewers read.
 client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    302   302   302   302   302   302   302   302   302   302   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   302   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
@@ -417,9 +418,15 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   POST    302   404   422   422   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+admin:accounts_contact_sign-out  console/accounts/contact/<str:object_id>/sign-out/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_membership_sign-out  console/accounts/membership/<str:object_id>/sign-out/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # 422, too: the world's service lies at an address that is refused before anything is asked.
