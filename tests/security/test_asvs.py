@@ -246,6 +246,7 @@ def test_no_form_takes_a_column_that_it_does_not_ask_for() -> None:
         "AgreeForm": {"account_known": False},
         "DraftForm": {"leads": User.objects.all(), "me": scene.maya},
         "CodeForm": {"code": "000000"},
+        "OrderForm": {"practice_code": "northgate"},
     }
     for form in own_forms():
         assert not issubclass(form, forms.ModelForm), form
