@@ -120,8 +120,8 @@ def live_card(engagement: Engagement) -> LiveCard:
 
 
 def _told_last(grant: Grant | None, state: CardState) -> Callback | None:
-    """What the newest stack reported, while it matters."""
-    if grant is None or state not in (CardState.WAITING, CardState.CHECKING):
+    """What the newest stack reported, while it matters. One that has no token reports nothing."""
+    if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
         return None
     rows = Callback.objects.filter(grant=grant).exclude(kind=Kind.DELETE)
     return rows.order_by("-told_at").first()

@@ -331,4 +331,5 @@ def test_a_copied_round_stands_where_its_original_stands(firm: Firm, memory: InM
     assert one.case.grant().external_id != original.grant().external_id
     check(one.case)
     assert one.case.verifications()[-1].verdict == "ok"
+    assert enter(one.case).account_id == one.case.account_id
     assert isinstance(one.case, Case)
