@@ -6,7 +6,7 @@ import datetime as dt
 
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
-from awsaccess.services.sending import offer_publish
+from awsaccess.services.sending import offer_publish, variant_publish
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from portal.kernel import due, outbox
 
@@ -15,6 +15,12 @@ from portal.kernel import due, outbox
 def publish(held: outbox.Claim) -> None:
     """An offer was frozen: its template goes into the hub's bucket."""
     offer_publish(offer_id=held.object_id)
+
+
+@outbox.handles("awsaccess.publish_variant")
+def publish_variant(held: outbox.Claim) -> None:
+    """And so does the template of each choice."""
+    variant_publish(variant_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import BooleanField, Case, When
+from dataclasses import dataclass
+
+from django.db.models import BooleanField, Case, Q, When
 
 from accounts.models import User
-from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
+from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent, EngagementStatus
 from engagements.models import (
     NOT_OVER,
     Assignment,
@@ -15,7 +17,7 @@ from engagements.models import (
     PracticeProfile,
     lead_first,
 )
-from engagements.profiles import AccessProfile, profiles_in
+from engagements.profiles import AccessProfile, Kind, profiles_in
 from engagements.profiles.own import profile_from
 from portal.kernel import checkpoints
 from portal.kernel.errors import NotVisible
@@ -40,22 +42,66 @@ def engagements_of_client() -> list[Engagement]:
     return list(Engagement.objects.exclude(status__in=hidden).order_by("-invited_at"))
 
 
+# What was first asked, or a change once it holds; a change that is only asked for changes nothing.
+IN_FORCE = Q(change=None) | Q(change__status=ChangeStatus.IN_FORCE)
+CONSENT_IN_FORCE = Q(offer__change=None) | Q(offer__change__status=ChangeStatus.IN_FORCE)
+
+
 def offer_current(engagement: Engagement) -> Offer:
-    """The newest offer. Raises NotVisible while there is none."""
-    if (found := engagement.offers.order_by("-number").first()) is None:
+    """The newest offer that holds, or is the first to be answered. Raises NotVisible while there is none."""
+    if (found := offer_or_none(engagement)) is None:
         raise NotVisible
     return found
 
 
+def offer_or_none(engagement: Engagement) -> Offer | None:
+    """The same, or None for a draft. With its consent, if it was agreed to."""
+    rows = engagement.offers.select_related("consent").filter(IN_FORCE)
+    return rows.order_by("-number").first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedTemplate:
+    """The template of an offer with the choice that was agreed to. `version_id` is empty until it is published."""
+
+    text: str
+    sha256: str
+    version_id: str
+
+
+def template_agreed(offer: Offer) -> AgreedTemplate:
+    """What the client's stack is made of: with the lines that were ticked; before the consent, with none of them."""
+    found = offer.variants.get(choice=choice_of(offer)) if choice_of(offer) else offer
+    return AgreedTemplate(
+        text=found.template, sha256=found.template_sha256, version_id=found.template_version_id
+    )
+
+
+def choice_of(offer: Offer) -> tuple[str, ...]:
+    """The keys of the optional lines that were ticked; none before the consent."""
+    consent = getattr(offer, "consent", None)
+    return tuple(consent.choice) if consent else ()
+
+
+def optional_keys(offer: Offer) -> tuple[str, ...]:
+    """The keys of the lines that the client may tick."""
+    return tuple(str(line["key"]) for line in offer.documents.get("optional", ()))
+
+
 def consent_latest(engagement: Engagement) -> Consent | None:
-    """The newest consent, withdrawn or not, with contact, person and offer."""
-    rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
+    """The newest consent that took effect, withdrawn or not, with contact, person and offer."""
+    rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by").filter(
+        CONSENT_IN_FORCE
+    )
     return rows.order_by("-given_at").first()
 
 
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
-    return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+    rows = engagement.consents.select_related("contact__user", "offer").filter(
+        CONSENT_IN_FORCE, withdrawn_at=None
+    )
+    return rows.order_by("-given_at").first()
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:
@@ -82,6 +128,20 @@ def lead_of(engagement: Engagement) -> User:
         if assignment.role == AssignmentRole.LEAD:
             return assignment.consultant
     raise NotVisible
+
+
+def kind_of(engagement: Engagement) -> Kind:
+    """How far it goes: as the offer that holds says, and before there is one, as its profile does.
+
+    A profile that is not offered any more is never called harmless.
+    """
+    offer = offer_or_none(engagement)
+    if offer is not None and "kind" in offer.documents:
+        return Kind(offer.documents["kind"])
+    try:
+        return profile_for(engagement.profile).kind
+    except KeyError:
+        return Kind.CHANGE
 
 
 def profiles_offered(language: str = "en") -> list[AccessProfile]:

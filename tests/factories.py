@@ -11,8 +11,7 @@ from django.db import transaction
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership, Practice, User
 from engagements.models import Consent, Engagement, Offer
-from engagements.profiles import profile_named
-from engagements.selectors import offer_current
+from engagements.selectors import offer_current, profile_for
 from engagements.services.closing import (
     engagement_activate_within,
     engagement_close_within,
@@ -185,7 +184,7 @@ def freeze_offer(firm: Firm, engagement: Engagement, *, template: str = "Resourc
     with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
         return offer_freeze_within(
             engagement=engagement,
-            lines=profile_named(engagement.profile).lines_as_data(),
+            lines=profile_for(engagement.profile).lines_as_data(),
             documents={"hub_account_id": HUB_ACCOUNT_ID},
             template=template,
             actor=acting(firm.owner),

@@ -84,7 +84,12 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
 
 def read(grant_id: UUID) -> Seen | None:
     """What is checked: a watched grant whose account is known and agreed to."""
-    grant = _watched().select_related("offer__practice", "engagement").filter(pk=grant_id).first()
+    grant = (
+        _watched()
+        .select_related("offer__practice", "offer__consent", "engagement")
+        .filter(pk=grant_id)
+        .first()
+    )
     if grant is None:
         return None
     return Seen(

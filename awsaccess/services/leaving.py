@@ -72,7 +72,7 @@ def deletion_confirm(*, engagement: Engagement, contact: Contact, actor: Actor) 
 def closing_probe(*, grant_id: UUID) -> dt.datetime | None:
     """One try to get in where nobody should. Gives the moment of the next, or None once it is proved."""
     grant = (
-        Grant.objects.select_related("offer__practice", "engagement")
+        Grant.objects.select_related("offer__practice", "offer__consent", "engagement")
         .filter(pk=grant_id, status=GrantStatus.ENDING)
         .first()
     )

@@ -182,7 +182,7 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
         raise VisitRefused("Access is not on: it is waiting, paused or ended.")
     grant = (
         Grant.objects.select_for_update(of=("self",))
-        .select_related("offer__practice", "engagement")
+        .select_related("offer__practice", "offer__consent", "engagement")
         .filter(engagement=engagement, status=GrantStatus.VERIFIED)
         .first()
     )

@@ -18,7 +18,8 @@ from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.lifecycle import AssignmentRole, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
-from engagements.profiles import PROFILES, Kind
+from engagements.profiles import Kind
+from engagements.selectors import kind_of
 
 SUBJECT_LENGTH: Final = 78
 
@@ -595,9 +596,8 @@ def _link_note(scene: Scene, invitation: Invitation) -> str:
 
 
 def _is_look_only(engagement: Engagement) -> bool:
-    """A profile that is not offered any more is never called harmless."""
-    profile = PROFILES.get(engagement.profile)
-    return profile is not None and profile.kind is Kind.LOOK
+    """What was sent decides, whatever became of its profile since."""
+    return kind_of(engagement) is Kind.LOOK
 
 
 def _verb(engagement: Engagement) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from accounts.lifecycle import ContactRole
 from accounts.models import Contact
 from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import Consent, Engagement, Offer
+from engagements.services.choices import Chosen, chosen_from
 from engagements.services.moves import engagement_locked, engagement_move_within
 from portal.kernel import audit, clock, outbox, refusals
 from portal.kernel.actor import Actor
@@ -63,10 +65,13 @@ def consent_give(
     shown: Shown,
     evidence: Evidence,
     actor: Actor,
+    choice: Sequence[str] = (),
 ) -> Consent:
     """invited -> agreed, with consent, evidence, receipt and the first look into AWS promised, or nothing at all.
 
-    Raises NotAllowed for anyone but an approver, Stale if the offer or the bytes are not those that hold now,
+    `choice`: keys of the optional lines that were ticked. The consent is to the template with these and no others.
+
+    Raises NotAllowed for anyone but an approver, Stale if offer, choice or bytes are not those that hold now,
     BadAccount for an account that cannot be the client's, InvalidMove if it was answered meanwhile.
     """
     current = engagement_locked(engagement.pk)
@@ -74,9 +79,10 @@ def consent_give(
     _require_same_offer(offer, current, shown)
     if current.status != EngagementStatus.INVITED or current.ends_at <= clock.now():
         raise InvalidMove
+    chosen = chosen_from(offer, choice)
     _settle_account(current, offer, account_id)
     engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
-    consent = _write(current, offer, contact, shown, evidence)
+    consent = _write(current, offer, chosen, contact, shown, evidence)
     _promise(consent, current)
     audit.record(
         EngagementEvent.CONSENT_GIVEN,
@@ -84,7 +90,13 @@ def consent_give(
         actor=actor,
         about_id=current.pk,
         client_id=current.client_id,
-        details={"offer_sha256": offer.offer_sha256, "shown_sha256": shown.sha256, "account": account_id},
+        details={
+            "offer_sha256": offer.offer_sha256,
+            "agreed_sha256": chosen.agreed_sha256,
+            "choice": ", ".join(chosen.keys),
+            "shown_sha256": shown.sha256,
+            "account": account_id,
+        },
     )
     return consent
 
@@ -153,7 +165,7 @@ def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> No
 
 
 def _write(
-    engagement: Engagement, offer: Offer, contact: Contact, shown: Shown, evidence: Evidence
+    engagement: Engagement, offer: Offer, chosen: Chosen, contact: Contact, shown: Shown, evidence: Evidence
 ) -> Consent:
     return Consent.objects.create(
         practice_id=engagement.practice_id,
@@ -165,6 +177,9 @@ def _write(
         shown_html=shown.html,
         shown_sha256=shown.sha256,
         offer_sha256=offer.offer_sha256,
+        choice=list(chosen.keys),
+        template_sha256=chosen.template_sha256,
+        agreed_sha256=chosen.agreed_sha256,
         evidence={**asdict(evidence), "displayed_at": shown.displayed_at.isoformat()},
         given_at=clock.now(),
     )

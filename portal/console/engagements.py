@@ -311,7 +311,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     def add(self, request: HttpRequest, asked: Asked) -> Engagement:
         """Write the draft."""
         names = ("client", "lead", "title", "purpose", "profile", "ends_at")
-        more = ("account_id", "account_name", "contract_reference")
+        more = ("account_id", "account_name", "contract_reference", "optional")
         return engagement_draft(**{name: asked[name] for name in names + more}, actor=actor_of(request))
 
     def page_title(self, obj: Engagement) -> str:

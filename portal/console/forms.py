@@ -24,7 +24,8 @@ from awsaccess.aws.arns import (
 )
 from engagements.lifecycle import AssignmentRole
 from engagements.models import Assignment
-from engagements.profiles import PROFILES
+from engagements.selectors import profiles_offered
+from engagements.services.drafts import MOST_OPTIONAL
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
 from portal.kernel.fields import Line
@@ -52,8 +53,26 @@ MINUTES: Final = (
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
-def _profile_choices() -> list[tuple[str, str]]:
-    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in PROFILES.values()]
+def profile_choices() -> list[tuple[str, str]]:
+    """What can be asked for: the shipped profiles, then the practice's own."""
+    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in profiles_offered()]
+
+
+def line_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every optional line under the title of its profile. A value is `profile:line`."""
+    return [
+        (
+            profile.title,
+            [(line_value(profile.code, line.key), line.title) for line in profile.optional_lines],
+        )
+        for profile in profiles_offered()
+        if profile.optional_lines
+    ]
+
+
+def line_value(profile: str, key: str) -> str:
+    """How a form names a line."""
+    return f"{profile}:{key}"
 
 
 def _in_four_weeks() -> dt.datetime:
@@ -78,7 +97,17 @@ class TermsForm(forms.Form):
         help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
     )
     profile = forms.ChoiceField(
-        label="Kind of access", choices=_profile_choices, widget=forms.RadioSelect, initial="cost_review"
+        label="Kind of access", choices=profile_choices, widget=forms.RadioSelect, initial="cost_review"
+    )
+    optional = forms.MultipleChoiceField(
+        label="Lines that the client may add",
+        choices=line_choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=(
+            "The client sees these as boxes to tick, off at first. "
+            f"{MOST_OPTIONAL} at most, of the kind of access above. What you leave out is not offered."
+        ),
     )
     ends_at = forms.DateTimeField(
         label="Ends",
@@ -108,6 +137,26 @@ class TermsForm(forms.Form):
         if ends_at <= clock.now():
             raise ValidationError("The end of the access must lie in the future.")
         return ends_at
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's own
+        """The lines by their keys, all of the profile that was chosen."""
+        asked = self.cleaned_data
+        if "profile" in asked and "optional" in asked:
+            asked["optional"] = lines_of(self, asked["profile"], asked["optional"])
+        return asked
+
+
+def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ...]:
+    """The keys of the chosen lines. A line of another profile is a fault at the field: it may be a slip in either."""
+    titles = {value: f"{group}: {title}" for group, lines in line_choices() for value, title in lines}
+    strange = [titles[value] for value in values if not value.startswith(f"{profile}:")]
+    if strange:
+        form.add_error(
+            "optional", f"“{strange[0]}” belongs to another kind of access than the one you chose."
+        )
+    if len(values) > MOST_OPTIONAL:
+        form.add_error("optional", f"Choose {MOST_OPTIONAL} at most.")
+    return tuple(value.partition(":")[2] for value in values)
 
 
 class EditForm(TermsForm):

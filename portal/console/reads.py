@@ -144,7 +144,7 @@ def history_of_subject(row: Model) -> list[AuditEvent]:
 
 
 def unpublished_offers() -> QuerySet[Offer]:
-    """Offers whose template is not in the bucket yet, of engagements that still need it."""
+    """Offers of which a template is not in the bucket yet, of engagements that still need it."""
     rows = Offer.objects.select_related("engagement__client").filter(template_version_id="")
     return rows.filter(engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED)).order_by(
         "frozen_at"

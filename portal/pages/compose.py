@@ -22,7 +22,7 @@ from awsaccess.selectors import (
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer
-from engagements.selectors import consent_checkpoint, consent_latest, offer_current
+from engagements.selectors import consent_checkpoint, consent_latest, offer_current, optional_keys
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
@@ -58,7 +58,11 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     offer = offer_current(desk.engagement)
     html = consenting.paper_html(desk, offer)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=bool(desk.engagement.account_id), initial=keeping.kept(request))
+    form = AgreeForm(
+        account_known=bool(desk.engagement.account_id),
+        optional=optional_keys(offer),
+        initial=keeping.kept(request),
+    )
     return consent_page(request, desk, offer, shown, form)
 
 
@@ -72,7 +76,7 @@ def consent_page(
         "engagements/consent.html",
         status=422 if form.errors else 200,
         paper=consenting.paper_of(desk, offer),
-        document=as_shown(shown.html),
+        document=as_shown(consenting.paper_html(desk, offer, form.ticked) if form.is_bound else shown.html),
         shown=consenting.seal(desk, shown),
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.core import signing
@@ -16,29 +17,32 @@ from accounts.models import User
 from engagements.models import Engagement, Offer
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
-from portal.pages import words
+from portal.pages import offers, words
 from portal.pages.frames import Desk
-from portal.pages.pagemodels import Ability, AccessKind, ConsentPaper, Facts, Kind
+from portal.pages.pagemodels import Ability, AccessKind, Choice, ConsentPaper, Facts, Kind
 
 SALT: Final = "portal.pages.consenting"
 SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
 PAPER_TEMPLATE: Final = "engagements/consent_document.html"
 
 
-def paper_html(desk: Desk, offer: Offer) -> str:
-    """The exact HTML of what is agreed. The same rows give the same bytes."""
-    return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer)})
+def paper_html(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> str:
+    """The exact HTML of what is agreed, with these optional lines ticked. The same rows give the same bytes."""
+    return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer, ticked)})
 
 
-def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
-    """Everything that is agreed, in words."""
-    documents: dict[str, Any] = offer.documents  # Any: JSON as the offer froze it
+def paper_of(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> ConsentPaper:
+    """Everything that is agreed, in the words of the reader's language as the offer froze them."""
+    told = offers.words_of(offer, desk.user.language)
     return ConsentPaper(
-        facts=facts_of(desk.engagement, desk.people, offer, desk.zone),
+        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=desk.user.language),
         abilities=tuple(
-            Ability(icon=line["icon"], title=line["title"], why=line["why"]) for line in offer.lines
+            Ability(icon=line["icon"], title=said["title"], why=said["why"])
+            for line, said in zip(offer.lines, told.lines, strict=True)
         ),
-        cannot=tuple(limit["title"] for limit in documents["limits"]),
+        choices=_choices(offer, told, ticked),
+        warnings=told.warnings,
+        cannot=told.limits,
         aws_names=aws_names(offer),
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
@@ -46,8 +50,31 @@ def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
     )
 
 
-def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone: ZoneInfo) -> Facts:
-    """The short answers that stand first."""
+def _choices(offer: Offer, told: offers.OfferWords, ticked: Collection[str]) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            key=line["key"],
+            icon=line["icon"],
+            title=said["title"],
+            why=said["why"],
+            aws_names="  ".join(line["actions"]),
+            is_ticked=line["key"] in ticked,
+        )
+        for line, said in zip(offer.documents.get("optional", ()), told.optional, strict=True)
+    )
+
+
+def facts_of(
+    engagement: Engagement,
+    people: Sequence[User],
+    offer: Offer,
+    zone: ZoneInfo,
+    *,
+    language: str = "en",
+    ends_at: dt.datetime | None = None,
+) -> Facts:
+    """The short answers that stand first. `ends_at`: of a change that does not hold yet."""
+    ends_at = ends_at or engagement.ends_at
     return Facts(
         people=words.joined([person.name for person in people]),
         first_names=words.joined([person.first_name for person in people]),
@@ -56,17 +83,17 @@ def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone:
         contract=engagement.contract_reference,
         account_name=engagement.account_name,
         account_number=words.account_number(engagement.account_id),
-        kind=kind_of(offer),
-        until_long=words.long_moment(engagement.ends_at, zone),
-        until_day=words.day(engagement.ends_at, zone),
-        until_zone=words.zone_words(zone, engagement.ends_at),
+        kind=kind_of(offer, language),
+        until_long=words.long_moment(ends_at, zone),
+        until_day=words.day(ends_at, zone),
+        until_zone=words.zone_words(zone, ends_at),
     )
 
 
-def kind_of(offer: Offer) -> Kind:
+def kind_of(offer: Offer, language: str = "en") -> Kind:
     """Look only, or look and change, with the sentence that the offer gives."""
     code = AccessKind(offer.documents["kind"])
-    said = str(offer.documents.get("summary", ""))
+    said = offers.words_of(offer, language).summary
     if code is AccessKind.LOOK:
         return Kind(
             code=code,
@@ -86,6 +113,12 @@ def aws_names(offer: Offer) -> tuple[str, ...]:
     """One line per row of the list: AWS's own permission names. Managed ones come first, by their short name."""
     managed = tuple(str(arn).rpartition("/")[2] for arn in offer.documents.get("managed_policy_arns", ()))
     return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
+
+
+def with_ticks(desk: Desk, offer: Offer, shown: Shown, ticked: Collection[str]) -> Shown:
+    """The page as it stood when the button was pressed: what was shown, with the ticks in it."""
+    html = paper_html(desk, offer, ticked)
+    return replace(shown, html=html, sha256=digest(html))
 
 
 def own_account(desk: Desk) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
@@ -30,10 +31,26 @@ class AgreeForm(forms.Form):
         label="",
     )
 
-    def __init__(self, *args: Any, account_known: bool, **kwargs: Any) -> None:  # Any: Django's own
+    optional = forms.MultipleChoiceField(required=False, label="")
+
+    def __init__(
+        self,
+        *args: Any,  # Any: Django's own
+        account_known: bool,
+        optional: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         if account_known:
             del self.fields["account_id"]
+        field = self.fields["optional"]
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = [(key, key) for key in optional]
+
+    @property
+    def ticked(self) -> list[str]:
+        """The optional lines that are ticked; none in a form that nobody has sent yet."""
+        return list(self.cleaned_data.get("optional", ())) if self.is_bound else []
 
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""

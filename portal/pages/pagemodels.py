@@ -78,11 +78,25 @@ class Ability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One more thing that they would be able to do if the client ticks it. `aws_names` stand behind a disclosure."""
+
+    key: str
+    icon: str
+    title: str
+    why: str
+    aws_names: str
+    is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPaper:
     """Everything that is agreed, and nothing else: rendered to the bytes that are kept."""
 
     facts: Facts
     abilities: tuple[Ability, ...]
+    choices: tuple[Choice, ...]
+    warnings: tuple[str, ...]
     cannot: tuple[str, ...]
     aws_names: tuple[str, ...]
     practice: str

@@ -13,6 +13,7 @@ from portal.kernel.models import AuditCheckpoint
 from portal.pages import words
 from portal.pages.activity import reference_of
 from portal.pages.frames import Desk, human
+from portal.pages.offers import titles_of
 from portal.pages.pagemodels import Fact, Receipt
 
 
@@ -27,6 +28,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
             title=gettext("Shown to them at"), text=words.long_moment(displayed, zone), exact=_utc(displayed)
         ),
         _sign_in(evidence.get("sign_in", ""), zone),
+        *_choice(desk, consent),
         Fact(title=gettext("Internet address"), text=evidence.get("ip") or gettext("not recorded")),
         Fact(title=gettext("Browser"), text=evidence.get("user_agent") or gettext("not recorded")),
     )
@@ -47,6 +49,14 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         seal_utc=_utc(checkpoint.signed_at) if checkpoint else "",
         seal_note=checkpoints.note_of(checkpoint) if checkpoint else "",
     )
+
+
+def _choice(desk: Desk, consent: Consent) -> tuple[Fact, ...]:
+    """What was added of the optional lines; nothing to tell where there were none."""
+    if not consent.offer.documents.get("optional"):
+        return ()
+    titles = titles_of(consent.offer, consent.choice, desk.user.language)
+    return (Fact(title=gettext("You also allowed"), text=words.joined(titles) or gettext("nothing more")),)
 
 
 def _seal_words(checkpoint: AuditCheckpoint, zone: ZoneInfo) -> str:

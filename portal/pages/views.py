@@ -14,7 +14,7 @@ from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import engagements_of_client, offer_current
+from engagements.selectors import engagements_of_client, offer_current, optional_keys, template_agreed
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -207,7 +207,7 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The exact template that was offered, to read or to run by hand."""
     name = f"access-{desk.engagement.code}.json"
     return HttpResponse(
-        offer_current(desk.engagement).template,
+        template_agreed(offer_current(desk.engagement)).text,
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -227,7 +227,7 @@ def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
     known = desk.engagement.account_id
-    form = AgreeForm(request.POST, account_known=bool(known))
+    form = AgreeForm(request.POST, account_known=bool(known), optional=optional_keys(offer))
     if not form.is_valid():
         return compose.consent_page(request, desk, offer, shown, form)
     try:
@@ -236,7 +236,8 @@ def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> Http
             offer=offer,
             contact=desk.contact,
             account_id=known or form.cleaned_data["account_id"],
-            shown=shown,
+            shown=consenting.with_ticks(desk, offer, shown, form.ticked),
+            choice=form.ticked,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
         )

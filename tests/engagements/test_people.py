@@ -451,7 +451,7 @@ def terms(**over: str) -> Terms:
         "purpose": "To see which doors are open.",
         "profile": "security_audit",
     }
-    return Terms(**{**wanted, **over}, ends_at=ends_at)
+    return Terms(ends_at=ends_at, optional=(), **{**wanted, **over})
 
 
 def edit(firm: Firm, engagement: Engagement, wanted: Terms, *, seen: str = "") -> Engagement:

@@ -70,7 +70,7 @@ class Case:
 
     def grant(self) -> Grant:
         with self.seen():
-            return Grant.objects.select_related("offer").get(engagement=self.engagement)
+            return Grant.objects.select_related("offer__consent").get(engagement=self.engagement)
 
     def offer(self) -> Offer:
         with self.seen():

@@ -17,6 +17,7 @@ from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.aws.gateway import AwsGateway, HubIdentity
 from awsaccess.models import Grant
 from awsaccess.provision.access_stack import expected_role
+from engagements.selectors import template_agreed
 from portal.kernel import clock
 from tests.awsaccess.services.cast import HUBS, Case
 from tests.plugins.sandbox_process import SandboxProcess
@@ -125,7 +126,7 @@ class Simulated:
 
     def deploy(self, case: Case) -> None:
         self.sandbox.cloudformation(case.account_id).create_stack(
-            StackName=_name(case), TemplateBody=case.offer().template, Capabilities=["CAPABILITY_NAMED_IAM"]
+            StackName=_name(case), TemplateBody=_agreed(case), Capabilities=["CAPABILITY_NAMED_IAM"]
         )
 
     def remove(self, case: Case) -> None:
@@ -156,6 +157,11 @@ class Simulated:
             VersionId=offer.template_version_id,
         )
         return found["Body"].read().decode()
+
+
+def _agreed(case: Case) -> str:
+    with case.seen():
+        return template_agreed(case.offer()).text
 
 
 def _name(case: Case) -> str:
