@@ -181,6 +181,11 @@ class ScopeChange(Row):
         return f"{self.offer_id} instead of {self.before_id}"
 
 
+# What was first asked, or a change once it holds; a change that is only asked for changes nothing.
+IN_FORCE: Final = models.Q(change=None) | models.Q(change__status=ChangeStatus.IN_FORCE)
+CONSENT_IN_FORCE: Final = models.Q(offer__change=None) | models.Q(offer__change__status=ChangeStatus.IN_FORCE)
+
+
 class Consent(Row):
     """A contact's recorded agreement to one offer, with the exact bytes shown.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Case, Q, When
+from django.db.models import BooleanField, Case, When
 
 from accounts.models import User
-from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent, EngagementStatus
+from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import (
+    CONSENT_IN_FORCE,
+    IN_FORCE,
     NOT_OVER,
     Assignment,
     Consent,
@@ -17,7 +19,7 @@ from engagements.models import (
     PracticeProfile,
     lead_first,
 )
-from engagements.profiles import AccessProfile, Kind, profiles_in
+from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
 from portal.kernel import checkpoints
 from portal.kernel.errors import NotVisible
@@ -40,11 +42,6 @@ def engagements_of_client() -> list[Engagement]:
     """Everything that was ever sent to the client in scope, newest first."""
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
     return list(Engagement.objects.exclude(status__in=hidden).order_by("-invited_at"))
-
-
-# What was first asked, or a change once it holds; a change that is only asked for changes nothing.
-IN_FORCE = Q(change=None) | Q(change__status=ChangeStatus.IN_FORCE)
-CONSENT_IN_FORCE = Q(offer__change=None) | Q(offer__change__status=ChangeStatus.IN_FORCE)
 
 
 def offer_current(engagement: Engagement) -> Offer:
@@ -128,20 +125,6 @@ def lead_of(engagement: Engagement) -> User:
         if assignment.role == AssignmentRole.LEAD:
             return assignment.consultant
     raise NotVisible
-
-
-def kind_of(engagement: Engagement) -> Kind:
-    """How far it goes: as the offer that holds says, and before there is one, as its profile does.
-
-    A profile that is not offered any more is never called harmless.
-    """
-    offer = offer_or_none(engagement)
-    if offer is not None and "kind" in offer.documents:
-        return Kind(offer.documents["kind"])
-    try:
-        return profile_for(engagement.profile).kind
-    except KeyError:
-        return Kind.CHANGE
 
 
 def profiles_offered(language: str = "en") -> list[AccessProfile]:

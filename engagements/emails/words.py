@@ -17,9 +17,8 @@ from django.utils.translation import gettext, ngettext
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement
-from engagements.profiles import Kind
-from engagements.selectors import kind_of
+from engagements.models import IN_FORCE, Assignment, Consent, Engagement
+from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
 
@@ -596,8 +595,11 @@ def _link_note(scene: Scene, invitation: Invitation) -> str:
 
 
 def _is_look_only(engagement: Engagement) -> bool:
-    """What was sent decides, whatever became of its profile since."""
-    return kind_of(engagement) is Kind.LOOK
+    """What was sent decides, whatever became of its profile since; what is not known is never called harmless."""
+    offer = engagement.offers.filter(IN_FORCE).order_by("-number").first()
+    profile = PROFILES.get(engagement.profile)
+    kind = profile.kind if profile is not None else Kind.CHANGE
+    return (offer.documents.get("kind", kind) if offer else kind) == Kind.LOOK
 
 
 def _verb(engagement: Engagement) -> str:

@@ -16,4 +16,5 @@ class ConsoleConfig(SimpleAdminConfig):
         import portal.console.engagements
         import portal.console.grants
         import portal.console.people
-        import portal.console.records  # noqa: F401  # all four register themselves
+        import portal.console.profiles
+        import portal.console.records  # noqa: F401  # all of them register themselves

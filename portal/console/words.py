@@ -166,6 +166,7 @@ DELIVERY_KINDS: Final = {
     "audit.checkpoint_mail": "Mail: seal of the record",
     "audit.checkpoint_mail.to_one": "Mail: seal of the record",
     "awsaccess.publish": "Template to the bucket",
+    "awsaccess.publish_variant": "Template of a choice to the bucket",
     "engagement.agreed": "Begin to look for the role",
     "engagement.closing": "Begin to close",
 }

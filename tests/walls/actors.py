@@ -23,9 +23,12 @@ from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.models import ExitProof, Grant, Hub, Visit
 from awsaccess.services.checks import target_of
+from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole
 from engagements.models import Assignment, Engagement, Offer
+from engagements.profiles import Kind
+from engagements.profiles.own import DraftLine, DraftProfile
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
@@ -88,6 +91,7 @@ class Room:
     invitation: str
     token: str
     hub: str
+    profiles: Mapping[str, str]
     membership: str
     event: str
     message: str
@@ -390,10 +394,21 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             invitation=str(invitation.pk),
             token=invitation_url(invitation).rstrip("/").rpartition("/")[2],
             hub=str(Hub.objects.get().pk),
+            profiles={use: _profile(stage.practice, use) for use in ("read", "retire")},
             membership=str(Membership.objects.get(user=stage.maya).pk),
             event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above
         )
+
+
+def _profile(practice: Practice, title: str) -> str:
+    """One of the practice's own, by its code."""
+    policy = '{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}'
+    line = DraftLine(title="See your servers", why="So we can see which ones are too big.", policy=policy)
+    draft = DraftProfile(
+        title=f"To {title}", kind=Kind.LOOK, summary="They can look at your servers.", lines=(line,)
+    )
+    return practice_profile_save(practice=practice, draft=draft, actor=actor.machine("test")).code
 
 
 def _aws(*practices: Practice) -> FakeAwsGateway:

@@ -99,6 +99,7 @@ def object_id(name: str, room: Room, slot: str) -> str:
         "auditevent": room.event,
         "outboxmessage": room.message,
         "invitation": room.invitation,
+        "practiceprofile": room.profiles["retire" if name.endswith("_retire") else "read"],
     }
     return known[model]
 
@@ -128,6 +129,16 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"contact": room.contact}
         case "choose":
             return {"seat": room.contact}
+        case "admin:engagements_practiceprofile_add":
+            return {
+                "title": "A Profile of the Walk",
+                "kind": "look",
+                "summary": "They can look at your servers.",
+                "rows": "1",
+                "line0-title": "See your servers",
+                "line0-why": "So we can see which ones are too big.",
+                "line0-policy": '{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}',
+            }
         case "admin:accounts_client_add":
             return {"name": "A Client of the Walk"}
         case "admin:accounts_client_add-contact":

@@ -36,6 +36,7 @@ admin:accounts_client_changelist  console/accounts/client/
 admin:accounts_membership_changelist  console/accounts/membership/
 admin:accounts_invitation_changelist  console/accounts/invitation/
 admin:accounts_contact_changelist  console/accounts/contact/
+admin:engagements_practiceprofile_changelist  console/engagements/practiceprofile/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   200
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -89,6 +90,7 @@ admin:awsaccess_hub_add  console/awsaccess/hub/add/
 # What belongs to the whole practice.
 admin:awsaccess_hub_change  console/awsaccess/hub/<str:object_id>/
 admin:accounts_client_change  console/accounts/client/<str:object_id>/
+admin:engagements_practiceprofile_change  console/engagements/practiceprofile/<str:object_id>/
 admin:accounts_membership_change  console/accounts/membership/<str:object_id>/
 admin:accounts_contact_change  console/accounts/contact/<str:object_id>/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   404
@@ -97,6 +99,7 @@ admin:accounts_contact_change  console/accounts/contact/<str:object_id>/
 
 admin:awsaccess_hub_check  console/awsaccess/hub/<str:object_id>/check/
 admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-contact/
+admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<str:object_id>/retire/
   GET     302   404   200   200   200   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -108,6 +111,7 @@ admin:awsaccess_hub_edit  console/awsaccess/hub/<str:object_id>/edit/
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_client_add  console/accounts/client/add/
+admin:engagements_practiceprofile_add  console/engagements/practiceprofile/add/
   GET     302   404   200   200   200   403   404   404   404   404   404   404   200
   POST    302   404   302   302   302   403   404   404   404   404   404   404   302
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -269,6 +273,11 @@ admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id
 admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   422   422   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_practiceprofile_edit  console/engagements/practiceprofile/<str:object_id>/edit/
+  GET     302   404   200   200   200   403   404   404   404   404   404   404   404
+  POST    302   404   422   422   422   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # People of a client are tended by those who work for it; others are led back to the page.
