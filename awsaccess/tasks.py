@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
 from awsaccess.services.sending import offer_publish, variant_publish
@@ -27,6 +28,12 @@ def publish_variant(held: outbox.Claim) -> None:
 def agreed(held: outbox.Claim) -> None:
     """A client agreed: the role is looked for."""
     grant_watch(engagement_id=held.object_id)
+
+
+@outbox.handles("engagement.change_agreed")
+def change_agreed(held: outbox.Claim) -> None:
+    """A client agreed to a change: their stack is about to be updated."""
+    change_watch(engagement_id=held.object_id)
 
 
 @outbox.handles("engagement.closing")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import BooleanField, Case, When
 
 from accounts.models import User
-from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
+from engagements.lifecycle import OPEN_CHANGES, AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import (
     CONSENT_IN_FORCE,
     IN_FORCE,
@@ -17,6 +17,7 @@ from engagements.models import (
     Engagement,
     Offer,
     PracticeProfile,
+    ScopeChange,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
@@ -78,6 +79,12 @@ def choice_of(offer: Offer) -> tuple[str, ...]:
     """The keys of the optional lines that were ticked; none before the consent."""
     consent = getattr(offer, "consent", None)
     return tuple(consent.choice) if consent else ()
+
+
+def change_open(engagement: Engagement) -> ScopeChange | None:
+    """The change that is asked, or agreed to and not in AWS yet, with both offers and the consents to them."""
+    rows = ScopeChange.objects.select_related("offer__consent", "before__consent")
+    return rows.filter(engagement=engagement, status__in=OPEN_CHANGES).first()
 
 
 def optional_keys(offer: Offer) -> tuple[str, ...]:

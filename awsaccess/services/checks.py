@@ -17,8 +17,9 @@ from awsaccess.lifecycle import BROKEN, WATCHED, AccessEvent, GrantStatus, Verdi
 from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
-from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
-from engagements.models import Engagement
+from engagements.lifecycle import CLOSED_BY_ITSELF, ChangeStatus, EngagementStatus
+from engagements.models import Engagement, Offer, ScopeChange
+from engagements.services.changes import change_in_force_within
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, due, outbox
@@ -29,6 +30,8 @@ WATCHER: Final = machine("watch")
 # A refusal may be IAM catching up with itself; people are told when it is refused again and again.
 DENIALS_BEFORE_MAIL: Final = 3
 SOONEST: Final = dt.timedelta(seconds=3)
+NOT_AS_AGREED: Final = frozenset({Verdict.DRIFTED, Verdict.UNSAFE})
+STANDING: Final = (ChangeStatus.AGREED, ChangeStatus.IN_FORCE)
 # No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
 LOOKED_AT: Final = CLOSED_BY_ITSELF
 
@@ -42,6 +45,10 @@ class Seen:
     status: GrantStatus
     checked_at: dt.datetime | None
     target: Target
+    change: ScopeChange | None = None
+    changed: Target | None = (
+        None  # as the role should be once the client's stack has the change they agreed to
+    )
 
 
 def grant_watch(*, engagement_id: UUID) -> None:
@@ -79,7 +86,27 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
         result = examine(door, seen.target, entered)
     else:
         result = entered
-    return _conclude(seen, result)
+    if seen.changed is None or not isinstance(entered, Entered) or result.verdict not in NOT_AS_AGREED:
+        return _conclude(seen, result)
+    later = examine(door, seen.changed, entered)
+    if later.verdict is Verdict.OK:
+        return _conclude(seen, later, change=seen.change)
+    return _conclude(seen, between(result, later))
+
+
+def between(before: Result, after: Result) -> Result:
+    """A role of which each part is as agreed either before or after the change is a stack being updated: proves nothing."""
+    if after.verdict is Verdict.UNKNOWN:
+        return after
+    sides = [set(each.findings.get("differences", ())) for each in (before, after)]
+    # Without a comparison there is nothing to be between: the way in, or the reading of the role, is what failed.
+    if not all(sides) or sides[0] & sides[1]:
+        return before
+    return Result(
+        verdict=Verdict.UNKNOWN,
+        reason="The role is just being changed, as you agreed.",
+        findings={**before.findings, "unknown": "changing"},
+    )
 
 
 def read(grant_id: UUID) -> Seen | None:
@@ -92,12 +119,15 @@ def read(grant_id: UUID) -> Seen | None:
     )
     if grant is None:
         return None
+    held, change = standing_of(grant)
     return Seen(
         grant_id=grant.pk,
         engagement_id=grant.engagement_id,
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
-        target=target_of(grant),
+        target=_target(grant, held),
+        change=change,
+        changed=_target(grant, change.offer) if change else None,
     )
 
 
@@ -107,14 +137,31 @@ def _watched() -> QuerySet[Grant]:
 
 
 def target_of(grant: Grant) -> Target:
-    """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1)."""
+    """The role as it should be now, changes that hold included."""
+    return _target(grant, standing_of(grant)[0])
+
+
+def standing_of(grant: Grant) -> tuple[Offer, ScopeChange | None]:
+    """The offer that holds for a role, and the change that was agreed to and is not in AWS yet, if any."""
+    rows = ScopeChange.objects.select_related("offer__practice", "offer__consent").order_by("offer__number")
+    held, waiting = grant.offer, None
+    for change in rows.filter(engagement=grant.engagement_id, status__in=STANDING):
+        if change.status == ChangeStatus.IN_FORCE:
+            held = change.offer
+        else:
+            waiting = change
+    return held, waiting
+
+
+def _target(grant: Grant, offer: Offer) -> Target:
+    """The external ID comes from the grant's row, never from a message (SECURITY A1)."""
     return Target(
-        hub=hub_of(grant.offer),
+        hub=hub_of(offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,
         external_id=grant.external_id,
-        expected=expected_role(spec_of(grant.offer, grant), grant.account_id),
+        expected=expected_role(spec_of(offer, grant), grant.account_id),
         session_name=session_name_for("latchkey-check", grant.engagement.code),
     )
 
@@ -132,12 +179,15 @@ def _found(seen: Seen) -> Seen:
 
 
 @transaction.atomic(durable=True)
-def _conclude(seen: Seen, result: Result) -> dt.datetime | None:
-    """Write the verdict if the grant is still as it was read; a stale answer is dropped."""
+def _conclude(seen: Seen, result: Result, *, change: ScopeChange | None = None) -> dt.datetime | None:
+    """Write the verdict if the grant is still as it was read; a stale answer is dropped.
+
+    `change`: what the role was proved to be; from now on it holds.
+    """
     engagement = engagement_locked(seen.engagement_id)
     grant = Grant.objects.select_for_update(of=("self",)).get(pk=seen.grant_id)
     now = clock.now()
-    if (grant.status, grant.checked_at) != (seen.status, seen.checked_at):
+    if (grant.status, grant.checked_at) != (seen.status, seen.checked_at) or not _still_stands(seen):
         return now + SOONEST if grant.status in WATCHED else None
     _write_verification(grant, result, now)
     status = status_after(seen.status, result.verdict)
@@ -145,8 +195,21 @@ def _conclude(seen: Seen, result: Result) -> dt.datetime | None:
     Grant.objects.filter(pk=grant.pk).update(**changes)
     if status is not seen.status:
         _record_move(grant, seen.status, status, result.reason)
+    if change is not None:
+        change_in_force_within(engagement=engagement, change=change, actor=WATCHER)
     _notice(grant, engagement, seen.status, status, changes, result)
+    if seen.change is not None and seen.change.answered_at is not None and change is None:
+        # The client's stack may change at any moment: looked for as closely as a role that is new.
+        return now + check_wait(
+            GrantStatus.EXPECTED, result.verdict, searching_for=now - seen.change.answered_at
+        )
     return now + check_wait(status, result.verdict, searching_for=now - (engagement.agreed_at or now))
+
+
+def _still_stands(seen: Seen) -> bool:
+    """A change that was taken back, agreed to or came into force while AWS was asked makes the answer stale."""
+    known = ScopeChange.objects.filter(engagement=seen.engagement_id, status=ChangeStatus.AGREED)
+    return known.values_list("pk", flat=True).first() == (seen.change.pk if seen.change else None)
 
 
 def _write_verification(grant: Grant, result: Result, now: dt.datetime) -> None:

@@ -21,14 +21,15 @@ from engagements.emails.scenes import (
     Matter,
     Scene,
     is_on_it,
+    matter_of_change,
     matter_of_consent,
     matter_of_engagement,
     matter_of_joining,
     matter_of_leaving,
 )
 from engagements.emails.words import Words
-from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement
+from engagements.lifecycle import CHANGEABLE, KNOWN_TO_CLIENT, AssignmentRole, ChangeStatus, EngagementStatus
+from engagements.models import Assignment, Consent, Engagement, ScopeChange
 
 _S = EngagementStatus
 
@@ -107,6 +108,19 @@ def _assignment(matter: Matter) -> Assignment:
     return matter.assignment
 
 
+def _approvers(matter: Matter) -> list[Reader]:
+    return readers_at_client(matter.engagement, frozenset({ContactRole.APPROVER}))
+
+
+def _of_change(write: Callable[[Scene, ScopeChange], Words]) -> Callable[[Scene], Words]:
+    def told(scene: Scene) -> Words:
+        change = scene.matter.change
+        assert change is not None  # noqa: S101  # this kind of news is found by its change
+        return write(scene, change)
+
+    return told
+
+
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
     return True
 
@@ -157,6 +171,24 @@ NEWS: Final[dict[str, News]] = {
     ),
     "engagements.person_left": News(
         find=matter_of_leaving, is_true=_is(*KNOWN_TO_CLIENT), readers=_clients_readers_and_staff, words=_left
+    ),
+    "engagements.change_asked": News(
+        find=matter_of_change(ChangeStatus.ASKED),
+        is_true=_is(*CHANGEABLE),
+        readers=_approvers,
+        words=_of_change(words.change_asked),
+    ),
+    "engagements.change_declined": News(
+        find=matter_of_change(ChangeStatus.DECLINED),
+        is_true=_is(*CHANGEABLE),
+        readers=_practice,
+        words=_of_change(words.change_declined),
+    ),
+    "engagements.changed": News(
+        find=matter_of_change(ChangeStatus.IN_FORCE),
+        is_true=_is(*CHANGEABLE),
+        readers=_both_sides(),
+        words=_of_change(words.changed),
     ),
     "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
 }

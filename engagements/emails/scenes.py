@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,8 +16,8 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Engagement
+from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent
+from engagements.models import NOT_OVER, Assignment, Consent, Engagement, ScopeChange
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -35,6 +36,7 @@ class Matter:
     seal: str = ""  # the signed note that vouches for the consent, word for word
     assignment: Assignment | None = None
     beside: Assignment | None = None
+    change: ScopeChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,19 @@ def matter_of_leaving(assignment_id: UUID) -> Matter | None:
     if row is None or is_on_it(row):
         return None
     return Matter(engagement=_engagements().get(pk=row.engagement_id), assignment=row)
+
+
+def matter_of_change(*states: ChangeStatus) -> Callable[[UUID], Matter | None]:
+    """A change, as long as it stands in one of these states."""
+
+    def find(change_id: UUID) -> Matter | None:
+        rows = ScopeChange.objects.select_related("offer", "before", "moved_by")
+        change = rows.filter(pk=change_id, status__in=states).first()
+        if change is None:
+            return None
+        return Matter(engagement=_engagements().get(pk=change.engagement_id), change=change)
+
+    return find
 
 
 def is_on_it(row: Assignment) -> bool:

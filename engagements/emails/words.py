@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import IN_FORCE, Assignment, Consent, Engagement
+from engagements.models import IN_FORCE, Assignment, Consent, Engagement, Offer, ScopeChange
 from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
@@ -119,11 +119,11 @@ def receipt(scene: Scene, consent: Consent) -> Words:
         ),
         facts=(
             Fact(name=gettext("Reference"), value=f"{engagement.code.upper()}-{consent.offer.number}"),
-            *_three_facts(scene),
+            *_facts_of_consent(scene, consent),
             Fact(name=gettext("Fingerprint"), value=consent.shown_sha256, is_code=True),
         ),
-        button=gettext("Switch on access") if is_next else gettext("See your receipt"),
-        url=client_url(engagement, "front" if is_next else "receipt"),
+        button=_onward(consent, is_next=is_next),
+        url=client_url(engagement, "change" if _is_change(consent) else "front" if is_next else "receipt"),
         note=gettext("You can pause or end the access at any time. You don’t need a reason."),
         why=gettext("because you agreed to the access for “%(title)s”.") % _title(engagement),
         seal=scene.matter.seal,
@@ -160,6 +160,69 @@ def declined(scene: Scene) -> Words:
             % {"name": _mover(scene), "title": engagement.title},
         ),
         facts=_said(scene),
+    )
+
+
+def change_asked(scene: Scene, change: ScopeChange) -> Words:
+    """To the approvers: what is on is to be changed, and goes on until they say so."""
+    engagement = scene.engagement
+    return _to_client(
+        scene,
+        subject=subject(
+            gettext("%(name)s asks for a change to the access") % {"name": scene.host_name}, engagement.title
+        ),
+        preview=gettext("What you agreed to before keeps working."),
+        heading=gettext("%(name)s asks for a change to the access") % {"name": scene.host_first_name},
+        lines=(
+            gettext("Please look at what would be added, and what would be taken away."),
+            gettext("What you agreed to before keeps working, whatever you answer."),
+        ),
+        facts=_facts_of_change(scene, change),
+        button=gettext("Review the change"),
+        note=gettext("Nothing changes until you agree and update it in AWS, too."),
+        page="change",
+    )
+
+
+def change_declined(scene: Scene, change: ScopeChange) -> Words:
+    """To the consultants: things stay as they are."""
+    who = change.moved_by.name if change.moved_by else scene.engagement.client.name
+    note = " ".join(change.moved_note.split())
+    return _to_practice(
+        scene,
+        subject=subject(
+            gettext("%(client)s keeps the access as it is") % _client(scene.engagement),
+            scene.engagement.title,
+        ),
+        preview=gettext("What was agreed before goes on."),
+        heading=gettext("%(client)s keeps the access as it is") % _client(scene.engagement),
+        lines=(gettext("%(name)s said no to the change. What was agreed before goes on.") % {"name": who},),
+        facts=(Fact(name=gettext("Reason"), value=note),) if note else (),
+    )
+
+
+def changed(scene: Scene, change: ScopeChange) -> Words:
+    """To both: AWS has it now."""
+    engagement = scene.engagement
+    told = gettext("AWS has confirmed it: the access is exactly what was agreed.")
+    if not scene.reader.is_client:
+        return _to_practice(
+            scene,
+            subject=subject(gettext("The change holds: %(client)s") % _client(engagement), engagement.title),
+            preview=told,
+            heading=gettext("The change holds now"),
+            lines=(told,),
+            facts=_facts_of_change(scene, change),
+        )
+    return _to_client(
+        scene,
+        subject=subject(gettext("The change holds now"), engagement.title, engagement.practice.name),
+        preview=gettext("You have nothing more to do."),
+        heading=gettext("The change holds now"),
+        lines=(told,),
+        facts=_facts_of_change(scene, change),
+        button=gettext("See the access"),
+        note=gettext("You can pause or end it at any time."),
     )
 
 
@@ -551,6 +614,36 @@ def _three_facts(scene: Scene) -> tuple[Fact, ...]:
         _account(engagement),
         Fact(name=gettext("Access"), value=_kind(engagement)),
         Fact(name=gettext("Until"), value=_day(scene, engagement.ends_at)),
+    )
+
+
+def _is_change(consent: Consent) -> bool:
+    return "change" in consent.offer.documents
+
+
+def _onward(consent: Consent, *, is_next: bool) -> str:
+    if _is_change(consent):
+        return gettext("Update it in AWS")
+    return gettext("Switch on access") if is_next else gettext("See your receipt")
+
+
+def _facts_of_consent(scene: Scene, consent: Consent) -> tuple[Fact, ...]:
+    if _is_change(consent):
+        return (_account(scene.engagement), *_facts_of_offer(scene, consent.offer))
+    return _three_facts(scene)
+
+
+def _facts_of_change(scene: Scene, change: ScopeChange) -> tuple[Fact, ...]:
+    return (_account(scene.engagement), *_facts_of_offer(scene, change.offer))
+
+
+def _facts_of_offer(scene: Scene, offer: Offer) -> tuple[Fact, ...]:
+    """What this offer says, whether it holds already or not."""
+    kind, ends_at = offer.documents["kind"], dt.datetime.fromisoformat(offer.documents["expires_at"])
+    access = gettext("Look only") if kind == Kind.LOOK else gettext("Look and change")
+    return (
+        Fact(name=gettext("Access"), value=access),
+        Fact(name=gettext("Until"), value=_day(scene, ends_at)),
     )
 
 

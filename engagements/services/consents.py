@@ -15,6 +15,7 @@ from accounts.lifecycle import ContactRole
 from accounts.models import Contact
 from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import Consent, Engagement, Offer
+from engagements.services.changes import change_agree_within
 from engagements.services.choices import Chosen, chosen_from
 from engagements.services.moves import engagement_locked, engagement_move_within
 from portal.kernel import audit, clock, outbox, refusals
@@ -75,13 +76,15 @@ def consent_give(
     BadAccount for an account that cannot be the client's, InvalidMove if it was answered meanwhile.
     """
     current = engagement_locked(engagement.pk)
-    _require_approver(contact, current)
+    require_approver(contact, current)
     _require_same_offer(offer, current, shown)
-    if current.status != EngagementStatus.INVITED or current.ends_at <= clock.now():
-        raise InvalidMove
     chosen = chosen_from(offer, choice)
+    is_change = change_agree_within(engagement=current, offer=offer, actor=actor)
+    if not is_change and (current.status != EngagementStatus.INVITED or current.ends_at <= clock.now()):
+        raise InvalidMove
     _settle_account(current, offer, account_id)
-    engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
+    if not is_change:
+        engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
     consent = _write(current, offer, chosen, contact, shown, evidence)
     _promise(consent, current)
     audit.record(
@@ -116,7 +119,7 @@ def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: Portal
 def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str, actor: Actor) -> None:
     """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS."""
     current = engagement_locked(engagement.pk)
-    _require_approver(contact, current)
+    require_approver(contact, current)
     engagement_move_within(engagement=current, to=EngagementStatus.DECLINED, actor=actor, note=reason)
     outbox.put(
         "engagements.declined", current.pk, dedupe_key=f"declined:{current.pk}", client_id=current.client_id
@@ -124,22 +127,20 @@ def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str,
 
 
 def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
-    """Mark the live consent as withdrawn, in the caller's transaction. Nothing to do when there is none."""
-    consent = Consent.objects.filter(engagement=engagement, withdrawn_at=None).first()
-    if consent is None:
-        return
-    rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
-    rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
-    audit.record(
-        EngagementEvent.CONSENT_WITHDRAWN,
-        subject=consent,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-    )
+    """Mark every consent that stands as withdrawn, in the caller's transaction: of changes that wait, too."""
+    for consent in Consent.objects.filter(engagement=engagement, withdrawn_at=None).order_by("given_at"):
+        rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+        rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
+        audit.record(
+            EngagementEvent.CONSENT_WITHDRAWN,
+            subject=consent,
+            actor=actor,
+            about_id=engagement.pk,
+            client_id=engagement.client_id,
+        )
 
 
-def _require_approver(contact: Contact, engagement: Engagement) -> None:
+def require_approver(contact: Contact, engagement: Engagement) -> None:
     """Read under the engagement's lock, which whoever ends a contact takes too: who left a moment ago decides nothing."""
     rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
     if not rows.filter(role=ContactRole.APPROVER).exists():

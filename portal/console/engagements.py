@@ -24,7 +24,7 @@ from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.console import engagement_page, filters, marks, opening, preview, reads, staffing, words
+from portal.console import changing, engagement_page, filters, marks, opening, preview, reads, staffing, words
 from portal.console.forms import DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
@@ -199,6 +199,7 @@ ACTIONS = (
         button="Send the mail",
     ),
     *staffing.ACTIONS,
+    *changing.ACTIONS,
     ObjectAction(
         slug="pause",
         label="Pause",
@@ -335,7 +336,9 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
 
     def panels(self, request: HttpRequest, obj: Engagement) -> list[Panel]:  # noqa: ARG002
         """Overview, access, people, visits, consent, history."""
-        return engagement_page.panels(obj)
+        change = changing.change_panel(obj)
+        first, *rest = engagement_page.panels(obj)
+        return [first, *([change] if change else []), *rest]
 
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The client's page. While something is missing, the engagement's page says what."""

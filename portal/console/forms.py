@@ -88,14 +88,9 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-class TermsForm(forms.Form):
-    """What will be asked of a client, whoever leads it."""
+class AccessForm(forms.Form):
+    """What kind of access, with which lines to add, and until when."""
 
-    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
-    purpose = Line(
-        max_length=300,
-        help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
-    )
     profile = forms.ChoiceField(
         label="Kind of access", choices=profile_choices, widget=forms.RadioSelect, initial="cost_review"
     )
@@ -115,21 +110,6 @@ class TermsForm(forms.Form):
         initial=_in_four_weeks,
         help_text="Access ends by itself at this time.",
     )
-    account_id = Line(
-        label="AWS account number",
-        required=False,
-        max_length=20,
-        help_text="12 digits. Leave it empty if you don’t know it: the client fills it in.",
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-    account_name = Line(
-        required=False, max_length=120, help_text="What the client calls it, such as “Production”."
-    )
-    contract_reference = Line(required=False, max_length=60)
-
-    def clean_account_id(self) -> str:
-        """Twelve digits, or nothing."""
-        return _account(self.cleaned_data["account_id"])
 
     def clean_ends_at(self) -> dt.datetime:
         """A moment that is still to come."""
@@ -146,6 +126,32 @@ class TermsForm(forms.Form):
         return asked
 
 
+class TermsForm(AccessForm):
+    """What will be asked of a client, whoever leads it."""
+
+    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
+    purpose = Line(
+        max_length=300,
+        help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
+    )
+    account_id = Line(
+        label="AWS account number",
+        required=False,
+        max_length=20,
+        help_text="12 digits. Leave it empty if you don’t know it: the client fills it in.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    account_name = Line(
+        required=False, max_length=120, help_text="What the client calls it, such as “Production”."
+    )
+    contract_reference = Line(required=False, max_length=60)
+    field_order: tuple[str, ...] = ("title", "purpose", "profile", "optional", "ends_at")
+
+    def clean_account_id(self) -> str:
+        """Twelve digits, or nothing."""
+        return _account(self.cleaned_data["account_id"])
+
+
 def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ...]:
     """The keys of the chosen lines. A line of another profile is a fault at the field: it may be a slip in either."""
     titles = {value: f"{group}: {title}" for group, lines in line_choices() for value, title in lines}
@@ -157,6 +163,10 @@ def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ..
     if len(values) > MOST_OPTIONAL:
         form.add_error("optional", f"Choose {MOST_OPTIONAL} at most.")
     return tuple(value.partition(":")[2] for value in values)
+
+
+class ChangeForm(AccessForm):
+    """Another access, or another end, for what is on."""
 
 
 class EditForm(TermsForm):
@@ -175,7 +185,7 @@ class DraftForm(TermsForm):
         empty_label=None,
         help_text="The client reads this name and can reach this person.",
     )
-    field_order = ("client", "lead")
+    field_order = ("client", "lead", "title", "purpose", "profile", "optional", "ends_at")
 
     def __init__(
         self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any

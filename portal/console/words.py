@@ -106,6 +106,8 @@ EVENTS: Final = {
     "person:session:ended": "Signed out elsewhere",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
+    "engagement:change:asked": "Change asked for",
+    "engagement:change:moved": "Change answered, taken back or in force",
     "engagement:profile:saved": "Access profile saved",
     "engagement:profile:retired": "Access profile taken back",
     "engagement:assignment:made": "Person put on it",
@@ -168,6 +170,10 @@ DELIVERY_KINDS: Final = {
     "awsaccess.publish": "Template to the bucket",
     "awsaccess.publish_variant": "Template of a choice to the bucket",
     "engagement.agreed": "Begin to look for the role",
+    "engagement.change_agreed": "Begin to look for a change",
+    "engagements.change_asked": "Mail: change asked for",
+    "engagements.changed": "Mail: change in force",
+    "engagements.change_declined": "Mail: change declined",
     "engagement.closing": "Begin to close",
 }
 

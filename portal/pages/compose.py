@@ -18,16 +18,33 @@ from awsaccess.selectors import (
     quick_create_url,
     stack_name,
     stack_url,
+    template_address,
     visits_of,
 )
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Consent, Offer
-from engagements.selectors import consent_checkpoint, consent_latest, offer_current, optional_keys
+from engagements.models import Consent, Offer, ScopeChange
+from engagements.selectors import (
+    change_open,
+    consent_checkpoint,
+    consent_latest,
+    offer_current,
+    optional_keys,
+)
 from engagements.services.consents import Shown
 from portal.kernel import clock
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
-from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
+from portal.pages import (
+    activity,
+    changing,
+    closings,
+    connecting,
+    consenting,
+    keeping,
+    problems,
+    receipts,
+    words,
+)
 from portal.pages.forms import AgreeForm, ReasonForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
@@ -81,6 +98,39 @@ def consent_page(
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
         question_mail=question_mail(desk),
+    )
+
+
+def change_review_page(
+    request: HttpRequest, desk: Desk, change: ScopeChange, shown: Shown, form: AgreeForm
+) -> HttpResponse:
+    """The difference with the decision below it; ticks stay through errors."""
+    html = changing.paper_html(desk, change, form.ticked) if form.is_bound else shown.html
+    return page(
+        request,
+        desk,
+        "engagements/change.html",
+        status=422 if form.errors else 200,
+        in_short=changing.in_short(changing.paper_of(desk, change)),
+        document=as_shown(html),
+        shown=consenting.seal(desk, shown),
+        form=form,
+        question_mail=question_mail(desk),
+    )
+
+
+def change_update_page(request: HttpRequest, desk: Desk, change: ScopeChange) -> HttpResponse:
+    """The step in AWS, with the pinned template of what was agreed."""
+    command = changing.update_command(desk, change)
+    return page(
+        request,
+        desk,
+        "awsaccess/change.html",
+        command=command,
+        address=template_address(change.offer) if command else "",
+        stack_name=stack_name(desk.engagement),
+        stack_url=stack_url(desk.engagement),
+        account_number=words.account_number(desk.engagement.account_id),
     )
 
 
@@ -144,6 +194,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         stack_url=stack_url(engagement) if problem else "",
         facts=facts,
         days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
+        change=change_open(engagement),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),

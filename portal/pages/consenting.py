@@ -31,11 +31,14 @@ def paper_html(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> str:
     return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer, ticked)})
 
 
-def paper_of(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> ConsentPaper:
+def paper_of(
+    desk: Desk, offer: Offer, ticked: Collection[str] = (), *, ends_at: dt.datetime | None = None
+) -> ConsentPaper:
     """Everything that is agreed, in the words of the reader's language as the offer froze them."""
-    told = offers.words_of(offer, desk.user.language)
+    language = desk.user.language
+    told = offers.words_of(offer, language)
     return ConsentPaper(
-        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=desk.user.language),
+        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=language, ends_at=ends_at),
         abilities=tuple(
             Ability(icon=line["icon"], title=said["title"], why=said["why"])
             for line, said in zip(offer.lines, told.lines, strict=True)

@@ -12,9 +12,16 @@ from django.views.decorators.http import require_safe
 
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import ChangeStatus, EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import engagements_of_client, offer_current, optional_keys, template_agreed
+from engagements.selectors import (
+    change_open,
+    engagements_of_client,
+    offer_current,
+    optional_keys,
+    template_agreed,
+)
+from engagements.services.change_answers import change_decline
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -26,7 +33,7 @@ from engagements.services.consents import (
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes, keeping
+from portal.pages import changing, compose, consenting, homes, keeping
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -106,6 +113,68 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/decline.html", form)
     engagement_decline(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        reason=form.cleaned_data["reason"],
+        actor=actor_of(desk),
+    )
+    return _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def change(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What is asked to be changed; once that is agreed, the step in AWS. Who only helps with AWS sees that step alone."""
+    found = change_open(desk.engagement)
+    if found is None:
+        return _front(desk)
+    if found.status == ChangeStatus.AGREED:
+        return compose.change_update_page(request, desk, found)
+    if not desk.frame.sees_paper:
+        return _front(desk)
+    html = changing.paper_html(desk, found)
+    shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
+    form = AgreeForm(account_known=True, optional=optional_keys(found.offer))
+    return compose.change_review_page(request, desk, found, shown, form)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def change_agree(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The one act of agreement to a change. What was agreed to before holds until AWS has the new one."""
+    found = change_open(desk.engagement)
+    if request.method != "POST" or found is None or found.status != ChangeStatus.ASKED:
+        return _to_change(desk)
+    try:
+        shown = _shown(request, desk, changing.paper_html(desk, found))
+    except Stale:
+        address = reverse("client:change", args=[desk.engagement.code])
+        return web.refusal(request, Stale(next_url=address))
+    form = AgreeForm(request.POST, account_known=True, optional=optional_keys(found.offer))
+    if not form.is_valid():
+        return compose.change_review_page(request, desk, found, shown, form)
+    html = changing.paper_html(desk, found, form.ticked)
+    consent_give(
+        engagement=desk.engagement,
+        offer=found.offer,
+        contact=desk.contact,
+        account_id=desk.engagement.account_id,
+        shown=replace(shown, html=html, sha256=consenting.digest(html)),
+        choice=form.ticked,
+        evidence=evidence_of(request, desk),
+        actor=actor_of(desk),
+    )
+    return _to_change(desk)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def change_keep(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Keeping things as they are needs no reason."""
+    found = change_open(desk.engagement)
+    if found is None or found.status != ChangeStatus.ASKED:
+        return _front(desk)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/change_decline.html", form)
+    change_decline(
         engagement=desk.engagement,
         contact=desk.contact,
         reason=form.cleaned_data["reason"],
@@ -284,6 +353,10 @@ def _over(desk: Desk) -> InvalidMove:
 
 def _front(desk: Desk) -> HttpResponse:
     return redirect("client:front", desk.engagement.code)
+
+
+def _to_change(desk: Desk) -> HttpResponse:
+    return redirect("client:change", desk.engagement.code)
 
 
 def _number(text: str | None) -> int | None:

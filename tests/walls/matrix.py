@@ -74,6 +74,7 @@ admin:engagements_engagement_resume  console/engagements/engagement/<str:object_
 admin:engagements_engagement_invite  console/engagements/engagement/<str:object_id>/invite/
 admin:engagements_engagement_assign  console/engagements/engagement/<str:object_id>/assign/
 admin:engagements_engagement_pause  console/engagements/engagement/<str:object_id>/pause/
+admin:engagements_engagement_change-back  console/engagements/engagement/<str:object_id>/change-back/
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
 admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
@@ -163,12 +164,14 @@ client:template  e/<slug:code>/template/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # 409: agreed to without the seal of the page that was read.
+client:change_agree  e/<slug:code>/change/agree/
 client:agree  e/<slug:code>/agree/
   GET     302   302   302   302   302   302   302   302   403   403   302   404   302
   POST    302   302   302   302   302   302   302   409   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:decline  e/<slug:code>/decline/
+client:change_decline  e/<slug:code>/change/decline/
 client:pause  e/<slug:code>/pause/
 client:resume  e/<slug:code>/resume/
 client:end  e/<slug:code>/end/
@@ -185,6 +188,12 @@ client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   302   302   302   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Who only helps with AWS is led back to the page of the step.
+client:change  e/<slug:code>/change/
+  GET     302   302   302   302   302   302   302   200   200   302   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
@@ -269,6 +278,7 @@ sessions  account/sessions/
 
 # 422: allowed, and asked with fields of another form; who may not is told so before any field is read.
 admin:engagements_engagement_edit  console/engagements/engagement/<str:object_id>/edit/
+admin:engagements_engagement_ask-change  console/engagements/engagement/<str:object_id>/ask-change/
 admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id>/lead/
 admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
