@@ -196,8 +196,11 @@ def change_declined(scene: Scene, change: ScopeChange) -> Words:
         ),
         preview=gettext("What was agreed before goes on."),
         heading=gettext("%(client)s keeps the access as it is") % _client(scene.engagement),
-        lines=(gettext("%(name)s said no to the change. What was agreed before goes on.") % {"name": who},),
-        facts=(Fact(name=gettext("Reason"), value=note),) if note else (),
+        lines=(
+            gettext("%(name)s said no to the change.") % {"name": who},
+            gettext("What was agreed before goes on. Nothing was touched in AWS."),
+        ),
+        facts=(_account(scene.engagement), *((Fact(name=gettext("Reason"), value=note),) if note else ())),
     )
 
 
@@ -211,7 +214,7 @@ def changed(scene: Scene, change: ScopeChange) -> Words:
             subject=subject(gettext("The change holds: %(client)s") % _client(engagement), engagement.title),
             preview=told,
             heading=gettext("The change holds now"),
-            lines=(told,),
+            lines=(told, gettext("You can work with it from now on.")),
             facts=_facts_of_change(scene, change),
         )
     return _to_client(
@@ -219,7 +222,7 @@ def changed(scene: Scene, change: ScopeChange) -> Words:
         subject=subject(gettext("The change holds now"), engagement.title, engagement.practice.name),
         preview=gettext("You have nothing more to do."),
         heading=gettext("The change holds now"),
-        lines=(told,),
+        lines=(told, gettext("What you agreed to before no longer holds.")),
         facts=_facts_of_change(scene, change),
         button=gettext("See the access"),
         note=gettext("You can pause or end it at any time."),

@@ -22,6 +22,7 @@ from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.services.changing import change_offer
 from awsaccess.services.checks import target_of
 from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
@@ -69,6 +70,9 @@ STATES: Final[Mapping[str, str]] = {
     "active_to_end_here": "active",
     "paused_by_client": "paused_by_client",
     "paused_by_practice": "paused_by_practice",
+    "changing": "changing",
+    "changing_to_keep": "changing",
+    "changing_to_take_back": "changing",
     "closing": "closing",
     "closed": "closed",
 }
@@ -331,6 +335,18 @@ def _pause_by_practice(stage: Stage) -> None:
         engagement_pause(engagement=stage.engagement, actor=actor.machine("test"), reason="a holiday")
 
 
+def _change(stage: Stage) -> None:
+    _activate(stage)
+    with tenancy.use(stage.scope):
+        change_offer(
+            engagement=stage.engagement,
+            profile="security_review",
+            optional=(),
+            ends_at=stage.engagement.ends_at,
+            actor=actor.machine("test"),
+        )
+
+
 def _close(stage: Stage) -> None:
     _activate(stage)
     with tenancy.use(stage.client_scope):
@@ -370,6 +386,7 @@ MOVES: Final[Mapping[str, Callable[[Stage], None]]] = {
     "active": _activate,
     "paused_by_client": _pause_by_client,
     "paused_by_practice": _pause_by_practice,
+    "changing": _change,
     "closing": _close,
     "closed": _prove,
 }
