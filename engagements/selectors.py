@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Case, When
+from django.db.models import BooleanField, Case, OuterRef, Subquery, When
 
 from accounts.models import User
 from engagements.lifecycle import OPEN_CHANGES, AssignmentRole, EngagementEvent, EngagementStatus
@@ -28,12 +28,15 @@ from portal.kernel.models import AuditCheckpoint
 
 
 def engagement_for_client(code: str) -> Engagement:
-    """One engagement by its public code, with practice and client. Drafts and cancelled ones are not shown.
+    """One engagement by its public code, with practice, client and `change_status`. Drafts and cancelled ones are not shown.
 
     Raises NotVisible.
     """
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
     rows = Engagement.objects.select_related("practice", "client", "moved_by").exclude(status__in=hidden)
+    # With the status of the change that waits, if any: pages say so, and no page asks a second time for that.
+    waiting = ScopeChange.objects.filter(engagement_id=OuterRef("pk"), status__in=OPEN_CHANGES)
+    rows = rows.annotate(change_status=Subquery(waiting.values("status")[:1]))
     if (found := rows.filter(code=code).first()) is None:
         raise NotVisible
     return found

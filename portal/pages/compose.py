@@ -24,7 +24,6 @@ from awsaccess.selectors import (
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer, ScopeChange
 from engagements.selectors import (
-    change_open,
     consent_checkpoint,
     consent_latest,
     offer_current,
@@ -194,7 +193,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         stack_url=stack_url(engagement) if problem else "",
         facts=facts,
         days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
-        change=change_open(engagement),
+        change=vars(engagement).get("change_status"),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),
