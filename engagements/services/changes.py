@@ -54,7 +54,12 @@ def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, ac
         client_id=engagement.client_id,
         details={"offer_sha256": offer.offer_sha256, "before_sha256": before.offer_sha256},
     )
-    _tell("engagements.change_asked", change)
+    outbox.put(
+        "engagements.change_asked",
+        change.pk,
+        dedupe_key=f"change-asked:{change.pk}",
+        client_id=change.client_id,
+    )
     return change
 
 
@@ -130,8 +135,6 @@ def change_in_force_within(*, engagement: Engagement, change: ScopeChange, actor
     for name, value in terms.items():
         setattr(engagement, name, value)
     due.schedule(WINDOW, engagement.pk, at=engagement.ends_at, client_id=engagement.client_id)
-    _tell("engagements.changed", change)
-
-
-def _tell(kind: str, change: ScopeChange) -> None:
-    outbox.put(kind, change.pk, dedupe_key=f"{kind}:{change.pk}", client_id=change.client_id)
+    outbox.put(
+        "engagements.changed", change.pk, dedupe_key=f"changed:{change.pk}", client_id=change.client_id
+    )
