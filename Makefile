@@ -56,13 +56,14 @@ browser: ## Install Chromium for the browser tests, where this user may
 	    || { echo "The browser tests need Chromium: install it (Debian: apt-get install chromium)."; exit 1; }; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A second simulated AWS in its own environment, which judges ours
+ministack: $(if $(wildcard $(MINISTACK_LOCK)),var/ministack/made.stamp) ## A second simulated AWS, which judges ours, and the AWS CLI, in an environment of their own
 
 var/ministack/made.stamp: $(MINISTACK_LOCK)
 	$(call install,var/ministack,$(MINISTACK_LOCK))
 
-bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one)
-	@set -e; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script; done
+bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one, ARGS go to it)
+	@failed=; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script $(ARGS) || failed="$$failed $$script"; done; \
+	  test -z "$$failed" || { echo "Not measured:$$failed"; exit 1; }
 
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)

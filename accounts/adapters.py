@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.stages import LoginStage
@@ -22,6 +23,7 @@ from accounts.sessions import SessionStore
 from portal.kernel import clock
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
+ONLY_PRACTICE: Final = "only_practice"  # in the session; ScopeMiddleware reads it
 CODE_MAIL: Final = "account/email/login_code"
 
 
@@ -80,15 +82,27 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
             super().add_message(request, level, None, *rest, **named)
 
 
-def open_session(request: HttpRequest, user: User, *, by: SignInKind, contact: Contact | None = None) -> None:
-    """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known."""
+def open_session(
+    request: HttpRequest,
+    user: User,
+    *,
+    by: SignInKind,
+    contact: Contact | None = None,
+    only_practice: UUID | None = None,
+) -> None:
+    """Sign in under a new session key; the session keeps how and when, and where the person sits if that is known.
+
+    `only_practice` is the one practice that a session is good for whose service vouched for the person.
+    """
     login(request, user, backend=BACKEND)
     SessionStore.clear_expired()
     request.session["signed_in_by"] = by.value
     request.session["browser"] = request.headers.get("User-Agent", "")[:200]
     request.session["signed_in_at"] = clock.now().isoformat()
-    for old in ("seat", "factor"):
+    for old in ("seat", "factor", ONLY_PRACTICE):
         request.session.pop(old, None)
+    if only_practice is not None:
+        request.session[ONLY_PRACTICE] = str(only_practice)
     if contact is not None:
         request.session["seat"] = str(contact.pk)
 
@@ -123,6 +137,11 @@ def mark_factor(request: HttpRequest, kind: FactorKind) -> None:
     """This session has shown a factor: the console opens. The key changes, as at every rise in rights."""
     request.session.cycle_key()
     request.session["factor"] = kind.value
+
+
+def only_practice_of(request: HttpRequest) -> str:
+    """The id of the one practice that this session is good for; "" for sessions that are the person's own."""
+    return str(request.session.get(ONLY_PRACTICE, ""))
 
 
 def has_shown_factor(request: HttpRequest) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.kernel.fields import Line, Lines
+
+SHORT_NAME: Final = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 class AddressForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth has no types
@@ -32,6 +37,26 @@ class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc]  # allauth has no ty
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
+
+
+class PracticeForm(forms.Form):
+    """Which practice's company account? Its short name stands in the address of its own sign-in page."""
+
+    practice = Line(
+        label=_("Short name of your practice"),
+        max_length=40,
+        help_text=_("Your practice’s owner can tell you. One word, such as northgate."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "organization", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+    def clean_practice(self) -> str:
+        """As it stands in addresses."""
+        name: str = self.cleaned_data["practice"].strip().lower()
+        if not SHORT_NAME.fullmatch(name):
+            raise forms.ValidationError(_("A short name has letters, digits and hyphens only."))
+        return name
 
 
 class AppCodeForm(forms.Form):

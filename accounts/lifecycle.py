@@ -34,6 +34,7 @@ class SignInKind(StrEnum):
     INVITATION = "invitation"
     CODE = "code"
     PASSKEY = "passkey"
+    SERVICE = "service"  # the practice's own OpenID Connect provider: opens that practice and nothing else
 
 
 class FactorKind(TextChoices):
@@ -84,3 +85,9 @@ class AccountEvent(StrEnum):
     STEP_UP_MADE = "person:step-up:made"
     STEP_UP_REFUSED = "person:step-up:refused"
     RECOVERY_CODES_MADE = "person:recovery-codes:made"
+    SERVICE_SET_UP = "practice:sign-in-service:set-up"
+    SERVICE_CHANGED = "practice:sign-in-service:changed"
+    SERVICE_SWITCHED = "practice:sign-in-service:switched"
+    SERVICE_REFUSED = "person:service-sign-in:refused"
+    ACCOUNT_PINNED = "person:service-account:pinned"
+    ACCOUNT_FORGOTTEN = "practice:service-account:forgotten"

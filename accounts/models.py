@@ -170,6 +170,48 @@ class Invitation(Row):
         return self.used_at is None and self.replaced_at is None and moment < self.expires_at
 
 
+class SignInService(Row):
+    """A practice's own OpenID Connect provider. It vouches for people of this practice, and opens this practice alone.
+
+    `door_sha256` is made of the practice's code: by it the row is found before anybody is known. Each change counts
+    `revision` up, and a sign-in that began under another one is over.
+    """
+
+    practice = models.OneToOneField(Practice, on_delete=models.PROTECT, related_name="+")
+    door_sha256 = models.CharField(max_length=64, unique=True)
+    issuer = models.CharField(max_length=300)
+    oauth_client = models.CharField(max_length=300)  # its "client ID"; that word is a tenant's here
+    client_secret = models.BinaryField()  # sealed for this row
+    domains: models.JSONField[list[str], list[str]] = (
+        models.JSONField()
+    )  # of email addresses it may vouch for
+    is_enabled = models.BooleanField(default=False)
+    is_required = models.BooleanField(default=False)
+    revision = models.PositiveIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"sign-in service of {self.practice_id}"
+
+
+class PinnedAccount(Row):
+    """Which account at the sign-in service is which member: written at the first sign-in, and right from then on."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    service = models.ForeignKey(SignInService, on_delete=models.PROTECT, related_name="accounts")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    subject = models.CharField(max_length=255)
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["service", "user"], name="pinned_account_one_per_person"),
+            models.UniqueConstraint(fields=["service", "subject"], name="pinned_account_one_per_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"account of {self.user_id}"
+
+
 class StepUp(Row):
     """A fresh proof of who somebody is, for one act on one object from one browser session; used once (SECURITY §4)."""
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
-from accounts.models import Contact, Invitation, Membership
+from accounts.models import Contact, Invitation, Membership, SignInService
 from portal.kernel import clock, secrets, tenancy, web
+from portal.kernel.errors import NotAllowed, PortalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +84,27 @@ def apart(scope: tenancy.Scope) -> Iterator[None]:
         yield
 
 
-def seats_of(user_id: UUID) -> list[Seat]:
-    """Every live seat of a person, the practices' first."""
+def seats_of(user_id: UUID, *, only_practice: str = "") -> list[Seat]:
+    """Every live seat of a person, the practices' first. A session of `only_practice` reaches that one membership."""
     with apart(tenancy.user_scope(user_id, read_only=tenancy.current().read_only)):
-        return [*_memberships(user_id), *_contacts(user_id)]
+        return _reachable([*_memberships(user_id), *_contacts(user_id)], only_practice)
 
 
-def named_seats_of(user_id: UUID) -> list[NamedSeat]:
-    """Every live seat with its names, each read from that seat: nobody sees across practices."""
-    return [_named(seat) for seat in seats_of(user_id)]
+def named_seats_of(user_id: UUID, *, only_practice: str = "") -> list[NamedSeat]:
+    """As above with their names, each read from that seat: nobody sees across practices."""
+    return [_named(seat) for seat in seats_of(user_id, only_practice=only_practice)]
+
+
+def door_of(practice_code: str) -> str:
+    """By what a practice's sign-in service is found before anybody is known."""
+    return secrets.fingerprint(f"sign-in service of {practice_code}")
+
+
+def service_at(practice_code: str) -> SignInService | None:
+    """The service of a practice, if it is switched on; no other row of anybody is visible meanwhile."""
+    door = door_of(practice_code)
+    with apart(tenancy.bearer_scope(door, read_only=tenancy.current().read_only)):
+        return SignInService.objects.filter(door_sha256=door, is_enabled=True).first()
 
 
 def factors_of(user_id: UUID) -> Factors:
@@ -118,22 +133,27 @@ def factors_seen(user_id: UUID) -> Factors:
     )
 
 
-def place_of(*, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> web.Place:
+def place_of(*, user_id: UUID, seat: str, in_console: bool, read_only: bool, only_practice: str) -> web.Place:
     """Where this request happens: the seat chosen last, or the only one; else the person's own view of seats.
 
-    Two queries: the seats of one side, then the row with its practice (and client).
+    Two queries: the seats of one side, then the row with its practice (and client). A session that a practice's
+    service vouched for has `only_practice`: it reaches that one membership and no client's seat.
     """
     with tenancy.use(tenancy.user_scope(user_id, read_only=read_only)):
         seats = _memberships(user_id) if in_console else _contacts(user_id)
+    seats = _reachable(seats, only_practice)
     only = seats[0] if len(seats) == 1 else None
     chosen = next((one for one in seats if str(one.seat_id) == seat), only)
     if chosen is None:
         return web.Place(scope=tenancy.user_scope(user_id, read_only=read_only))
     scope = chosen.scope(user_id=user_id, read_only=read_only)
     with tenancy.use(scope):
-        if in_console:
-            return web.Place(scope=scope, membership=_with_names(Membership, chosen))
-        return web.Place(scope=scope, contact=_with_names(Contact, chosen))
+        if not in_console:
+            return web.Place(scope=scope, contact=_with_names(Contact, chosen))
+        membership = _membership_with_service(chosen)
+    if (closed := _closed(membership, is_by_service=bool(only_practice))) is not None:
+        return web.Place(scope=tenancy.user_scope(user_id, read_only=read_only), closed=closed)
+    return web.Place(scope=scope, membership=membership)
 
 
 def invitation_find(*, token: str) -> Invitation | None:
@@ -181,6 +201,43 @@ def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
     """Only for people who may still come in."""
     live = rows.filter(contact__ended_at__isnull=True, contact__user__is_active=True)
     return live.select_related("contact__user", "invited_by", "practice", "client")
+
+
+def _reachable(seats: list[Seat], only_practice: str) -> list[Seat]:
+    if not only_practice:
+        return seats
+    return [one for one in seats if one.client_id is None and str(one.practice_id) == only_practice]
+
+
+def _membership_with_service(seat: Seat) -> Membership:
+    """With its practice, and with how the practice's sign-in service stands, in the same query."""
+    services = SignInService.objects.filter(practice_id=OuterRef("practice_id"), is_enabled=True)
+    rows = Membership.objects.select_related("practice").annotate(
+        has_service=Exists(services), must_use_service=Exists(services.filter(is_required=True))
+    )
+    return rows.get(pk=seat.seat_id)
+
+
+def _closed(membership: Membership, *, is_by_service: bool) -> PortalError | None:
+    """Why this seat is not open to this session, or None. Owners always come in: they mend a service that is broken."""
+    noted = vars(membership)
+    if is_by_service and not noted["has_service"]:
+        return NotAllowed(
+            _(
+                "Your practice has switched its company sign-in off. Sign out, then sign in with a code by email."
+            ),
+            title=_("This sign-in is over"),
+            next_url=reverse("account_logout"),
+            next_label=_("Sign out"),
+        )
+    if not is_by_service and noted["must_use_service"] and membership.role != MemberRole.OWNER:
+        return NotAllowed(
+            _("Your practice asks everybody to sign in with the company’s account."),
+            title=_("Sign in with your company’s account"),
+            next_url=reverse("service_door", args=[membership.practice.code]),
+            next_label=_("Sign in with your company’s account"),
+        )
+    return None
 
 
 def _memberships(user_id: UUID) -> list[Seat]:

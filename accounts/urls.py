@@ -6,7 +6,7 @@ from allauth.account.views import account_inactive, logout
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from accounts.views import factors
+from accounts.views import factors, services
 from accounts.views.places import (
     CodeView,
     SignInView,
@@ -30,6 +30,9 @@ urlpatterns = [
     path("account/login/", sign_in, name="account_login"),
     path("account/login/", sign_in, name="account_request_login_code"),  # allauth asks for both names
     path("account/login/code/", page_or_post(CodeView.as_view()), name="account_confirm_login_code"),
+    path("account/service/", services.pick, name="service_pick"),
+    path("account/service/<slug:practice_code>/", services.door, name="service_door"),
+    path("account/service/<slug:practice_code>/back/", services.back, name="service_back"),
     path("account/factor/", factors.show, name="factor_show"),
     path("account/factors/", factors.index, name="factors"),
     path("account/factors/app/", factors.enrol_totp, name="factor_totp"),

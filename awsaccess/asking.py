@@ -12,7 +12,7 @@ from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import AccessGrantSpec, render_template
 from engagements.models import Engagement, Offer
 from engagements.profiles import LANGUAGES, AccessProfile, Kind, Line
-from engagements.selectors import choice_of, profile_for
+from engagements.selectors import choice_of, profile_for, with_choice
 
 Documents = dict[str, Any]  # Any: JSON, frozen in the offer
 FORMAT: Final = 2
@@ -86,20 +86,6 @@ def hub_part(hub: Hub) -> Documents:
         "hub_role_arn": hub.role_arn,
         "region": hub.region,
         "bucket": hub.template_bucket,
-    }
-
-
-def with_choice(documents: Documents, choice: Sequence[str]) -> Documents:
-    """What the role gets once these optional lines are ticked. Nothing of the others is in it."""
-    ticked = [line for line in documents.get("optional", ()) if line["key"] in choice]
-    managed = [
-        *documents["managed_policy_arns"],
-        *(arn for line in ticked for arn in line["managed_policies"]),
-    ]
-    return {
-        **documents,
-        "managed_policy_arns": list(dict.fromkeys(managed)),
-        "statements": [*documents["statements"], *(each for line in ticked for each in line["statements"])],
     }
 
 

@@ -50,9 +50,31 @@ MOVES: Final[dict[GrantStatus, dict[Verdict, GrantStatus]]] = {
 }
 
 
-def status_after(status: GrantStatus, verdict: Verdict) -> GrantStatus:
-    """Where a verdict moves a watched grant. Raises KeyError for one that is ending or gone."""
-    return MOVES[status][verdict]
+# One refusal may be chance or a change that is still spreading through IAM.
+DENIALS_BEFORE_MOVE: Final = 2
+# IAM shows a change everywhere within about two minutes, in either direction (AWS_FACTS §9).
+PROPAGATION: Final = dt.timedelta(minutes=2)
+
+
+def status_after(status: GrantStatus, verdict: Verdict, *, denials: int) -> GrantStatus:
+    """Where a verdict moves a watched grant. `denials` counts refusals in a row, this one included.
+
+    Raises KeyError for one that is ending or gone.
+    """
+    after = MOVES[status][verdict]
+    return status if verdict is Verdict.DENIED and denials < DENIALS_BEFORE_MOVE else after
+
+
+def denials_after(verdict: Verdict, *, before: int, role_seen_for: dt.timedelta | None) -> int:
+    """Refusals in a row. What is unknown changes nothing; a role seen first just now may not be known everywhere yet.
+
+    `role_seen_for` is the time since that very role opened first, None if it never did.
+    """
+    if verdict is Verdict.UNKNOWN:
+        return before
+    if verdict is not Verdict.DENIED or (role_seen_for is not None and role_seen_for < PROPAGATION):
+        return 0
+    return before + 1
 
 
 # How long after the consent the role is looked for how often (UX §9); then seven days are over.
@@ -66,16 +88,32 @@ WHILE_WELL: Final = dt.timedelta(hours=1)
 WHILE_BROKEN: Final = dt.timedelta(minutes=5)
 # IAM needs minutes to spread a change: a role is looked at closely for a while after it first opened.
 AFTER_A_DOUBT: Final = dt.timedelta(seconds=15)
+LONGEST_DOUBT: Final = dt.timedelta(minutes=16)
+# Checks that were planned together, such as all of an outage, drift apart by this share.
+SPREAD: Final = 0.1
 
 
-def check_wait(status: GrantStatus, verdict: Verdict, *, searching_for: dt.timedelta) -> dt.timedelta:
-    """How long until the next check. `searching_for` is the time since the consent."""
+def check_wait(
+    status: GrantStatus, verdict: Verdict, *, searching_for: dt.timedelta, unknowns: int = 0
+) -> dt.timedelta:
+    """How long until the next check. `searching_for` is the time since the consent.
+
+    `unknowns` counts checks in a row that proved nothing, this one included: each doubles the wait.
+    """
     if status in NOT_SEEN_YET:
         fitting = (wait for until, wait in SEARCH if searching_for < until)
-        return next(fitting, AFTER_THE_SEARCH)
+        return max(next(fitting, AFTER_THE_SEARCH), doubt(unknowns) if unknowns > 1 else dt.timedelta())
     if verdict is Verdict.UNKNOWN:
-        return AFTER_A_DOUBT
+        return doubt(unknowns)
+    if verdict is Verdict.DENIED and status is not GrantStatus.UNREACHABLE:
+        return AFTER_A_DOUBT  # the second refusal decides
     return WHILE_WELL if status is GrantStatus.VERIFIED else WHILE_BROKEN
+
+
+def doubt(unknowns: int) -> dt.timedelta:
+    """15 seconds, doubled for each further check that proved nothing, to 16 minutes."""
+    doublings = min(max(unknowns - 1, 0), 10)
+    return min(LONGEST_DOUBT, AFTER_A_DOUBT * (1 << doublings))
 
 
 def closing_wait(closing_for: dt.timedelta) -> dt.timedelta:
@@ -117,6 +155,7 @@ class AccessEvent(StrEnum):
     GRANT_MOVED = "aws:grant:moved"
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
+    SESSIONS_END_ASKED = "client:grant:sessions-end-asked"
     EXIT_PROVED = "aws:grant:exit-proved"
     VISIT_NOT_BEGUN = "aws:visit:not-begun"
     VISIT_INTENDED = "aws:visit:intended"

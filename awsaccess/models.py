@@ -37,7 +37,10 @@ class Hub(Row):
 class Grant(Row):
     """One cross-account role in one AWS account. `account_id` is empty until the client has named it.
 
-    `checks` holds what the newest check that proved something found, by name: "ok" or "fail".
+    `checks` holds what the newest check that proved something found, by name: "ok" or "fail". `denials` and `unknowns`
+    count in a row; `role_seen_at` is when the role of this `role_id` opened first; `is_narrower` says of a drifted one
+    that every difference only takes away, so that it may still be entered. `deny_before` is from when on the client
+    wanted older sessions denied, `denied_before` from when on AWS was seen to deny them.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
@@ -57,6 +60,12 @@ class Grant(Row):
     checked_at = models.DateTimeField(null=True)
     last_verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True, default="")
     denials = models.PositiveIntegerField(default=0)
+    unknowns = models.PositiveIntegerField(default=0, db_default=0)
+    role_seen_at = models.DateTimeField(null=True)
+    deny_before = models.DateTimeField(null=True)
+    deny_version_id = models.CharField(max_length=1024, blank=True, default="", db_default="")
+    denied_before = models.DateTimeField(null=True)
+    is_narrower = models.BooleanField(default=False, db_default=False)
     gone_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -79,6 +88,12 @@ class Grant(Row):
         return f"{self.role_name} in {self.account_id or 'an account not named yet'}"
 
     @property
+    def is_enterable(self) -> bool:
+        """Proved to be what was agreed, or less of it."""
+        narrower = self.status == GrantStatus.DRIFTED and self.is_narrower
+        return self.status == GrantStatus.VERIFIED or narrower
+
+    @property
     def role_arn(self) -> str:
         """Rebuilt from its parts, never a text that somebody sent (SECURITY A4)."""
         return str(RoleArn(partition=self.partition, account_id=self.account_id, name=self.role_name))
@@ -94,6 +109,7 @@ class Verification(Row):
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason = models.CharField(max_length=300, blank=True, default="")
     findings = models.JSONField()
+    latency_ms = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["grant", "-at"], name="verification_newest")]
@@ -157,6 +173,11 @@ class ExitProof(Row):
     proved_at = models.DateTimeField(null=True)
     evidence = models.JSONField(default=dict)
     evidence_sha256 = models.CharField(max_length=64, blank=True, default="")
+
+    @property
+    def seconds_to_refusal(self) -> int | None:
+        """From the end to AWS's first refusal since which it did not open again."""
+        return int((self.refused_since - self.begun_at).total_seconds()) if self.refused_since else None
 
     def __str__(self) -> str:
         return f"exit proof of {self.grant_id}"

@@ -6,7 +6,9 @@ same run; what could not be asked is `unknown` and proves nothing (SECURITY §5,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,12 +22,13 @@ from awsaccess.aws.gateway import (
     SessionCredentials,
 )
 from awsaccess.lifecycle import Verdict
-from awsaccess.policy.compare import differences
+from awsaccess.policy.compare import Difference, any_wider, differences, revoked_before
 from awsaccess.provision.access_stack import ExpectedRole
 
 SHORTEST_SESSION: Final = 900
 OK, FAIL, PENDING = "ok", "fail", "pending"
 CHECKS: Final = ("found", "lock", "scope", "ends")
+Assume = Callable[[HubIdentity, AssumeRequest], SessionCredentials]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence."""
+    """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence.
+
+    `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
+    """
 
     verdict: Verdict
     reason: str = ""
     checks: dict[str, str] = field(default_factory=dict)
     role_id: str = ""
+    is_narrower: bool = False
+    latency_ms: int = 0
+    denied_before: dt.datetime | None = None
     findings: dict[str, Any] = field(default_factory=dict)  # Any: JSON
 
 
@@ -68,13 +77,23 @@ def enter(door: AwsGateway, target: Target) -> Entered | Result:
         credentials = door.assume(target.hub, _request(target, target.external_id))
         findings["with_our_id"] = "opened"
         return _identified(door, target, credentials, findings)
-    except AwsDenied as error:
-        findings["with_our_id"] = "refused"
-        return Result(verdict=Verdict.DENIED, reason=error.user_message, findings=findings)
-    except AwsRejected as error:
-        return Result(verdict=Verdict.DENIED, reason=error.user_message, findings=findings)
+    except (AwsDenied, AwsRejected) as error:
+        if isinstance(error, AwsDenied):
+            findings["with_our_id"] = "refused"
+        return _refused(door, target, error, findings)
     except (AwsTransient, AwsMisconfigured) as error:
         return _unknown(error, findings)
+
+
+def _refused(door: AwsGateway, target: Target, error: AwsError, findings: dict[str, Any]) -> Result:
+    """A refusal is the client's only if our hub may still enter roles; else all of them refuse us at once."""
+    try:
+        door.control(target.hub)
+    except (AwsTransient, AwsMisconfigured) as fault:
+        findings["control"] = "failed"
+        return _unknown(fault, findings)
+    findings["control"] = "opened"
+    return Result(verdict=Verdict.DENIED, reason=error.user_message, findings=findings)
 
 
 def examine(door: AwsGateway, target: Target, entered: Entered) -> Result:
@@ -96,9 +115,12 @@ def is_refused(door: AwsGateway, target: Target) -> bool | None:
     """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown."""
     try:
         door.own_identity(target.hub)
-        return not any(_opens(door, target, tried) for tried in (target.external_id, str(uuid4())))
+        if any(_opens(door, target, tried) for tried in (target.external_id, str(uuid4()))):
+            return False
+        door.control(target.hub)
     except (AwsTransient, AwsMisconfigured, AwsRejected):
         return None
+    return True
 
 
 def _identified(
@@ -123,12 +145,14 @@ def _identified(
 
 def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]) -> str:
     """Words for the first way in that should be shut, or nothing."""
-    tries = (
-        ("without_id", None, "The role opens without its external ID."),
-        ("with_wrong_id", str(uuid4()), "The role opens with any external ID."),
+    ours = target.external_id
+    tries: tuple[tuple[str, Assume, str | None, str], ...] = (
+        ("without_id", door.assume, None, "The role opens without its external ID."),
+        ("with_wrong_id", door.assume, str(uuid4()), "The role opens with any external ID."),
+        ("as_another", door.assume_as_another, ours, "The role opens for others than the agreed hub."),
     )
-    for name, external_id, words in tries:
-        opened = _opens(door, target, external_id)
+    for name, assume, external_id, words in tries:
+        opened = _is_let_in(assume, target, external_id)
         findings[name] = "opened" if opened else "refused"
         if opened:
             return words
@@ -136,9 +160,13 @@ def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]
 
 
 def _opens(door: AwsGateway, target: Target, external_id: str | None) -> bool:
+    return _is_let_in(door.assume, target, external_id)
+
+
+def _is_let_in(assume: Assume, target: Target, external_id: str | None) -> bool:
     """Only AccessDenied is the account's no: a value that AWS did not take was never tried on the lock (AWS_FACTS §9)."""
     try:
-        door.assume(target.hub, _request(target, external_id))
+        assume(target.hub, _request(target, external_id))
     except AwsDenied:
         return False
     return True
@@ -156,17 +184,24 @@ def _compared(door: AwsGateway, target: Target, entered: Entered, findings: dict
         )
     found = differences(target.expected, facts)
     findings["differences"] = [difference.what for difference in found]
+    findings["in_words"] = [asdict(difference) for difference in found]
     checks = _checks(target.expected, facts, {difference.what for difference in found})
+    denied_before = revoked_before(facts.inline_documents)
     if not found:
-        return Result(verdict=Verdict.OK, checks=checks, findings=findings)
-    # A lock that is wider than agreed is unsafe even where today's probes were refused.
-    unsafe = any(difference.what == "trust" and difference.wider is not False for difference in found)
+        return Result(verdict=Verdict.OK, checks=checks, denied_before=denied_before, findings=findings)
     return Result(
-        verdict=Verdict.UNSAFE if unsafe else Verdict.DRIFTED,
+        verdict=Verdict.UNSAFE if _is_unsafe(found) else Verdict.DRIFTED,
         reason=_words(findings["differences"]),
         checks=checks,
+        is_narrower=any_wider(found) is False,
+        denied_before=denied_before,
         findings=findings,
     )
+
+
+def _is_unsafe(found: tuple[Difference, ...]) -> bool:
+    """A lock that is wider than agreed is unsafe even where today's probes were refused."""
+    return any(difference.what == "trust" and difference.wider is not False for difference in found)
 
 
 def _checks(expected: ExpectedRole, facts: RoleFacts, differing: set[str]) -> dict[str, str]:
@@ -198,6 +233,7 @@ NAMES: Final = {
     "attached": "the attached permissions",
     "max_session_duration": "the longest visit",
     "permissions_boundary": "the permissions boundary",
+    "tags": "the tags",
 }
 
 

@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from awsaccess.lifecycle import BROKEN, GrantStatus, VisitStatus
+from awsaccess.lifecycle import BROKEN, PROPAGATION, GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
 from engagements.selectors import offer_or_none, template_agreed
@@ -56,7 +57,7 @@ class LiveCard:
 
 def grant_of(engagement: Engagement) -> Grant | None:
     """The newest grant, with its offer."""
-    rows = Grant.objects.select_related("offer__consent").filter(engagement=engagement)
+    rows = Grant.objects.select_related("offer").filter(engagement=engagement)
     return rows.order_by("-offer__number").first()
 
 
@@ -134,6 +135,20 @@ def template_address(offer: Offer) -> str:
     )
 
 
+def stack_ask(engagement: Engagement) -> StackAsk | None:
+    """What a script or Terraform asks AWS for; None while the account is not known or the template is on its way."""
+    offer = offer_or_none(engagement)
+    if offer is None or not template_agreed(offer).version_id or not engagement.account_id:
+        return None
+    return StackAsk(
+        account_id=engagement.account_id,
+        region=offer.documents["region"],
+        stack_name=stack_name(engagement),
+        template_url=template_address(offer),
+        partition=offer.documents["partition"],
+    )
+
+
 def stack_url(engagement: Engagement) -> str:
     """CloudFormation's list of stacks in the console, filtered to ours."""
     offer = offer_or_none(engagement)
@@ -157,6 +172,26 @@ def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:
     held = (VisitStatus.INTENDED, VisitStatus.ISSUED, VisitStatus.ORPHANED)
     rows = Visit.objects.filter(engagement=engagement, status__in=held, worst_case_until__gt=now)
     return [visit for visit in rows.order_by("-intended_at") if visit.latest_end > now]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What of the visits may still be alive. `until` is the worst case, None if nothing is; `denied` counts visits
+    whose sessions AWS was seen to deny everything."""
+
+    until: dt.datetime | None
+    denied: int
+
+
+def residual(engagement: Engagement, *, now: dt.datetime) -> Residual:
+    """The honest clock: a session ends when AWS ends it, or once the role was seen to deny it for long enough."""
+    visits = open_visits(engagement, now=now)
+    grant = grant_of(engagement)
+    cut = grant.denied_before if grant else None
+    settled = cut is not None and now - cut >= PROPAGATION
+    denied = [visit for visit in visits if settled and cut and visit.issued_at and visit.issued_at < cut]
+    alive = [visit.latest_end for visit in visits if visit not in denied]
+    return Residual(until=max(alive, default=None), denied=len(denied))
 
 
 def exit_proof(engagement: Engagement) -> ExitProof | None:

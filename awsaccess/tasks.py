@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 
 from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
-from awsaccess.services.leaving import CLOSING, closing_begin, closing_probe
+from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
+from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.sending import offer_publish, variant_publish
+from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
+from engagements.services.documents import PaperFailed
 from portal.kernel import due, outbox
 
 
@@ -22,6 +26,12 @@ def publish(held: outbox.Claim) -> None:
 def publish_variant(held: outbox.Claim) -> None:
     """And so does the template of each choice."""
     variant_publish(variant_id=held.object_id)
+
+
+@outbox.handles(DENIAL)
+def publish_denial(held: outbox.Claim) -> None:
+    """A client wants older sessions denied: the template that does so goes into the hub's bucket."""
+    denial_publish(grant_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")
@@ -42,10 +52,25 @@ def closing(held: outbox.Claim) -> None:
     closing_begin(engagement_id=held.object_id)
 
 
+@outbox.handles(CERTIFICATE)
+def certificate(held: outbox.Claim) -> None:
+    """An access is proved to be gone: its certificate is made. Raises outbox.Later."""
+    try:
+        certificate_keep(engagement_id=held.object_id)
+    except PaperFailed as error:
+        raise outbox.Later(str(error)) from error
+
+
 @due.handles(CHECK)
 def check(turn: due.Turn) -> dt.datetime | None:
     """A grant is looked at."""
     return grant_verify(grant_id=turn.object_id)
+
+
+@due.handles_many(CHECK)
+def check_many(turns: Sequence[due.Turn]) -> Iterator[tuple[due.Turn, dt.datetime | None]]:
+    """Many grants are looked at together."""
+    return grants_verify(turns)
 
 
 @due.handles(CLOSING)

@@ -79,6 +79,24 @@ OPEN_CHANGES: Final = frozenset({_C.ASKED, _C.AGREED})
 CHANGEABLE: Final = frozenset({_S.ACTIVE, _S.PAUSED})
 
 
+class DocumentKind(TextChoices):
+    """What a paper is: proof of what was agreed, or of its end."""
+
+    RECEIPT = "receipt"
+    CERTIFICATE = "certificate"
+
+
+class DocumentState(StrEnum):
+    """What the public page says of a paper."""
+
+    GENUINE = "genuine"
+    ENDED = "ended"  # genuine, and the access it is about is over
+    WITHDRAWN = "withdrawn"  # genuine, and the consent was taken back
+    ALTERED = "altered"  # it claims to be one of ours and is not what we made
+    UNRECORDED = "unrecorded"  # our signature holds, and our record does not know it
+    UNKNOWN = "unknown"
+
+
 class EngagementEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
@@ -92,6 +110,12 @@ class EngagementEvent(StrEnum):
     CONSENT_GIVEN = "client:consent:given"
     CONSENT_WITHDRAWN = "client:consent:withdrawn"
     CONSENT_REFUSED = "client:consent:refused"
+    DOCUMENT_SIGNED = "engagement:document:signed"
+    EVIDENCE_TAKEN = "engagement:evidence:taken"
+    CODE_MAILED = "client:consent:code-mailed"
+    QUESTION_ASKED = "client:question:asked"
+    QUESTION_ANSWERED = "practice:question:answered"
+    COLLEAGUE_NAMED = "client:colleague:named"
     MOVE_REFUSED = "engagement:engagement:move-refused"
     CHANGE_ASKED = "engagement:change:asked"
     CHANGE_MOVED = "engagement:change:moved"

@@ -9,8 +9,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
-from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementStatus
+from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementStatus
 from engagements.profiles import Kind
+
+MOST_APPROVALS: Final = 3
 
 
 class Engagement(Row):
@@ -39,9 +41,16 @@ class Engagement(Row):
     # Who made the latest move, and the words they gave for it; empty when the portal moved it by itself.
     moved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     moved_note = models.CharField(max_length=300, blank=True, default="")
+    # How the client has to agree: so many people, and each with a code that was mailed for it.
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
+    code_at_agreement = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(approvals_needed__range=(1, MOST_APPROVALS)),
+                name="engagement_approvals_one_to_three",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=EngagementStatus.values), name="engagement_known_status"
             ),
@@ -191,12 +200,15 @@ class Consent(Row):
 
     `choice`: keys of the optional lines that were ticked. `template_sha256` is of the template with that choice, and
     `agreed_sha256` seals offer, choice and template together; both are empty for consents from before there was a choice.
+
+    Where several people have to agree, each has a row, all with one choice. `record` is the whole of it as one JSON
+    text, made at the moment of agreement (engagements.consent_record).
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="consents")
-    offer = models.OneToOneField(Offer, on_delete=models.PROTECT, related_name="consent")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="consents")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="consents")
     account_id = models.CharField(max_length=12)
     shown_html = models.TextField()
@@ -206,6 +218,7 @@ class Consent(Row):
     template_sha256 = models.CharField(max_length=64, blank=True, default="")
     agreed_sha256 = models.CharField(max_length=64, blank=True, default="")
     evidence = models.JSONField()
+    record = models.TextField(default="")
     given_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
@@ -215,10 +228,105 @@ class Consent(Row):
             models.CheckConstraint(
                 condition=models.Q(account_id__regex=r"^[0-9]{12}$"), name="consent_account_is_12_digits"
             ),
+            # A floor below what the service checks under the engagement's lock: nobody counts twice.
+            models.UniqueConstraint(fields=["offer", "contact"], name="consent_one_per_person"),
         ]
 
     def __str__(self) -> str:
         return f"consent to {self.offer_id}"
+
+
+class Document(Row):
+    """A signed paper as it left the house: the receipt of a consent, or the certificate of its end. Never made again.
+
+    `reference` proves it on the public page, so it cannot be guessed (100 bits); people read it in groups of five.
+    `trouble` says why there is no time stamp although one was asked for.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="papers")
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="papers")
+    kind = models.CharField(max_length=12, choices=DocumentKind.choices)
+    language = models.CharField(max_length=10)
+    reference = models.CharField(max_length=20, unique=True)
+    pdf = models.BinaryField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField()
+    signed_by = models.CharField(max_length=64)
+    stamped_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["consent", "kind"], name="document_one_of_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=DocumentKind.values), name="document_known_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.consent_id}"
+
+
+class DocumentMark(models.Model):
+    """What opens one paper on the public page: the fingerprint of its bytes, or of its reference. Ids only."""
+
+    token_sha256 = models.CharField(max_length=64, primary_key=True)
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="marks")
+
+    def __str__(self) -> str:
+        return f"mark of {self.document_id}"
+
+
+class AgreementCode(Row):
+    """A code that was mailed to one contact, to agree to one offer with. Only its keyed hash is kept."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="+")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    mark = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"code for {self.offer_id}"
+
+
+class Remark(Row):
+    """One line of the talk about an engagement: a question of the client's, or an answer. Never rewritten."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="remarks")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    is_from_client = models.BooleanField()
+    text = models.CharField(max_length=1000)
+    said_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"remark on {self.engagement_id}"
+
+
+class Referral(Row):
+    """Somebody at the client names a colleague who should answer. It opens nothing: the practice invites, or not."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="referrals")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    email = models.EmailField(max_length=254)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"referral on {self.engagement_id}"
 
 
 class PracticeProfile(Row):

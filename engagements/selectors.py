@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from django.db.models import BooleanField, Case, OuterRef, Subquery, When
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Subquery, When
 
-from accounts.models import User
-from engagements.lifecycle import OPEN_CHANGES, AssignmentRole, EngagementEvent, EngagementStatus
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
+from accounts.selectors import apart
+from engagements.lifecycle import (
+    OPEN_CHANGES,
+    AssignmentRole,
+    DocumentKind,
+    DocumentState,
+    EngagementEvent,
+    EngagementStatus,
+)
 from engagements.models import (
     CONSENT_IN_FORCE,
     IN_FORCE,
     NOT_OVER,
     Assignment,
     Consent,
+    Document,
+    DocumentMark,
     Engagement,
     Offer,
     PracticeProfile,
+    Referral,
+    Remark,
     ScopeChange,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
-from portal.kernel import checkpoints
+from portal.kernel import checkpoints, tenancy
 from portal.kernel.errors import NotVisible
 from portal.kernel.models import AuditCheckpoint
+from portal.kernel.papers import judging, keys
+from portal.kernel.papers.judging import Judgement
+
+# Crockford's letters: none is taken for another, whoever reads them out.
+REFERENCE_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+MISREAD: Final = str.maketrans("OIL", "011")
+IN_A_FILE: Final = re.compile(
+    rb"(?<![0-9A-Z-])(?:[0-9A-HJKMNP-TV-Z]{5}-){3}[0-9A-HJKMNP-TV-Z]{5}(?![0-9A-Z-])"
+)
+MOST_IN_A_FILE: Final = 4
+OVER: Final = frozenset({EngagementStatus.CLOSING, EngagementStatus.CLOSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the public page may say of a paper: nothing of whose it is. `kind` and `made_at` only of genuine ones."""
+
+    state: DocumentState
+    kind: DocumentKind | None = None
+    made_at: dt.datetime | None = None
 
 
 def engagement_for_client(code: str) -> Engagement:
@@ -56,13 +94,12 @@ def offer_current(engagement: Engagement) -> Offer:
 
 
 def offer_or_none(engagement: Engagement) -> Offer | None:
-    """The same, or None for a draft. With its consent, if it was agreed to."""
-    rows = engagement.offers.select_related("consent").filter(IN_FORCE)
-    return rows.order_by("-number").first()
+    """The same, or None for a draft."""
+    return engagement.offers.filter(IN_FORCE).order_by("-number").first()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgreedTemplate:
+class AgreedText:
     """The template of an offer with the choice that was agreed to. `version_id` is empty until it is published."""
 
     text: str
@@ -70,23 +107,40 @@ class AgreedTemplate:
     version_id: str
 
 
-def template_agreed(offer: Offer) -> AgreedTemplate:
+def template_agreed(offer: Offer) -> AgreedText:
     """What the client's stack is made of: with the lines that were ticked; before the consent, with none of them."""
-    found = offer.variants.get(choice=choice_of(offer)) if choice_of(offer) else offer
-    return AgreedTemplate(
-        text=found.template, sha256=found.template_sha256, version_id=found.template_version_id
-    )
+    return template_with(offer, choice_of(offer))
+
+
+def template_with(offer: Offer, choice: Sequence[str]) -> AgreedText:
+    """The frozen template of an offer with these lines ticked."""
+    found = offer.variants.get(choice=list(choice)) if choice else offer
+    return AgreedText(text=found.template, sha256=found.template_sha256, version_id=found.template_version_id)
 
 
 def choice_of(offer: Offer) -> tuple[str, ...]:
-    """The keys of the optional lines that were ticked; none before the consent."""
-    consent = getattr(offer, "consent", None)
-    return tuple(consent.choice) if consent else ()
+    """The keys of the optional lines that were ticked; none before the first consent. Whoever agreed agreed to one choice."""
+    if not optional_keys(offer):
+        return ()
+    # A consent that stands goes before one that was taken back, which still tells what the role looked like.
+    rows = Consent.objects.filter(offer_id=offer.pk).order_by(
+        F("withdrawn_at").desc(nulls_first=True), "given_at"
+    )
+    return tuple(rows.values_list("choice", flat=True).first() or ())
+
+
+def choice_fixed(offer: Offer) -> tuple[str, ...] | None:
+    """What a colleague ticked who agreed before: nobody chooses again. None while nobody has agreed."""
+    if not optional_keys(offer):
+        return None
+    rows = Consent.objects.filter(offer_id=offer.pk, withdrawn_at=None).order_by("given_at")
+    found = rows.values_list("choice", flat=True).first()
+    return None if found is None else tuple(found)
 
 
 def change_open(engagement: Engagement) -> ScopeChange | None:
-    """The change that is asked, or agreed to and not in AWS yet, with both offers and the consents to them."""
-    rows = ScopeChange.objects.select_related("offer__consent", "before__consent")
+    """The change that is asked, or agreed to and not in AWS yet, with both offers."""
+    rows = ScopeChange.objects.select_related("offer", "before")
     return rows.filter(engagement=engagement, status__in=OPEN_CHANGES).first()
 
 
@@ -95,12 +149,43 @@ def optional_keys(offer: Offer) -> tuple[str, ...]:
     return tuple(str(line["key"]) for line in offer.documents.get("optional", ()))
 
 
-def consent_latest(engagement: Engagement) -> Consent | None:
-    """The newest consent that took effect, withdrawn or not, with contact, person and offer."""
-    rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by").filter(
-        CONSENT_IN_FORCE
-    )
-    return rows.order_by("-given_at").first()
+def lines_agreed(offer: Offer, choice: Sequence[str]) -> list[dict[str, Any]]:  # Any: JSON
+    """The lines of an offer with the optional ones that were ticked, and nothing of the others."""
+    return [*offer.lines, *(line for line in offer.documents.get("optional", ()) if line["key"] in choice)]
+
+
+def with_choice(documents: dict[str, Any], choice: Sequence[str]) -> dict[str, Any]:  # Any: JSON
+    """What the role gets once these optional lines are ticked. Nothing of the others is in it."""
+    ticked = [line for line in documents.get("optional", ()) if line["key"] in choice]
+    if not ticked:
+        return documents
+    managed = [
+        *documents["managed_policy_arns"],
+        *(arn for line in ticked for arn in line["managed_policies"]),
+    ]
+    return {
+        **documents,
+        "managed_policy_arns": list(dict.fromkeys(managed)),
+        "statements": [*documents["statements"], *(each for line in ticked for each in line["statements"])],
+    }
+
+
+def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> Consent | None:
+    """The newest consent that took effect, withdrawn or not; one of `first`, if they gave any.
+
+    With contact, person and offer.
+    """
+    rows = consents_of(engagement).filter(CONSENT_IN_FORCE).order_by("-given_at")
+    newest = rows.first()
+    if first is None or newest is None or newest.contact_id == first.pk:
+        return newest
+    return rows.filter(offer=newest.offer_id, contact=first).first() or newest
+
+
+def consents_of(engagement: Engagement) -> QuerySet[Consent]:
+    """Every consent in the order in which they were given, withdrawn or not, of changes too."""
+    rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
+    return rows.order_by("given_at", "pk")
 
 
 def consent_live(engagement: Engagement) -> Consent | None:
@@ -109,6 +194,47 @@ def consent_live(engagement: Engagement) -> Consent | None:
         CONSENT_IN_FORCE, withdrawn_at=None
     )
     return rows.order_by("-given_at").first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """Where several people have to agree: who did, in order, and who of the client is still asked."""
+
+    needed: int
+    agreed: tuple[Consent, ...] = ()
+    asked: tuple[Contact, ...] = ()
+
+    def has_agreed(self, contact: Contact) -> bool:
+        """True for whoever said yes already."""
+        return any(consent.contact_id == contact.pk for consent in self.agreed)
+
+
+def approvals_of(engagement: Engagement, offer: Offer | None = None) -> Approvals:
+    """How far the agreement to an offer has come: to the one that holds, or is asked, unless another is named.
+
+    Reads nothing where one person is enough.
+    """
+    if engagement.approvals_needed == 1:
+        return Approvals(needed=1)
+    offer = offer or offer_current(engagement)
+    agreed = tuple(consents_of(engagement).filter(offer=offer, withdrawn_at=None))
+    people = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
+    said_yes = [consent.contact_id for consent in agreed]
+    asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")
+    return Approvals(needed=engagement.approvals_needed, agreed=agreed, asked=tuple(asked))
+
+
+def remarks_of(engagement: Engagement) -> list[Remark]:
+    """Questions and answers, the oldest first."""
+    return list(engagement.remarks.select_related("author").order_by("said_at", "pk"))
+
+
+def referrals_of(engagement: Engagement) -> list[Referral]:
+    """Who was named as the one who should answer, the newest first; each row notes `is_contact`."""
+    there = Contact.objects.filter(client_id=OuterRef("client_id"), ended_at=None)
+    same = there.filter(user__email=OuterRef("email"))
+    rows = engagement.referrals.select_related("contact__user").annotate(is_contact=Exists(same))
+    return list(rows.order_by("-made_at", "pk"))
 
 
 def consent_checkpoint(consent: Consent) -> AuditCheckpoint | None:
@@ -173,3 +299,84 @@ def profile_of(row: PracticeProfile, language: str = "en") -> AccessProfile:
         warnings=row.warnings,
         language=language,
     )
+
+
+def document_of(consent: Consent, kind: DocumentKind) -> Document | None:
+    """The signed paper of this kind, with its bytes; None while it is being made."""
+    return Document.objects.filter(consent_id=consent.pk, kind=kind).first()
+
+
+def documents_of(engagement: Engagement) -> list[Document]:
+    """Every signed paper of an engagement without its bytes, the oldest first."""
+    rows = Document.objects.defer("pdf").filter(engagement=engagement)
+    return list(rows.select_related("consent").order_by("made_at", "pk"))
+
+
+def document_newest(engagement: Engagement, kind: DocumentKind) -> Document:
+    """The newest signed paper of a kind. Raises NotVisible while there is none."""
+    rows = Document.objects.filter(engagement=engagement, kind=kind)
+    if (found := rows.order_by("-made_at", "-pk").first()) is None:
+        raise NotVisible
+    return found
+
+
+def grouped(reference: str) -> str:
+    """A reference as people read it: in groups of five."""
+    return "-".join(reference[start : start + 5] for start in range(0, len(reference), 5))
+
+
+def reference_mark(reference: str) -> str:
+    """What the database finds a reference by, however it was typed. No file has such a fingerprint by chance."""
+    plain = "".join(reference.upper().split()).replace("-", "").translate(MISREAD)
+    return hashlib.sha256(f"latchkey-paper-reference\n{plain}".encode()).hexdigest()
+
+
+def document_verify_reference(reference: str) -> Verdict:
+    """What is known of a typed reference. All that is not one of ours is looked up and answered alike."""
+    return _verdict_on(reference_mark(reference)) or Verdict(state=DocumentState.UNKNOWN)
+
+
+def document_verify_file(pdf: bytes) -> Verdict:
+    """What is known of a file: genuine is what has the very bytes that we kept, and nothing else."""
+    if (found := _verdict_on(hashlib.sha256(pdf).hexdigest())) is not None:
+        return found
+    if any(_mark_found(reference_mark(text)) for text in _references_in(pdf)):
+        return Verdict(state=DocumentState.ALTERED)
+    match judging.judge(pdf, keys.known_certificates()):
+        case Judgement.BROKEN:
+            return Verdict(state=DocumentState.ALTERED)
+        case Judgement.WHOLE:
+            return Verdict(state=DocumentState.UNRECORDED)
+        case Judgement.FOREIGN:  # pragma: no branch  # every judgement is named
+            return Verdict(state=DocumentState.UNKNOWN)
+
+
+def _references_in(pdf: bytes) -> list[str]:
+    """References that stand in a file's own description, which is not compressed."""
+    found = (match[0].decode("ascii") for match in IN_A_FILE.finditer(pdf))
+    return list(dict.fromkeys(found))[:MOST_IN_A_FILE]
+
+
+def _mark_found(mark: str) -> DocumentMark | None:
+    """The one row that a fingerprint opens; no other row of anybody is visible meanwhile."""
+    with apart(tenancy.bearer_scope(mark, read_only=True)):
+        return DocumentMark.objects.first()
+
+
+def _verdict_on(mark: str) -> Verdict | None:
+    found = _mark_found(mark)
+    if found is None:
+        return None
+    with apart(tenancy.client_scope(found.practice_id, found.client_id, read_only=True)):
+        rows = Document.objects.defer("pdf").select_related("consent", "engagement")
+        document = rows.get(pk=found.document_id)
+    return Verdict(state=_state_of(document), kind=DocumentKind(document.kind), made_at=document.made_at)
+
+
+def _state_of(document: Document) -> DocumentState:
+    """A certificate stays what it is; a receipt is of something that may be over."""
+    if document.kind == DocumentKind.CERTIFICATE:
+        return DocumentState.GENUINE
+    if document.consent.withdrawn_at is not None:
+        return DocumentState.WITHDRAWN
+    return DocumentState.ENDED if document.engagement.status in OVER else DocumentState.GENUINE

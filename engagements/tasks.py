@@ -15,12 +15,17 @@ from accounts import selectors as accounts
 from engagements.emails import letters
 from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
-from engagements.services.closing import engagement_expire
+from engagements.services.closing import certificate_key, engagement_expire
+from engagements.services.documents import PaperFailed, receipt_make
 from engagements.services.moves import WINDOW
 from portal.kernel import checkpoints, due, mail, outbox
+from portal.kernel.models import OutboxMessage, OutboxState
 
 INVITATION: Final = "engagements.invitation"
 RECEIPT: Final = "engagements.receipt"
+CLOSED: Final = "engagements.closed"
+PAPER: Final = "engagements.receipt_paper"
+PATIENCE: Final = 6  # tries of a mail, in about five minutes, before it goes without its paper
 TO_ONE: Final = ".to_one"  # ends the kind of a row that is one reader's share of the news
 
 
@@ -73,11 +78,44 @@ def news_mail(held: outbox.Claim) -> None:
 
 
 def receipt_spread(held: outbox.Claim) -> None:
-    """First seal the record, so that every receipt can carry a seal with its consent under it."""
+    """First seal the record and make the signed receipt, so that every mail can carry both.
+
+    The mail waits for its paper, but not for ever: after some minutes it goes without, and the paper is promised anew.
+    """
     checkpoints.checkpoint_make()
+    try:
+        receipt_make(consent_id=held.object_id)
+    except PaperFailed as error:
+        if held.attempts < PATIENCE:
+            raise outbox.Later(str(error)) from error
+        _promise_paper(held)
     news_spread(held)
 
 
+@outbox.handles(PAPER)
+def receipt_later(held: outbox.Claim) -> None:
+    """The receipt whose mail has gone without it. Raises outbox.Later."""
+    try:
+        receipt_make(consent_id=held.object_id)
+    except PaperFailed as error:
+        raise outbox.Later(str(error)) from error
+
+
+@transaction.atomic(durable=True)
+def _promise_paper(held: outbox.Claim) -> None:
+    outbox.put(PAPER, held.object_id, dedupe_key=f"paper:{held.object_id}", client_id=held.client_id)
+
+
+def closed_spread(held: outbox.Claim) -> None:
+    """The mail about the end waits for the certificate while that is being made; its failing for good is another's news."""
+    row = OutboxMessage.objects.filter(dedupe_key=certificate_key(held.object_id)).first()
+    is_waiting = row is not None and row.state not in (OutboxState.SENT, OutboxState.DEAD)
+    if is_waiting and held.attempts < PATIENCE:
+        raise outbox.Later("the certificate is still being made")
+    news_spread(held)
+
+
+SPREAD: Final = {RECEIPT: receipt_spread, CLOSED: closed_spread}
 for _kind in NEWS:
-    outbox.handles(_kind)(receipt_spread if _kind == RECEIPT else news_spread)
+    outbox.handles(_kind)(SPREAD.get(_kind, news_spread))
     outbox.handles(_kind + TO_ONE)(news_mail)

@@ -82,6 +82,15 @@ if AUDIT_SIGNING_KEY and not re.fullmatch(r"[0-9a-f]{64}", AUDIT_SIGNING_KEY):
     raise ImproperlyConfigured(
         "AUDIT_SIGNING_KEY is 64 hexadecimal digits, such as `openssl rand -hex 32` gives."
     )
+# Papers are signed with a key derived from that one, unless the installation has a certificate of its own.
+RECEIPT_SIGNING_KEY: str = env.str("RECEIPT_SIGNING_KEY", default="") if PROCESS == "worker" else ""
+RECEIPT_CERTIFICATE: str = env.str("RECEIPT_CERTIFICATE", default="") if PROCESS == "worker" else ""
+if bool(RECEIPT_SIGNING_KEY) != bool(RECEIPT_CERTIFICATE):
+    raise ImproperlyConfigured(
+        "RECEIPT_SIGNING_KEY and RECEIPT_CERTIFICATE are given together, or neither of them."
+    )
+# An authority for time stamps (RFC 3161); empty: none is asked.
+RECEIPT_TIMESTAMP_URL: str = env.str("RECEIPT_TIMESTAMP_URL", default="")
 USE_TLS: bool = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -114,6 +123,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
+    "accounts.middleware.OnePracticeGate",  # who came by a practice's sign-in service stays in that practice
     "accounts.middleware.FactorGate",  # knows the membership that the scope was made from
     "portal.kernel.middleware.ErrorPages",
 ]
@@ -224,6 +234,8 @@ ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE says
 # A code has a million values and five tries: ten codes an hour leave a guesser one chance in twenty thousand.
 ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key"}
 # Second factors. Of allauth.mfa the table and the arithmetic are used; pages, checks and keeping are ours.
+# Tests and the demo: a practice's sign-in service may be http on this machine. Counts only while SITE_URL is http too.
+SIGN_IN_SERVICES_ON_LOOPBACK: bool = env.bool("SIGN_IN_SERVICES_ON_LOOPBACK", default=False)
 STEP_UP_GATE = "accounts.step_up.StepUpGate"
 MFA_ADAPTER = "accounts.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -292,6 +304,8 @@ DEFAULT_FROM_EMAIL = MAIL_FROM
 # The three addresses are set only when a simulated AWS stands in for the real one.
 # How long a closed access must be refused without a break before it counts as gone (SECURITY §5), in seconds.
 EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
+# What one worker process may ask of STS for one hub; all of them together must stay below AWS's quota.
+STS_CALLS_PER_SECOND: int = env.int("STS_CALLS_PER_SECOND", default=100)
 # A visit needs a check that was good within this many seconds.
 GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
@@ -320,6 +334,11 @@ USE_TZ = True
 USE_I18N = True
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a whole body, files included: SmallBodies sees to it
+# One page takes a file: a receipt that somebody wants to check. It never lies on a disk.
+LARGEST_PAPER = 5 * 1024 * 1024
+LARGER_BODIES = {"/verify/": LARGEST_PAPER + 16 * 1024}
+FILE_UPLOAD_MAX_MEMORY_SIZE = LARGER_BODIES["/verify/"]
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
+from portal.pages.verifying import verify
 from portal.pages.views import home as client_home
 
 handler400 = "portal.kernel.web.bad_request"
@@ -18,8 +19,10 @@ urlpatterns = [
     path("healthz", live, name="healthz"),
     path("readyz", ready, name="readyz"),
     path("console/", admin.site.urls),
+    path("verify/", verify, name="verify"),
     path("e/", client_home, name="client_home"),
     path("e/", include("portal.pages.urls")),
+    path("", include("portal.pages.help")),
     path("", include("accounts.urls")),
 ]
 if settings.DEMO_MODE:  # the desk shows everybody's sign-in codes

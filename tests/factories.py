@@ -118,7 +118,9 @@ def make_engagement(firm: Firm) -> Engagement:
         )
 
 
-def make_engagement_drafted(firm: Firm, *, account_id: str = ACCOUNT_ID) -> Engagement:
+def make_engagement_drafted(
+    firm: Firm, *, account_id: str = ACCOUNT_ID, approvals_needed: int = 1, code_at_agreement: bool = False
+) -> Engagement:
     """A draft as a consultant writes it, with its lead: the firm's owner."""
     with tenancy.use(firm.practice_side):
         return engagement_draft(
@@ -130,12 +132,18 @@ def make_engagement_drafted(firm: Firm, *, account_id: str = ACCOUNT_ID) -> Enga
             ends_at=clock.now() + dt.timedelta(days=28),
             actor=acting(firm.owner),
             account_id=account_id,
+            approvals_needed=approvals_needed,
+            code_at_agreement=code_at_agreement,
         )
 
 
-def make_engagement_invited(firm: Firm, *, account_id: str = ACCOUNT_ID) -> Engagement:
+def make_engagement_invited(
+    firm: Firm, *, account_id: str = ACCOUNT_ID, approvals_needed: int = 1, code_at_agreement: bool = False
+) -> Engagement:
     """Sent to the client, with a frozen offer."""
-    engagement = make_engagement_drafted(firm, account_id=account_id)
+    engagement = make_engagement_drafted(
+        firm, account_id=account_id, approvals_needed=approvals_needed, code_at_agreement=code_at_agreement
+    )
     freeze_offer(firm, engagement)
     with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
         engagement_invite_within(engagement=engagement, actor=acting(firm.owner))
@@ -231,7 +239,7 @@ def _answer(firm: Firm, engagement: Engagement, change: ScopeChange, to: ChangeS
             )
     if to is ChangeStatus.IN_FORCE:
         with tenancy.use(firm.client_side), transaction.atomic(durable=True):
-            change_agree_within(engagement=engagement, offer=change.offer, actor=acting(firm.approver))
+            change_agree_within(engagement=engagement, change=change, actor=acting(firm.approver))
         with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
             agreed = ScopeChange.objects.select_related("offer").get(pk=change.pk)
             change_in_force_within(engagement=engagement, change=agreed, actor=TESTER)
@@ -243,17 +251,26 @@ def paper_shown(html: str = PAPER) -> Shown:
     return Shown(html=html, sha256=digest, displayed_at=clock.now() - dt.timedelta(minutes=1))
 
 
-def give_consent(firm: Firm, engagement: Engagement, *, account_id: str = ACCOUNT_ID) -> Consent:
-    """The firm's approver agrees to the newest offer, from the client's side."""
+def give_consent(
+    firm: Firm,
+    engagement: Engagement,
+    *,
+    account_id: str = ACCOUNT_ID,
+    contact: Contact | None = None,
+    code: str = "",
+) -> Consent:
+    """The firm's approver, or another, agrees to the newest offer, from the client's side."""
+    person = contact or firm.contact
     with tenancy.use(firm.client_side):
         return consent_give(
             engagement=engagement,
             offer=offer_current(engagement),
-            contact=firm.contact,
+            contact=person,
             account_id=account_id,
             shown=paper_shown(),
             evidence=EVIDENCE,
-            actor=acting(firm.approver),
+            actor=acting(person.user),
+            code=code,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 import pytest
@@ -13,8 +15,18 @@ from django.db.models import ForeignKey, Model
 from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
 from awsaccess.models import Grant, Verification
-from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Engagement
+from engagements.lifecycle import AssignmentRole, ChangeStatus
+from engagements.models import (
+    AgreementCode,
+    Assignment,
+    Consent,
+    Engagement,
+    Referral,
+    Remark,
+    ScopeChange,
+    Variant,
+)
+from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from portal.kernel import clock, tenancy
 from tests.console.cast import member
@@ -41,9 +53,11 @@ WALLED = sorted(about_engagements() - READ_BY_THE_WALL, key=lambda model: model.
 
 
 @pytest.fixture
-def scene(db: None) -> Stage:
+def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) -> Stage:
     """A row in each of the tables."""
     found = stage.closing()
+    with as_worker(), tenancy.use(found.scope):  # no other role makes papers
+        receipt_make(consent_id=Consent.objects.get().pk)
     with tenancy.use(found.scope):
         grant = Grant.objects.get()
         Verification.objects.create(
@@ -53,6 +67,19 @@ def scene(db: None) -> Stage:
             at=clock.now(),
             verdict="ok",
             findings={},
+        )
+        of = {"practice": found.practice, "client": found.client, "engagement": found.engagement}
+        now = clock.now()
+        AgreementCode.objects.create(
+            **of, offer=grant.offer, contact=found.contact, mark="m", made_at=now, expires_at=now
+        )
+        Variant.objects.create(**of, offer=grant.offer, choice=["one"], template="{}", template_sha256="")
+        ScopeChange.objects.create(
+            **of, offer=grant.offer, before=grant.offer, status=ChangeStatus.TAKEN_BACK, asked_at=now
+        )
+        Remark.objects.create(**of, author=found.sam, is_from_client=True, text="Why?", said_at=now)
+        Referral.objects.create(
+            **of, contact=found.contact, name="Lee", email="lee@brightwater.example", made_at=now
         )
     return found
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import selectors
 from accounts.lifecycle import STRONG_FACTORS, AccountEvent, FactorKind
 from accounts.models import User
+from accounts.selectors import Seat
 from accounts.services import recovery, totp
 from accounts.services.attempts import FACTOR_TRIES, attempt_count, attempts_forgive
 from accounts.services.sign_in import person_event_record
@@ -34,7 +35,7 @@ def totp_enrol(*, user: User, secret: str, code: str) -> list[str]:
 
     Raises WrongCode, RateLimited, and InvalidMove when there is one already.
     """
-    _count(user)
+    _count(user, str(user.pk), None)
     step = totp.matching_step(secret, code, clock.now())
     if step is None:
         raise WrongCode(str(WRONG))
@@ -47,15 +48,23 @@ def totp_enrol(*, user: User, secret: str, code: str) -> list[str]:
     return codes
 
 
-def factor_prove(*, user: User, code: str, with_recovery: bool = False) -> FactorKind:
-    """Use a code of the authenticator app up, or where allowed a recovery code. Raises WrongCode, RateLimited."""
-    _count(user)
+def factor_prove(
+    *, user: User, code: str, with_recovery: bool = False, only_practice: str = ""
+) -> FactorKind:
+    """Use a code of the authenticator app up, or where allowed a recovery code. Raises WrongCode, RateLimited.
+
+    Tries of a session that is good for `only_practice` count apart and are told there: whoever runs that practice's
+    sign-in service must not be able to lock its members out elsewhere.
+    """
+    told = _seats_told(user, only_practice)
+    tries = f"{user.pk}:{only_practice}" if only_practice else str(user.pk)
+    _count(user, tries, told)
     with selectors.apart(tenancy.user_scope(user.pk)):
         kind = _prove(user=user, code=code, with_recovery=with_recovery)
     if kind is None:
         raise WrongCode(str(WRONG))
-    attempts_forgive(FACTOR_TRIES, str(user.pk))
-    person_event_record(AccountEvent.FACTOR_USED, user=user, details={"kind": kind.value})
+    attempts_forgive(FACTOR_TRIES, tries)
+    person_event_record(AccountEvent.FACTOR_USED, user=user, details={"kind": kind.value}, seats=told)
     return kind
 
 
@@ -79,12 +88,16 @@ def factor_remove(*, user: User, factor_id: int) -> None:
         _remove(user=user, factor_id=factor_id)
 
 
-def _count(user: User) -> None:
+def _seats_told(user: User, only_practice: str) -> list[Seat] | None:
+    return selectors.seats_of(user.pk, only_practice=only_practice) if only_practice else None
+
+
+def _count(user: User, tries: str, told: list[Seat] | None) -> None:
     """One more try, before it is known whether it is right. The refusal is an event of its own."""
     try:
-        attempt_count(FACTOR_TRIES, str(user.pk))
+        attempt_count(FACTOR_TRIES, tries)
     except RateLimited:
-        person_event_record(AccountEvent.FACTOR_LOCKED, user=user)
+        person_event_record(AccountEvent.FACTOR_LOCKED, user=user, seats=told)
         raise
 
 

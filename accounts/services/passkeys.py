@@ -42,7 +42,8 @@ from portal.kernel.errors import InvalidMove, PortalError, RateLimited
 
 ONCE: Final = Limit(name="passkey challenge", tries=1, within=dt.timedelta(hours=1))
 LIFE: Final = dt.timedelta(minutes=5)
-_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError)  # what fido2 makes of a crooked answer
+# What fido2 makes of a crooked answer; it asserts that a new key is in it at all.
+_FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, AssertionError)
 
 
 class PasskeyRefused(PortalError):
@@ -89,9 +90,7 @@ def passkey_enrol(*, user: User, state: dict[str, Any], answer: str, name: str) 
         made = _server().register_complete(state, RegistrationResponse.from_dict(json.loads(answer)))
     except _FAULTS as error:
         raise PasskeyRefused from error
-    credential = made.credential_data
-    if credential is None:
-        raise PasskeyRefused
+    credential = cast("AttestedCredentialData", made.credential_data)
     if any(known.credential.credential_id == credential.credential_id for known in _keys_of(user.pk)):
         raise InvalidMove(_("This passkey is set up already."))
     data = PasskeyData(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from accounts.browsers import browser_words
 from accounts.lifecycle import AccountEvent
 from accounts.models import BrowserSession, User
 from accounts.services.sign_in import person_event_record
@@ -20,7 +21,7 @@ class OpenSession:
 
     mark: str
     is_this_one: bool
-    browser: str
+    browser: str  # as people call it
     since: dt.datetime
     seen_at: dt.datetime
 
@@ -33,7 +34,7 @@ def sessions_of(*, user: User, session_key: str) -> list[OpenSession]:
         OpenSession(
             mark=row.pk,
             is_this_one=row.pk == own,
-            browser=str(SessionStore().decode(row.session_data).get("browser", "")),
+            browser=browser_words(str(SessionStore().decode(row.session_data).get("browser", ""))),
             since=row.made_at,
             seen_at=row.seen_at,
         )

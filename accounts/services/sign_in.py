@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts import selectors
 from accounts.lifecycle import AccountEvent, FactorKind, SignInKind
 from accounts.models import User
+from accounts.selectors import Seat
 from portal.kernel import actor as actors
 from portal.kernel import audit, clock, refusals, tenancy
 from portal.kernel.models import AuditEvent
@@ -26,13 +27,18 @@ def sign_in_record(*, user: User, by: SignInKind, factor: FactorKind | None = No
 
 
 def person_event_record(
-    kind: AccountEvent, *, user: User, details: Mapping[str, str | int | None] | None = None
+    kind: AccountEvent,
+    *,
+    user: User,
+    details: Mapping[str, str | int | None] | None = None,
+    seats: list[Seat] | None = None,
 ) -> None:
     """An event of a person, told to each practice and client where they sit; to the installation, if nowhere.
 
-    Opens each scope itself, one transaction for each: call it before what it tells is done.
+    `seats` names them where it is to be told at some of them alone. Opens each scope itself, one transaction for each: call it before what it tells is done.
     """
-    scopes = [seat.scope() for seat in selectors.seats_of(user.pk)] or [tenancy.platform_scope()]
+    where = selectors.seats_of(user.pk) if seats is None else seats
+    scopes = [seat.scope() for seat in where] or [tenancy.platform_scope()]
     for scope in scopes:
         with selectors.apart(scope):
             _record(kind, user=user, details=details or {})

@@ -20,7 +20,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import ceremonies, selectors
-from accounts.adapters import FactorStage, has_shown_factor, mark_factor, open_session
+from accounts.adapters import (
+    FactorStage,
+    has_shown_factor,
+    mark_factor,
+    only_practice_of,
+    open_session,
+)
 from accounts.forms import AppCodeForm, FactorForm, PasskeyForm
 from accounts.lifecycle import FactorKind, SignInKind
 from accounts.models import User
@@ -166,7 +172,17 @@ def renew_recovery_codes(request: HttpRequest) -> HttpResponse:
 def _show_signed_in(request: HttpRequest, user: User) -> HttpResponse:
     if has_shown_factor(request):
         return redirect(_next(request))
-    if not selectors.factors_of(user.pk).is_enough:
+    is_enough = selectors.factors_of(user.pk).is_enough
+    if not is_enough and only_practice_of(request):
+        raise NotAllowed(
+            _(
+                "You have no second factor yet, and a company account can’t set one up. Sign out, "
+                "sign in with a code we email you, then set this up."
+            ),
+            next_url=reverse("account_logout"),
+            next_label=_("Sign out"),
+        )
+    if not is_enough:
         return _go(request, "factors" if not user.is_staff else "factor_totp")
     form = FactorForm(request.POST if request.method == "POST" else None)
     if (kind := _proved(request, form, user)) is None:
@@ -183,7 +199,8 @@ def _proved(request: HttpRequest, form: FactorForm, user: User) -> FactorKind | 
     try:
         if answer:
             return ceremonies.judge(request, ceremonies.SHOW, user, answer)
-        return factor_prove(user=user, code=form.cleaned_data["code"], with_recovery=True)
+        code, only_practice = form.cleaned_data["code"], only_practice_of(request)
+        return factor_prove(user=user, code=code, with_recovery=True, only_practice=only_practice)
     except PortalError as error:
         form.add_error(None if answer else "code", error.user_message)
         return None

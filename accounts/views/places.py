@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import emails, selectors
-from accounts.adapters import InvitationOnlyAdapter, open_session
+from accounts.adapters import InvitationOnlyAdapter, only_practice_of, open_session
 from accounts.lifecycle import SignInKind
 from accounts.models import User
 from accounts.selectors import Seat
@@ -162,7 +162,7 @@ def _dead_link(request: HttpRequest, token: str) -> HttpResponse:
 @sign_in_required
 def home(request: HttpRequest) -> HttpResponse:
     """To the seat chosen last, or the only one; otherwise to the chooser."""
-    seats = selectors.seats_of(cast("User", request.user).pk)
+    seats = selectors.seats_of(cast("User", request.user).pk, only_practice=only_practice_of(request))
     chosen = request.session.get("seat")
     seat = next((one for one in seats if str(one.seat_id) == chosen), seats[0] if len(seats) == 1 else None)
     return HttpResponseRedirect(_door(seat) if seat else reverse("choose"))
@@ -174,7 +174,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Shows the seats of this person; POST sits them down."""
     if request.method == "POST":
         return _sit(request)
-    seats = selectors.named_seats_of(cast("User", request.user).pk)
+    seats = selectors.named_seats_of(cast("User", request.user).pk, only_practice=only_practice_of(request))
     return render(request, "accounts/choose.html", {"seats": seats, "next": request.GET.get("next", "")})
 
 
@@ -187,7 +187,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
 
 def _sit(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("seat", "")
-    seats = selectors.seats_of(cast("User", request.user).pk)
+    seats = selectors.seats_of(cast("User", request.user).pk, only_practice=only_practice_of(request))
     seat = next((one for one in seats if str(one.seat_id) == wanted), None)
     if seat is None:
         raise NotVisible

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 if TYPE_CHECKING:
     from boto3 import Session
     from botocore.config import Config
+    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
@@ -38,7 +39,10 @@ class Clients:
         self._attempts = attempts
         self._sts_attempts = sts_attempts
         self._session: Session | None = None
+        self._visitors: Session | None = None
         self._base: dict[str, STSClient] = {}
+        self._visiting_sts: dict[str, STSClient] = {}
+        self._visiting_iam: dict[str, IAMClient] = {}
         self._lock = threading.Lock()  # boto3 promises threads safe clients, not safe making of clients
 
     def base_sts(self, region: str) -> STSClient:
@@ -55,22 +59,23 @@ class Clients:
 
     @contextmanager
     def visiting_sts(self, region: str, keys: Keys) -> Iterator[STSClient]:
-        """A throw-away client: one per client account would cost 120 kB each, for ever."""
-        client = self.sts(region, keys)
-        try:
+        """One client for every client account, signing with these keys in this thread until the block ends."""
+        with self._lock:
+            if region not in self._visiting_sts:
+                self._visiting_sts[region] = self._make("sts", region, None, visiting=True)
+            client = self._visiting_sts[region]
+        with _VISITOR.lent(keys):
             yield client
-        finally:
-            client.close()
 
     @contextmanager
     def visiting_iam(self, region: str, keys: Keys) -> Iterator[IAMClient]:
-        """A throw-away IAM client."""
+        """As `visiting_sts`: a client of its own for each look would cost more than the look."""
         with self._lock:
-            client = self._make("iam", region, keys)
-        try:
+            if region not in self._visiting_iam:
+                self._visiting_iam[region] = self._make("iam", region, None, visiting=True)
+            client = self._visiting_iam[region]
+        with _VISITOR.lent(keys):
             yield client
-        finally:
-            client.close()
 
     @contextmanager
     def hub_s3(self, region: str, keys: Keys) -> Iterator[S3Client]:
@@ -83,17 +88,21 @@ class Clients:
             client.close()
 
     @overload
-    def _make(self, service: Literal["sts"], region: str, keys: Keys | None) -> STSClient: ...
-    @overload
-    def _make(self, service: Literal["iam"], region: str, keys: Keys | None) -> IAMClient: ...
-    @overload
-    def _make(self, service: Literal["s3"], region: str, keys: Keys | None) -> S3Client: ...
     def _make(
-        self, service: Literal["sts", "iam", "s3"], region: str, keys: Keys | None
+        self, service: Literal["sts"], region: str, keys: Keys | None, *, visiting: bool = False
+    ) -> STSClient: ...
+    @overload
+    def _make(
+        self, service: Literal["iam"], region: str, keys: Keys | None, *, visiting: bool = False
+    ) -> IAMClient: ...
+    @overload
+    def _make(
+        self, service: Literal["s3"], region: str, keys: Keys | None, *, visiting: bool = False
+    ) -> S3Client: ...
+    def _make(
+        self, service: Literal["sts", "iam", "s3"], region: str, keys: Keys | None, *, visiting: bool = False
     ) -> STSClient | IAMClient | S3Client:
-        if self._session is None:
-            self._session = _new_session()
-        return self._session.client(
+        return self._session_of(visiting=visiting).client(
             service,
             region_name=region,
             endpoint_url=self._endpoint_url,
@@ -102,6 +111,13 @@ class Clients:
             aws_secret_access_key=keys.secret_access_key if keys else None,
             aws_session_token=keys.session_token if keys else None,
         )
+
+    def _session_of(self, *, visiting: bool) -> Session:
+        if visiting:
+            self._visitors = self._visitors or _new_session(lent=True)
+            return self._visitors
+        self._session = self._session or _new_session()
+        return self._session
 
     def _config(self, service: str) -> Config:
         from botocore.config import Config
@@ -115,11 +131,51 @@ class Clients:
         )
 
 
-def _new_session() -> Session:
-    """The default chain of credentials, with regional STS: tokens of the global one fail in opt-in regions."""
+class NoKeysLent(RuntimeError):
+    """Raised for a call of a visiting client outside its block: it has no keys, and must not find others."""
+
+
+class _Lent(threading.local):
+    """The keys that a visiting client signs with, per thread: one visitor's call can never carry another's keys."""
+
+    keys: Keys | None = None
+
+    @contextmanager
+    def lent(self, keys: Keys) -> Iterator[None]:
+        before, self.keys = self.keys, keys
+        try:
+            yield
+        finally:
+            self.keys = before
+
+    def get_deferred_property(self, _name: str) -> Callable[[], None]:
+        """botocore may put an account's number into addresses of services that are not used here."""
+        return lambda: None
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """What botocore asks for at each signature."""
+        from botocore.credentials import ReadOnlyCredentials
+
+        if self.keys is None:
+            raise NoKeysLent
+        return ReadOnlyCredentials(
+            self.keys.access_key_id, self.keys.secret_access_key, self.keys.session_token
+        )
+
+
+_VISITOR: Final = _Lent()
+
+
+def _new_session(*, lent: bool = False) -> Session:
+    """The default chain of credentials, with regional STS: tokens of the global one fail in opt-in regions.
+
+    `lent`: the keys of whichever visitor's block the calling thread is in, and never the portal's own.
+    """
     import boto3
     import botocore.session
 
     session = botocore.session.Session()
+    if lent:
+        session.get_credentials = lambda: _VISITOR  # type: ignore[method-assign,assignment,return-value]  # all that signing asks of them is get_frozen_credentials
     session.set_config_variable("sts_regional_endpoints", "regional")
     return boto3.Session(botocore_session=session)

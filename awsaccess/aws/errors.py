@@ -82,10 +82,12 @@ OUR_FAULT: Final = frozenset(
     | {"MissingAuthenticationToken", "MissingAuthenticationTokenException", "MissingSecurityHeader", "OptInRequired"}
     | {"RequestExpired", "RequestTimeTooSkewed", "NotSignedUp", "AuthorizationHeaderMalformed"}
 )  # fmt: skip
-TRANSIENT: Final = frozenset(
+THROTTLES: Final = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"}
     | {"RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded", "SlowDown", "EC2ThrottledException"}
-    | {"PriorRequestNotComplete", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
+)  # fmt: skip
+TRANSIENT: Final = THROTTLES | frozenset(
+    {"PriorRequestNotComplete", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
     | {"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException"}
     | {"InternalError", "InternalFailure", "InternalServerError", "InternalServiceError", "IDPCommunicationError"}
 )  # fmt: skip

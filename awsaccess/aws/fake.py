@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Method = Literal[
-    "own_identity", "assume", "caller_identity", "inspect_role", "upload_template", "signin_token"
+    "own_identity",
+    "assume",
+    "control",
+    "assume_as_another",
+    "caller_identity",
+    "inspect_role",
+    "upload_template",
+    "signin_token",
 ]
 CHAINED_SECONDS: Final = 3600
 LOOKS: Final = ("iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
@@ -50,6 +57,8 @@ class AgreedRole(Protocol):
     def attached_policy_arns(self) -> AbstractSet[str]: ...
     @property
     def max_session_duration(self) -> int: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -100,6 +109,7 @@ class FakeAwsGateway:
         self.uploads: dict[tuple[str, str, str], bytes] = {}
         self.signins: dict[str, SessionCredentials] = {}
         self.calls: list[Call] = []
+        self.powerless: set[str] = set()  # ARNs of hub and control roles that lost sts:AssumeRole
         self._sessions: dict[str, _Session] = {}
         self._failures: dict[Method, _Failure] = {}
         self._now = now
@@ -117,6 +127,7 @@ class FakeAwsGateway:
             inline_documents={name: _copied(each) for name, each in agreed.inline_documents.items()},
             attached_policy_arns=frozenset(agreed.attached_policy_arns),
             max_session_duration=agreed.max_session_duration,
+            tags=dict(agreed.tags),
         )
         self.roles[role.arn] = role
         return role
@@ -150,12 +161,21 @@ class FakeAwsGateway:
             Call(method="assume", subject=request.role_arn, region=hub.region, request=request)
         ):
             self._hub_role(hub)
-            policy = _session_policy(request)
-            role = self.roles.get(request.role_arn)
-            if role is None or not self._lets_in(role, hub, request):
-                raise AwsDenied(code="AccessDenied")
-            _check_duration(request)
-            return self._new_session(role, request, policy)
+            return self._assumed(hub, hub.role_arn, request)
+
+    def control(self, hub: HubIdentity) -> None:
+        with self._called(Call(method="control", subject=hub.control_role_arn, region=hub.region)):
+            self._hub_role(hub)
+            self._require_power(hub.role_arn)
+
+    def assume_as_another(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        with self._called(
+            Call(method="assume_as_another", subject=request.role_arn, region=hub.region, request=request)
+        ):
+            self._hub_role(hub)
+            self._require_power(hub.role_arn)
+            self._require_power(hub.control_role_arn)
+            return self._assumed(hub, hub.control_role_arn, request)
 
     def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
         with self._called(Call(method="caller_identity", subject=credentials.session_arn, region=region)):
@@ -209,8 +229,20 @@ class FakeAwsGateway:
             raise AwsMisconfigured(code="AccessDenied")
         return arns.RoleArn.parse(hub.role_arn)
 
-    def _lets_in(self, role: FakeRole, hub: HubIdentity, request: AssumeRequest) -> bool:
-        common = {**self._context(), "aws:principalarn": hub.role_arn, "aws:principalaccount": hub.account_id}
+    def _require_power(self, role_arn: str) -> None:
+        if role_arn in self.powerless:
+            raise AwsMisconfigured(code="AccessDenied")
+
+    def _assumed(self, hub: HubIdentity, caller: str, request: AssumeRequest) -> SessionCredentials:
+        policy = _session_policy(request)
+        role = self.roles.get(request.role_arn)
+        if caller in self.powerless or role is None or not self._lets_in(role, hub, caller, request):
+            raise AwsDenied(code="AccessDenied")
+        _check_duration(request)
+        return self._new_session(role, request, policy)
+
+    def _lets_in(self, role: FakeRole, hub: HubIdentity, caller: str, request: AssumeRequest) -> bool:
+        common = {**self._context(), "aws:principalarn": caller, "aws:principalaccount": hub.account_id}
         entering = {**common, "sts:rolesessionname": request.role_session_name}
         if request.external_id is not None:  # a key of AssumeRole only (AWS_FACTS §1)
             entering["sts:externalid"] = request.external_id
@@ -219,7 +251,7 @@ class FakeAwsGateway:
             wanted["sts:SetSourceIdentity"] = {**common, "sts:sourceidentity": request.source_identity}
         if request.tags:
             wanted["sts:TagSession"] = common
-        principals = principals_of(hub.role_arn, hub.account_id)
+        principals = principals_of(caller, hub.account_id)
         return all(
             allows([role.trust_document], Question(action=action, principals=principals, context=context))
             for action, context in wanted.items()

@@ -29,6 +29,8 @@ TAG_TEXT: Final = re.compile(r"[\w .:/=+@-]*")
 LONGEST_SESSION_POLICY: Final = 2048
 HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
+CONTROL_ROLE: Final = "latchkey-control"
+CONTROL_SECONDS: Final = 900
 Document = dict[str, Any]  # Any: IAM's JSON nests as it likes
 
 
@@ -46,6 +48,11 @@ class HubIdentity:
     region: str
     template_bucket: str
     partition: str = "aws"
+
+    @property
+    def control_role_arn(self) -> str:
+        """A role of the practice's own that the hub may enter and no client trusts: see `AwsGateway.control`."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{CONTROL_ROLE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +149,20 @@ class AwsGateway(Protocol):
         """AssumeRole out of the hub role. AwsDenied if refused, AwsRejected if a value is not accepted."""
         ...
 
+    def control(self, hub: HubIdentity) -> None:
+        """The hub enters the practice's own control role: a hub that lost sts:AssumeRole is refused here, too.
+
+        AwsMisconfigured if it cannot. GetCallerIdentity alone cannot tell, AWS never denies it (AWS_FACTS §9).
+        """
+        ...
+
+    def assume_as_another(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        """As `assume`, out of the control role, which may ask for the same roles as the hub and is trusted by none.
+
+        AwsMisconfigured if that role could not ask: then the client's account was never asked.
+        """
+        ...
+
     def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
         """Where a new session really is; AWS never denies this call."""
         ...
@@ -169,6 +190,12 @@ class _HubSession:
         return self.credentials.expires_at
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ControlSession:
+    expires_at: dt.datetime
+    sts: STSClient
+
+
 class BotoGateway:
     """The real door. One per process: it keeps the hub sessions and the clients that serve many calls.
 
@@ -192,6 +219,7 @@ class BotoGateway:
         )
         self._federation = arns.loopback_origin(federation_base_url) if federation_base_url else None
         self._hubs = Kept(make=self._open_hub, now=now, margin=HUB_MARGIN)
+        self._controls = Kept(make=self._open_control, now=now, margin=HUB_MARGIN)
 
     def own_identity(self, hub: HubIdentity) -> CallerIdentity:
         with self._inside(hub) as session, translated(Asked.OF_OURSELVES):
@@ -204,6 +232,20 @@ class BotoGateway:
         hide = (request.external_id,) if request.external_id else ()
         with self._inside(hub) as session, translated(Asked.OF_CLIENT, hide=hide):
             return _credentials(session.sts.assume_role(**_parameters(request)))
+
+    def control(self, hub: HubIdentity) -> None:
+        with self._inside(hub) as session:
+            _enter_control(session.sts, hub)
+
+    def assume_as_another(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        hide = (request.external_id,) if request.external_id else ()
+        session = self._controls.get(hub)
+        try:
+            with translated(Asked.OF_CLIENT, hide=hide):
+                return _credentials(session.sts.assume_role(**_parameters(request)))
+        except AwsMisconfigured:
+            self._controls.forget(hub, session)
+            raise
 
     def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
         with translated(Asked.AS_VISITOR), self._clients.visiting_sts(region, _keys(credentials)) as sts:
@@ -258,6 +300,14 @@ class BotoGateway:
             credentials = _credentials(answer)
             return _HubSession(credentials=credentials, sts=self._clients.sts(hub.region, _keys(credentials)))
 
+    def _open_control(self, hub: HubIdentity) -> _ControlSession:
+        """Into the control role, and out of it into itself: so it is proved that it may ask for roles at all."""
+        with self._inside(hub) as session:
+            credentials = _enter_control(session.sts, hub)
+        sts = self._clients.sts(hub.region, _keys(credentials))
+        _enter_control(sts, hub)
+        return _ControlSession(expires_at=credentials.expires_at, sts=sts)
+
 
 def make_gateway(
     *,
@@ -273,6 +323,16 @@ def make_gateway(
         total_max_attempts=total_max_attempts,
         sts_total_max_attempts=sts_total_max_attempts,
     )
+
+
+def _enter_control(sts: STSClient, hub: HubIdentity) -> SessionCredentials:
+    with translated(Asked.OF_OURSELVES):
+        answer = sts.assume_role(
+            RoleArn=hub.control_role_arn,
+            RoleSessionName=arns.session_name_for("latchkey-control", hub.practice_code),
+            DurationSeconds=CONTROL_SECONDS,
+        )
+        return _credentials(answer)
 
 
 def _hub_role(hub: HubIdentity) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ TAKING_AWAY: Final = frozenset(
 class Difference:
     """One thing that is not as agreed, in words for both sides. No words hold an external ID.
 
-    `what` is `trust`, `inline <policy name>`, `attached`, `max_session_duration` or `permissions_boundary`. `expected`
-    and `actual` are None where there is nothing. `wider`: True opens more than was agreed, False does not, None cannot
+    `what` is `trust`, `inline <policy name>`, `attached`, `max_session_duration`, `permissions_boundary` or `tags`.
+    `expected` and `actual` are None where there is nothing. `wider`: True opens more than was agreed, False does not, None cannot
     be told by looking.
     """
 
@@ -47,6 +48,8 @@ class ExpectedShape(Protocol):
     def attached_policy_arns(self) -> AbstractSet[str]: ...
     @property
     def max_session_duration(self) -> int: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
 
 
 class ActualShape(ExpectedShape, Protocol):
@@ -64,12 +67,36 @@ def differences(expected: ExpectedShape, actual: ActualShape) -> tuple[Differenc
         *_of_attached(expected.attached_policy_arns, actual.attached_policy_arns),
         *_of_duration(expected.max_session_duration, actual.max_session_duration),
         *_of_boundary(actual.permissions_boundary),
+        *_of_tags(expected.tags, actual.tags),
     )
 
 
 def trust_opens_wider(expected: Document, actual: Document) -> bool | None:
     """Whether the trust policy lets in anybody, in any way, that was not agreed. None cannot be told by looking."""
     return any_wider(_of_trust(expected, actual))
+
+
+def revoked_before(inline_documents: Mapping[str, Document]) -> dt.datetime | None:
+    """The moment before which sessions are denied everything: by the console's "Revoke", or by our update of the stack."""
+    found = inline_documents.get(REVOKED, {}).get("Statement", [])
+    moments = [_denied_before(statement) for statement in (found if isinstance(found, list) else [found])]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _denied_before(statement: Document) -> dt.datetime | None:
+    condition = statement.get("Condition", {})
+    said = condition.get("DateLessThan", {}).get("aws:TokenIssueTime")
+    texts = said if isinstance(said, list) else [said]
+    whole = all(statement.get(part) in ("*", ["*"]) for part in ("Action", "Resource"))
+    # Any further condition would let some sessions live on.
+    alone = set(condition) == {"DateLessThan"} and set(condition["DateLessThan"]) == {"aws:TokenIssueTime"}
+    if statement.get("Effect") != "Deny" or not whole or not alone or len(texts) != 1:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(texts[0])
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.utcoffset() is not None else None
 
 
 def any_wider(found: Iterable[Difference]) -> bool | None:
@@ -195,3 +222,14 @@ def _of_boundary(actual: str | None) -> Iterator[Difference]:
     """A boundary only takes away; it can never open anything."""
     if actual is not None:
         yield Difference(what="permissions_boundary", expected=None, actual=actual, wider=False)
+
+
+def _of_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> Iterator[Difference]:
+    """What was agreed to must be there as agreed; tags of the client's own house were never agreed and are theirs.
+
+    None of ours opens anything: our policies ask for none.
+    """
+    for key, value in sorted(expected.items()):
+        if actual.get(key) != value:
+            found = f"{key} = {actual[key]}" if key in actual else None
+            yield Difference(what="tags", expected=f"{key} = {value}", actual=found, wider=False)

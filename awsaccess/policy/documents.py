@@ -137,6 +137,17 @@ def self_expiry_statement(expires_at: dt.datetime) -> Statement:
     }
 
 
+def deny_older_sessions_statement(before: dt.datetime) -> Statement:
+    """Denies everything to sessions that were opened before the moment, judged by AWS at every call (AWS_FACTS §8)."""
+    return {
+        "Sid": "NoOlderSessions",
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"DateLessThan": {"aws:TokenIssueTime": iam_time(before)}},
+    }
+
+
 def deny_sensitive_data_statement() -> Statement:
     """Keeps a look-only role out of contents, secrets and log-ins, whatever else it is allowed."""
     return {"Sid": "NoContents", "Effect": "Deny", "Action": list(SENSITIVE_ACTIONS), "Resource": "*"}

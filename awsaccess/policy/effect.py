@@ -34,6 +34,7 @@ class _Found:
     inline_documents: Mapping[str, Document]
     attached_policy_arns: AbstractSet[str]
     max_session_duration: int
+    tags: Mapping[str, str]
     permissions_boundary: str | None = None
 
 
@@ -49,4 +50,5 @@ def _found(role: ExpectedShape) -> _Found:
         inline_documents=role.inline_documents,
         attached_policy_arns=role.attached_policy_arns,
         max_session_duration=role.max_session_duration,
+        tags=role.tags,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from awsaccess.policy import documents
+from awsaccess.policy.compare import REVOKED
 from awsaccess.policy.documents import Document, Statement
 from awsaccess.provision.statements import BadStatement, check_statements
 
@@ -83,6 +84,7 @@ class ExpectedRole:
     inline_documents: dict[str, Document]
     attached_policy_arns: frozenset[str]
     max_session_duration: int
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def role_name_for(engagement_code: str) -> str:
@@ -97,16 +99,20 @@ def role_arn_for(spec: AccessGrantSpec, account_id: str) -> str:
     return f"arn:{spec.partition}:iam::{account_id}:role/{spec.role_name}"
 
 
-def render_template(spec: AccessGrantSpec) -> str:
+def render_template(spec: AccessGrantSpec, *, sessions_end_before: dt.datetime | None = None) -> str:
     """CloudFormation template as JSON text: the same bytes for the same spec, at most 51,200 of them, all ASCII.
 
+    With `sessions_end_before` the role also denies everything to sessions opened before that moment. It stands in a
+    policy of the stack, so that the next update takes it away again and the stack can always be deleted.
     Needs CAPABILITY_NAMED_IAM. Its one output is `RoleArn`. Raises BadGrant.
     """
     _check(spec)
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": _description(spec),
-        "Resources": {ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec)}},
+        "Resources": {
+            ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec, sessions_end_before)}
+        },
         "Outputs": {
             "RoleArn": {
                 "Description": "The role that was made for this engagement",
@@ -130,6 +136,7 @@ def expected_role(spec: AccessGrantSpec, account_id: str) -> ExpectedRole:
             f"arn:{spec.partition}:iam::aws:{name}" for name in _managed_names(spec)
         ),
         max_session_duration=spec.max_session_seconds,
+        tags=_tags(spec),
     )
 
 
@@ -168,7 +175,7 @@ def _counted(document: Document) -> int:
     return len("".join(text.split()))
 
 
-def _role(spec: AccessGrantSpec) -> Node:
+def _role(spec: AccessGrantSpec, sessions_end_before: dt.datetime | None) -> Node:
     role: dict[str, Node] = {
         "RoleName": spec.role_name,
         "Description": _description(spec),
@@ -177,17 +184,24 @@ def _role(spec: AccessGrantSpec) -> Node:
         "Policies": [
             {"PolicyName": POLICY_NAME, "PolicyDocument": _inline(spec, own_arn=_own_arn_in_template(spec))}
         ],
-        "Tags": [
-            {"Key": "latchkey:client", "Value": shown_name(spec.client_name, otherwise="-")},
-            {"Key": "latchkey:engagement", "Value": spec.engagement_code},
-            {"Key": "latchkey:practice", "Value": shown_name(spec.practice_name, otherwise="-")},
-        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in _tags(spec).items()],
     }
+    if sessions_end_before is not None:
+        denial = documents.document(documents.deny_older_sessions_statement(sessions_end_before))
+        role["Policies"].append({"PolicyName": REVOKED, "PolicyDocument": denial})
     if names := _managed_names(spec):
         role["ManagedPolicyArns"] = [
             _joined("arn:", {"Ref": "AWS::Partition"}, f":iam::aws:{name}") for name in names
         ]
     return role
+
+
+def _tags(spec: AccessGrantSpec) -> dict[str, str]:
+    return {
+        "latchkey:client": shown_name(spec.client_name, otherwise="-"),
+        "latchkey:engagement": spec.engagement_code,
+        "latchkey:practice": shown_name(spec.practice_name, otherwise="-"),
+    }
 
 
 def _description(spec: AccessGrantSpec) -> str:

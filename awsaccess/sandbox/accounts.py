@@ -16,6 +16,7 @@ from moto.s3.models import s3_backends
 from awsaccess.sandbox import ids
 from awsaccess.sandbox.parties import (
     ADMINISTRATOR,
+    CONTROL_ROLE,
     HUB_ROLE,
     PARTIES,
     PORTAL_USER,
@@ -51,6 +52,34 @@ def _make_hub_role(iam: IAMBackend, account_id: str) -> str:
         max_session_duration="3600",
     )
     return str(role.arn)
+
+
+def _make_control_role(iam: IAMBackend, account_id: str, hub_role_arn: str) -> None:
+    """What no client trusts: the hub enters it to prove that it may enter roles, and it enters itself likewise."""
+    own = f"arn:aws:iam::{account_id}:role/{CONTROL_ROLE}"
+    trust = _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": [hub_role_arn, own]}},
+        }
+    )
+    iam.create_role(
+        role_name=CONTROL_ROLE,
+        assume_role_policy_document=trust,
+        path="/",
+        permissions_boundary=None,
+        description="Proves that refusals are the clients' own",
+        tags=[],
+        max_session_duration="3600",
+    )
+    ask: Statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": "arn:aws:iam::*:role/latchkey-*",
+    }
+    iam.put_role_policy(CONTROL_ROLE, "ask", _policy(ask))
 
 
 def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str) -> None:
@@ -110,6 +139,7 @@ def _with_hub(iam: IAMBackend, account: Account) -> Account:
     bucket = _make_template_bucket(account.account_id)
     hub_role_arn = _make_hub_role(iam, account.account_id)
     _let_hub_work(iam, hub_role_arn, bucket)
+    _make_control_role(iam, account.account_id, hub_role_arn)
     return replace(
         account,
         portal_user=PORTAL_USER,

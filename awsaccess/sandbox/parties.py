@@ -13,6 +13,7 @@ Kind = Literal["practice", "client", "stranger"]
 
 REGION: Final = "eu-west-1"
 HUB_ROLE: Final = "latchkey-hub"
+CONTROL_ROLE: Final = "latchkey-control"
 PORTAL_USER: Final = "portal"
 ADMINISTRATOR: Final = "administrator"
 

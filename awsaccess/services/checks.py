@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+import time
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -12,8 +16,19 @@ from django.db.models import QuerySet
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.arns import session_name_for
+from awsaccess.aws.gateway import AwsGateway
 from awsaccess.door import gateway, hub_of
-from awsaccess.lifecycle import BROKEN, WATCHED, AccessEvent, GrantStatus, Verdict, check_wait, status_after
+from awsaccess.lifecycle import (
+    BROKEN,
+    SPREAD,
+    WATCHED,
+    AccessEvent,
+    GrantStatus,
+    Verdict,
+    check_wait,
+    denials_after,
+    status_after,
+)
 from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
@@ -22,6 +37,7 @@ from engagements.models import Engagement, Offer, ScopeChange
 from engagements.services.changes import change_in_force_within
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
+from engagements.services.standing import offers_standing
 from portal.kernel import audit, clock, due, outbox
 from portal.kernel.actor import Actor, machine
 
@@ -34,6 +50,13 @@ NOT_AS_AGREED: Final = frozenset({Verdict.DRIFTED, Verdict.UNSAFE})
 STANDING: Final = (ChangeStatus.AGREED, ChangeStatus.IN_FORCE)
 # No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
 LOOKED_AT: Final = CLOSED_BY_ITSELF
+OFFER: Final = "offer_sha256"  # among the findings of a good check
+
+
+def found_as_agreed(grant: Grant) -> bool:
+    """True if the newest good check found in the account what the offer that holds asks for, by the offer's hash."""
+    newest = Verification.objects.filter(grant=grant, verdict=Verdict.OK).order_by("-at").first()
+    return newest is not None and newest.findings.get(OFFER) == standing_of(grant).held.offer_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +68,31 @@ class Seen:
     status: GrantStatus
     checked_at: dt.datetime | None
     target: Target
-    change: ScopeChange | None = None
-    changed: Target | None = (
-        None  # as the role should be once the client's stack has the change they agreed to
-    )
+    offer_sha256: str
+    change: ScopeChange | None = None  # agreed to, and not in AWS yet
+    changed: Target | None = None  # as the role should be once the client's stack has that change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a grant's role should be: the offer that holds, and the change that was agreed to and is not in AWS yet."""
+
+    held: Offer
+    waiting: ScopeChange | None = None
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Both, the one that holds first."""
+        return (self.held, self.waiting.offer) if self.waiting else (self.held,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What follows from one result for one row. `changes` are its new columns."""
+
+    status: GrantStatus
+    changes: dict[str, object]
+    next_at: dt.datetime
 
 
 def grant_watch(*, engagement_id: UUID) -> None:
@@ -79,23 +123,43 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
     seen = read(grant_id)
     if seen is None:
         return None
-    door = gateway()
+    door, began = gateway(), time.monotonic()
     entered = enter(door, seen.target)
     if isinstance(entered, Entered):
-        seen = _found(seen)
-        result = examine(door, seen.target, entered)
+        seen = found(seen)
+        result = judged(door, seen, entered)
     else:
         result = entered
-    if seen.changed is None or not isinstance(entered, Entered) or result.verdict not in NOT_AS_AGREED:
-        return _conclude(seen, result)
+    return conclude(seen, replace(result, latency_ms=int((time.monotonic() - began) * 1000)))
+
+
+def judged(door: AwsGateway, seen: Seen, entered: Entered) -> Result:
+    """The open role against what holds; where a change waits, against that too. Network only, no database."""
+    result = vouched(seen.offer_sha256, examine(door, seen.target, entered))
+    if seen.change is None or seen.changed is None:
+        return result
+    if seen.changed.expected == seen.target.expected:  # nothing was ticked of what could be added
+        return vouched(seen.change.offer.offer_sha256, result)
+    if result.verdict not in NOT_AS_AGREED:
+        return result
     later = examine(door, seen.changed, entered)
     if later.verdict is Verdict.OK:
-        return _conclude(seen, later, change=seen.change)
-    return _conclude(seen, between(result, later))
+        return vouched(seen.change.offer.offer_sha256, later)
+    return between(result, later)
+
+
+def vouched(offer_sha256: str, result: Result) -> Result:
+    """A good answer with what it is good for: a visit needs a consent to the hash that was found in the account."""
+    if result.verdict is not Verdict.OK:
+        return result
+    return replace(result, findings={**result.findings, OFFER: offer_sha256})
 
 
 def between(before: Result, after: Result) -> Result:
-    """A role of which each part is as agreed either before or after the change is a stack being updated: proves nothing."""
+    """A role of which each part is as agreed either before or after the change is a stack being updated: proves nothing.
+
+    A denial of older sessions differs from neither: it stands beside what was agreed, and comes and goes with updates.
+    """
     if after.verdict is Verdict.UNKNOWN:
         return after
     sides = [set(each.findings.get("differences", ())) for each in (before, after)]
@@ -110,24 +174,36 @@ def between(before: Result, after: Result) -> Result:
 
 
 def read(grant_id: UUID) -> Seen | None:
-    """What is checked: a watched grant whose account is known and agreed to."""
-    grant = (
-        _watched()
-        .select_related("offer__practice", "offer__consent", "engagement")
-        .filter(pk=grant_id)
-        .first()
-    )
-    if grant is None:
-        return None
-    held, change = standing_of(grant)
+    """What is checked: a watched grant whose account is known, and whose owner agrees to exactly its offer."""
+    return next(iter(read_all([grant_id])), None)
+
+
+def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
+    """Those of them that are watched, their accounts known, and agreed to as they are."""
+    rows = _watched().select_related("offer__practice", "engagement").filter(pk__in=list(grant_ids))
+    grants = list(rows)
+    by_grant = standings_of(grants)
+    needed = {
+        offer: grant.engagement.approvals_needed for grant in grants for offer in by_grant[grant.pk].offers
+    }
+    agreed = offers_standing(needed)
+    return [
+        _seen(grant, by_grant[grant.pk], agreed) for grant in grants if by_grant[grant.pk].held.pk in agreed
+    ]
+
+
+def _seen(grant: Grant, standing: Standing, agreed: Container[UUID]) -> Seen:
+    held, waiting = standing.held, standing.waiting
+    is_agreed = waiting is not None and waiting.offer_id in agreed
     return Seen(
         grant_id=grant.pk,
         engagement_id=grant.engagement_id,
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
         target=_target(grant, held),
-        change=change,
-        changed=_target(grant, change.offer) if change else None,
+        offer_sha256=held.offer_sha256,
+        change=waiting,
+        changed=_target(grant, waiting.offer) if waiting and is_agreed else None,
     )
 
 
@@ -138,19 +214,32 @@ def _watched() -> QuerySet[Grant]:
 
 def target_of(grant: Grant) -> Target:
     """The role as it should be now, changes that hold included."""
-    return _target(grant, standing_of(grant)[0])
+    return _target(grant, standing_of(grant).held)
 
 
-def standing_of(grant: Grant) -> tuple[Offer, ScopeChange | None]:
-    """The offer that holds for a role, and the change that was agreed to and is not in AWS yet, if any."""
-    rows = ScopeChange.objects.select_related("offer__practice", "offer__consent").order_by("offer__number")
+def standing_of(grant: Grant) -> Standing:
+    """What holds for a role, and the change that was agreed to and is not in AWS yet, if any."""
+    return standings_of([grant])[grant.pk]
+
+
+def standings_of(grants: Sequence[Grant]) -> dict[UUID, Standing]:
+    """The same for many, in one query, by the grant's key."""
+    rows = ScopeChange.objects.select_related("offer__practice").order_by("offer__number")
+    rows = rows.filter(engagement__in={grant.engagement_id for grant in grants}, status__in=STANDING)
+    changes: dict[UUID, list[ScopeChange]] = defaultdict(list)
+    for change in rows:
+        changes[change.engagement_id].append(change)
+    return {grant.pk: _standing(grant, changes[grant.engagement_id]) for grant in grants}
+
+
+def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:
     held, waiting = grant.offer, None
-    for change in rows.filter(engagement=grant.engagement_id, status__in=STANDING):
+    for change in changes:
         if change.status == ChangeStatus.IN_FORCE:
             held = change.offer
         else:
             waiting = change
-    return held, waiting
+    return Standing(held=held, waiting=waiting)
 
 
 def _target(grant: Grant, offer: Offer) -> Target:
@@ -167,43 +256,58 @@ def _target(grant: Grant, offer: Offer) -> Target:
 
 
 @transaction.atomic(durable=True)
-def _found(seen: Seen) -> Seen:
+def found(seen: Seen) -> Seen:
     """The role is there: both sides may read so while the rest is looked at."""
     if seen.status is not GrantStatus.EXPECTED:
         return seen
     rows = Grant.objects.filter(pk=seen.grant_id, status=GrantStatus.EXPECTED)
-    if rows.update(status=GrantStatus.CHECKING, checks={"found": OK}) != 1:
+    if rows.update(status=GrantStatus.CHECKING, checks={"found": OK}, role_seen_at=clock.now()) != 1:
         return seen
     _record_move(Grant.objects.get(pk=seen.grant_id), seen.status, GrantStatus.CHECKING, "")
     return replace(seen, status=GrantStatus.CHECKING)
 
 
 @transaction.atomic(durable=True)
-def _conclude(seen: Seen, result: Result, *, change: ScopeChange | None = None) -> dt.datetime | None:
+def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     """Write the verdict if the grant is still as it was read; a stale answer is dropped.
 
-    `change`: what the role was proved to be; from now on it holds.
+    A change that the role was proved to be holds from now on.
     """
     engagement = engagement_locked(seen.engagement_id)
     grant = Grant.objects.select_for_update(of=("self",)).get(pk=seen.grant_id)
     now = clock.now()
-    if (grant.status, grant.checked_at) != (seen.status, seen.checked_at) or not _still_stands(seen):
+    if not is_as_read(grant, seen) or not _still_stands(seen):
         return now + SOONEST if grant.status in WATCHED else None
-    _write_verification(grant, result, now)
-    status = status_after(seen.status, result.verdict)
-    changes = _changes(grant, result, status, now)
-    Grant.objects.filter(pk=grant.pk).update(**changes)
-    if status is not seen.status:
-        _record_move(grant, seen.status, status, result.reason)
-    if change is not None:
-        change_in_force_within(engagement=engagement, change=change, actor=WATCHER)
-    _notice(grant, engagement, seen.status, status, changes, result)
-    if seen.change is not None and seen.change.answered_at is not None and change is None:
-        # The client's stack may change at any moment: looked for as closely as a role that is new.
-        return now + check_wait(
-            GrantStatus.EXPECTED, result.verdict, searching_for=now - seen.change.answered_at
-        )
-    return now + check_wait(status, result.verdict, searching_for=now - (engagement.agreed_at or now))
+    outcome = outcome_of(grant, result, now, agreed_at=engagement.agreed_at)
+    if is_worth_a_row(grant, result):
+        verification_of(grant, result, now).save(force_insert=True)
+    Grant.objects.filter(pk=grant.pk).update(**outcome.changes)
+    if outcome.status is not seen.status:
+        _record_move(grant, seen.status, outcome.status, result.reason)
+    if seen.change is not None and is_changed(seen, result):
+        change_in_force_within(engagement=engagement, change=seen.change, actor=WATCHER)
+    _notice(grant, engagement, seen.status, outcome, result)
+    return min(outcome.next_at, _change_awaited(seen, result, now) or outcome.next_at)
+
+
+def is_as_read(grant: Grant, seen: Seen) -> bool:
+    """Nobody moved or checked it since."""
+    return (grant.status, grant.checked_at) == (seen.status, seen.checked_at)
+
+
+def is_changed(seen: Seen, result: Result) -> bool:
+    """The role was proved to be what the waiting change says."""
+    if seen.change is None or result.verdict is not Verdict.OK:
+        return False
+    return bool(result.findings.get(OFFER) == seen.change.offer.offer_sha256)
+
+
+def _change_awaited(seen: Seen, result: Result, now: dt.datetime) -> dt.datetime | None:
+    """The client's stack may change at any moment: looked for as closely as a role that is new. None if nothing waits."""
+    answered_at = seen.change.answered_at if seen.change else None
+    if answered_at is None or is_changed(seen, result):
+        return None
+    return now + spread(check_wait(GrantStatus.EXPECTED, result.verdict, searching_for=now - answered_at))
 
 
 def _still_stands(seen: Seen) -> bool:
@@ -212,12 +316,15 @@ def _still_stands(seen: Seen) -> bool:
     return known.values_list("pk", flat=True).first() == (seen.change.pk if seen.change else None)
 
 
-def _write_verification(grant: Grant, result: Result, now: dt.datetime) -> None:
+def is_worth_a_row(grant: Grant, result: Result) -> bool:
     """A role that is waited for is refused every five seconds: one row says it until something else is proved."""
     waiting = grant.status == GrantStatus.EXPECTED and result.verdict in (Verdict.DENIED, Verdict.UNKNOWN)
-    if waiting and grant.last_verdict == result.verdict:
-        return
-    Verification.objects.create(
+    return not waiting or grant.last_verdict != result.verdict
+
+
+def verification_of(grant: Grant, result: Result, now: dt.datetime) -> Verification:
+    """The row that keeps what was seen; not saved yet."""
+    return Verification(
         practice_id=grant.practice_id,
         client_id=grant.client_id,
         grant=grant,
@@ -225,41 +332,70 @@ def _write_verification(grant: Grant, result: Result, now: dt.datetime) -> None:
         verdict=result.verdict,
         reason=result.reason[:300],
         findings=result.findings,
+        latency_ms=result.latency_ms,
     )
 
 
-def _changes(grant: Grant, result: Result, status: GrantStatus, now: dt.datetime) -> dict[str, object]:
+def outcome_of(grant: Grant, result: Result, now: dt.datetime, *, agreed_at: dt.datetime | None) -> Outcome:
+    """Where the grant goes, what is written down and when it is looked at next. Reads and writes nothing."""
+    before = GrantStatus(grant.status)
+    seen_for = now - grant.role_seen_at if grant.role_seen_at else None
+    denials = denials_after(result.verdict, before=grant.denials, role_seen_for=seen_for)
+    unknowns = grant.unknowns + 1 if result.verdict is Verdict.UNKNOWN else 0
+    after = status_after(before, result.verdict, denials=denials)
     changes: dict[str, object] = {
-        "status": status,
         "checked_at": now,
         "last_verdict": result.verdict,
-        "denials": grant.denials + 1 if result.verdict is Verdict.DENIED else 0,
+        "denials": denials,
+        "unknowns": unknowns,
     }
-    if result.verdict is Verdict.UNKNOWN:
-        return {name: changes[name] for name in ("checked_at", "last_verdict")}
-    changes["checks"] = result.checks
-    changes["problem"] = result.reason[:300] if status in BROKEN else ""
-    if result.role_id:
-        changes["role_id"] = result.role_id
+    if _proves_something(before, after, result.verdict):
+        changes |= _proved(grant, result, after, now)
+    wait = check_wait(after, result.verdict, searching_for=now - (agreed_at or now), unknowns=unknowns)
+    return Outcome(status=after, changes=changes, next_at=now + spread(wait))
+
+
+def _proves_something(before: GrantStatus, after: GrantStatus, verdict: Verdict) -> bool:
+    """A first refusal, like no answer, leaves all that was known."""
+    first_refusal = verdict is Verdict.DENIED and before is after and after is not GrantStatus.UNREACHABLE
+    return verdict is not Verdict.UNKNOWN and not first_refusal
+
+
+def _proved(grant: Grant, result: Result, after: GrantStatus, now: dt.datetime) -> dict[str, object]:
+    changes: dict[str, object] = {
+        "status": after,
+        "checks": result.checks,
+        "problem": result.reason[:300] if after in BROKEN else "",
+        "is_narrower": result.is_narrower,
+        "denied_before": result.denied_before,
+    }
+    if result.role_id and result.role_id != grant.role_id:
+        changes |= {"role_id": result.role_id, "role_seen_at": now}
     if result.verdict is Verdict.OK:
-        changes |= {"last_ok_at": now, "verified_at": grant.verified_at or now}
+        changes["verified_at"] = grant.verified_at or now
+    # What was entered and holds no more than was agreed is as good as new for the next visit.
+    if result.verdict is Verdict.OK or result.is_narrower:
+        changes["last_ok_at"] = now
     return changes
 
 
+def spread(wait: dt.timedelta) -> dt.timedelta:
+    """Somebody waits at a short one; long ones drift apart, or all checks after an outage would come at once."""
+    if wait < dt.timedelta(seconds=10):
+        return wait
+    return wait * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311  # jitter, no secret
+
+
 def _notice(
-    grant: Grant,
-    engagement: Engagement,
-    before: GrantStatus,
-    after: GrantStatus,
-    changes: dict[str, object],
-    result: Result,
+    grant: Grant, engagement: Engagement, before: GrantStatus, outcome: Outcome, result: Result
 ) -> None:
     """What follows from a verdict: access that is on, a role made anew, a problem told to both sides."""
-    if result.role_id and grant.role_id and result.role_id != grant.role_id:
+    after, made_anew = outcome.status, is_made_anew(grant, result)
+    if made_anew:
         _record(AccessEvent.ROLE_MADE_ANEW, grant, WATCHER, {"role_id": result.role_id})
     if after is GrantStatus.VERIFIED and engagement.status == EngagementStatus.AGREED:
         engagement_activate_within(engagement=engagement, actor=WATCHER)
-    if _is_told(before, after, changes.get("denials")):
+    if is_told(grant, before, outcome, result):
         moment = clock.now().isoformat()
         outbox.put(
             "engagements.problem",
@@ -269,10 +405,18 @@ def _notice(
         )
 
 
-def _is_told(before: GrantStatus, after: GrantStatus, denials: object) -> bool:
+def is_made_anew(grant: Grant, result: Result) -> bool:
+    """Another role answers under the agreed name."""
+    return bool(result.role_id and grant.role_id and result.role_id != grant.role_id)
+
+
+def is_told(grant: Grant, before: GrantStatus, outcome: Outcome, result: Result) -> bool:
+    """Whether both sides get a mail: a change for the worse, also from less to more than was agreed."""
+    after = outcome.status
     if after is GrantStatus.UNREACHABLE:
-        return denials == DENIALS_BEFORE_MAIL
-    return after in BROKEN and before is not after
+        return outcome.changes["denials"] == DENIALS_BEFORE_MAIL
+    widened = after is GrantStatus.DRIFTED and grant.is_narrower and not result.is_narrower
+    return after in BROKEN and (before is not after or (widened and result.verdict is Verdict.DRIFTED))
 
 
 def _record_move(grant: Grant, before: GrantStatus, after: GrantStatus, reason: str) -> None:

@@ -16,14 +16,18 @@ from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus, closing_w
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import is_refused
 from awsaccess.services.checks import CHECK, target_of
-from engagements.models import Engagement
-from engagements.services.closing import engagement_close_within
+from engagements.models import Consent, Document, Engagement
+from engagements.papers.certificate import EndFacts
+from engagements.services.closing import certificate_key, engagement_close_within
+from engagements.services.documents import certificate_make
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due
+from engagements.services.standing import was_agreed
+from portal.kernel import audit, checkpoints, clock, due, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed
 
 CLOSING: Final = "grant.closing"
+CERTIFICATE: Final = "grant.certificate"
 CLOSER: Final = machine("closing")
 # One refusal may be chance or a change still spreading through IAM; three over the time of the settings are not.
 FEWEST_REFUSALS: Final = 3
@@ -70,13 +74,17 @@ def deletion_confirm(*, engagement: Engagement, contact: Contact, actor: Actor) 
 
 
 def closing_probe(*, grant_id: UUID) -> dt.datetime | None:
-    """One try to get in where nobody should. Gives the moment of the next, or None once it is proved."""
+    """One try to get in where nobody should. Gives the moment of the next, or None once it is proved.
+
+    The one question to AWS that needs no live consent: it proves that its end came. Nobody enters by it, whatever
+    AWS answers, and an account whose owner never agreed is not asked.
+    """
     grant = (
-        Grant.objects.select_related("offer__practice", "offer__consent", "engagement")
+        Grant.objects.select_related("offer__practice", "engagement")
         .filter(pk=grant_id, status=GrantStatus.ENDING)
         .first()
     )
-    if grant is None:
+    if grant is None or not was_agreed(offer=grant.offer):
         return None
     refused = is_refused(gateway(), target_of(grant))
     return _note(grant, refused)
@@ -133,7 +141,40 @@ def _prove(proof: ExitProof, grant: Grant, engagement: Engagement, now: dt.datet
     _record(AccessEvent.EXIT_PROVED, grant, CLOSER, {"sha256": digest})
     still_there = Grant.objects.filter(engagement=engagement).exclude(status=GrantStatus.GONE)
     if not still_there.exists():
+        # Before the news of the end, which waits for it.
+        outbox.put(
+            CERTIFICATE,
+            engagement.pk,
+            dedupe_key=certificate_key(engagement.pk),
+            client_id=engagement.client_id,
+        )
         engagement_close_within(engagement=engagement, actor=CLOSER)
+
+
+def certificate_keep(*, engagement_id: UUID) -> Document | None:
+    """The signed certificate of an access that is proved to be gone, made now unless there is one.
+
+    None without a consent or a proof: there is nothing to certify. Raises PaperFailed.
+    """
+    proofs = ExitProof.objects.select_related("grant").filter(engagement_id=engagement_id)
+    proof = proofs.exclude(proved_at=None).order_by("-proved_at").first()
+    consent = Consent.objects.filter(engagement_id=engagement_id).order_by("-given_at").first()
+    if proof is None or proof.proved_at is None or consent is None:
+        return None
+    checkpoints.checkpoint_make()
+    issued = Visit.objects.filter(engagement_id=engagement_id).exclude(issued_at=None).count()
+    end = EndFacts(
+        role_arn=proof.grant.role_arn,
+        visits=issued,
+        refusals=proof.refusals,
+        refused_since=proof.refused_since,
+        last_refused_at=proof.last_refused_at,
+        confirmed_at=proof.confirmed_at,
+        sessions_over_at=proof.sessions_over_at,
+        proved_at=proof.proved_at,
+        evidence_sha256=proof.evidence_sha256,
+    )
+    return certificate_make(consent_id=consent.pk, end=end)
 
 
 def _evidence(
@@ -147,6 +188,7 @@ def _evidence(
         "role_arn": grant.role_arn,
         "refusals": proof.refusals,
         "refused_since": _iso(proof.refused_since),
+        "seconds_to_refusal": proof.seconds_to_refusal,
         "last_refused_at": _iso(proof.last_refused_at),
         "deletion_confirmed_at": _iso(proof.confirmed_at),
         "visits": visits,

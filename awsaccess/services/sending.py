@@ -126,6 +126,11 @@ def _approvers(engagement: Engagement) -> list[Contact]:
         raise NotReady(
             "Nobody at this client may agree yet. Add a contact who is an approver, then send again."
         )
+    if len(approvers) < engagement.approvals_needed:
+        raise NotReady(
+            f"{engagement.approvals_needed} people have to agree, and this client has {len(approvers)} who may. "
+            "Add approvers, or ask for fewer."
+        )
     return approvers
 
 

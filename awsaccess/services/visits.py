@@ -18,10 +18,11 @@ from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
 from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
-from awsaccess.services.checks import CHECK, target_of
+from awsaccess.services.checks import CHECK, found_as_agreed, standing_of, target_of
 from engagements.lifecycle import WORKING, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import Assignment, Engagement
 from engagements.services.moves import engagement_locked
+from engagements.services.standing import consent_stands
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
@@ -36,6 +37,7 @@ SHORTEST: Final = dt.timedelta(seconds=900)
 ANSWER_TAKES: Final = dt.timedelta(minutes=1)
 MAY_ENTER: Final = WORKING
 SWITCHED_OFF: Final = "The access was paused or ended while AWS was asked."
+NOT_ON: Final = "Access is not on: it is waiting, paused or ended."
 TAKEN_OFF: Final = "The person was taken off the project while AWS was asked."
 
 
@@ -148,8 +150,10 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     The end of an unused credential stays on record. Raises InvalidMove if the visit was given up meanwhile.
     """
     current = engagement_locked(intent.engagement_id)
-    is_on = _has_consent(current) and current.status == EngagementStatus.ACTIVE
-    holds = is_on and _is_assigned(current, Visit.objects.get(pk=intent.visit_id).consultant_id)
+    asked = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
+    agreed = consent_stands(engagement=current, offer=standing_of(asked.grant).held)
+    is_on = agreed and current.status == EngagementStatus.ACTIVE
+    holds = is_on and _is_assigned(current, asked.consultant_id)
     why_not = TAKEN_OFF if is_on else SWITCHED_OFF
     status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
     changes: dict[str, object] = {
@@ -178,17 +182,21 @@ def visit_orphan(*, visit_id: UUID) -> None:
 def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     if not _is_assigned(engagement, consultant.pk):
         raise NotAllowed("Only people who work on this engagement may enter.")
-    if engagement.status != EngagementStatus.ACTIVE or not _has_consent(engagement):
-        raise VisitRefused("Access is not on: it is waiting, paused or ended.")
+    if engagement.status != EngagementStatus.ACTIVE:
+        raise VisitRefused(NOT_ON)
     grant = (
         Grant.objects.select_for_update(of=("self",))
-        .select_related("offer__practice", "offer__consent", "engagement")
-        .filter(engagement=engagement, status=GrantStatus.VERIFIED)
+        .select_related("offer__practice", "engagement")
+        .filter(engagement=engagement, status__in=(GrantStatus.VERIFIED, GrantStatus.DRIFTED))
         .first()
     )
-    if grant is None:
+    if grant is None or not grant.is_enterable:
         raise VisitRefused("The last check of the role did not pass, so nobody gets in until it does.")
+    if not consent_stands(engagement=engagement, offer=standing_of(grant).held):
+        raise VisitRefused(NOT_ON)
     _require_fresh(grant)
+    if not found_as_agreed(grant):
+        raise VisitRefused("The last good check was of another agreement. Check it again, then enter.")
     return grant
 
 
@@ -212,10 +220,6 @@ def _is_assigned(engagement: Engagement, consultant_id: UUID) -> bool:
     rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=MAY_ENTER)
     mine = rows.filter(consultant_id__in=places.values("user_id"))
     return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
-
-
-def _has_consent(engagement: Engagement) -> bool:
-    return Consent.objects.filter(engagement=engagement, withdrawn_at=None).exists()
 
 
 def _write_intent(

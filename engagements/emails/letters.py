@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from accounts.emails import invitation_url
-from accounts.models import Invitation
+from accounts.models import Invitation, User
 from engagements.emails import words
 from engagements.emails.news import News
 from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
 from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
 from portal.kernel import clock, mail, outbox, secrets
 
 # Nothing of these is shown to a client, so nothing leads there.
@@ -46,6 +49,24 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
         return _letter(scene, told, reason=reason, message_key=message_key)
 
 
+def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:
+    """The code that is retyped at “Agree”. It holds a secret, and so is sealed until it leaves."""
+    practice = engagement.practice
+    with translation.override(person.language):
+        return mail.compose(
+            "agreement_code",
+            {
+                "code": code,
+                "minutes": minutes,
+                "title": engagement.title,
+                "practice": practice,
+                "person": person,
+            },
+            to=person.email,
+            from_name=f"{practice.name} portal",
+        )
+
+
 def _is_open(scene: Scene) -> bool:
     engagement = scene.engagement
     return engagement.status == EngagementStatus.INVITED and engagement.ends_at > clock.now()
@@ -63,7 +84,7 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
     # Consultants read many clients' mails in one box: there the client's name comes first.
     name = scene.host_name if reader.is_client else scene.engagement.client.name
     try:
-        return mail.compose(
+        letter = mail.compose(
             "engagement",
             {
                 "words": told,
@@ -82,13 +103,25 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
         )
     except ValidationError as error:
         raise outbox.Hopeless("one of its addresses is none") from error
+    return replace(letter, attachments=_papers(scene))
+
+
+def _papers(scene: Scene) -> tuple[mail.Attachment, ...]:
+    """The signed paper for the client. The practice finds it in the console: its people read many clients' mails."""
+    document = scene.matter.document
+    if document is None or not scene.reader.is_client:
+        return ()
+    name = f"{document.kind}-{scene.engagement.code}.pdf"
+    return (mail.Attachment(name=name, content=bytes(document.pdf)),)
 
 
 def _answers_to(scene: Scene) -> str:
     """A client's answer reaches the consultant; a consultant's, whoever at the client made the latest move."""
     if scene.reader.is_client:
         return scene.host_email
-    consent, mover = scene.matter.consent, scene.engagement.moved_by
+    consent, mover, remark = scene.matter.consent, scene.engagement.moved_by, scene.matter.remark
+    if remark is not None:
+        return remark.author.email
     if consent is not None:
         return consent.contact.user.email
     return mover.email if mover is not None and scene.moved_by_client else ""

@@ -16,22 +16,34 @@ from engagements.emails.readers import (
     Reader,
     readers_at_client,
     readers_at_practice,
+    readers_who_asked,
 )
 from engagements.emails.scenes import (
     Matter,
     Scene,
     is_on_it,
     matter_of_change,
+    matter_of_closing,
     matter_of_consent,
     matter_of_engagement,
     matter_of_joining,
     matter_of_leaving,
+    matter_of_referral,
+    matter_of_remark,
 )
 from engagements.emails.words import Words
-from engagements.lifecycle import CHANGEABLE, KNOWN_TO_CLIENT, AssignmentRole, ChangeStatus, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, ScopeChange
+from engagements.lifecycle import (
+    CHANGEABLE,
+    KNOWN_TO_CLIENT,
+    OPEN_CHANGES,
+    AssignmentRole,
+    ChangeStatus,
+    EngagementStatus,
+)
+from engagements.models import Assignment, Consent, Engagement, Remark, ScopeChange
 
 _S = EngagementStatus
+APPROVERS: Final = frozenset({ContactRole.APPROVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +87,49 @@ def _receipt_or_agreed(scene: Scene) -> Words | None:
     if scene.reader.is_client:
         return words.receipt(scene, consent)
     return None if consent.withdrawn_at else words.agreed(scene, consent)
+
+
+def _other_approvers(matter: Matter) -> list[Reader]:
+    """Everybody who is asked or has agreed, but the one who agreed just now."""
+    everybody = readers_at_client(matter.engagement, APPROVERS)
+    return [one for one in everybody if one.user.pk != _consent(matter).contact.user_id]
+
+
+def _who_asked(matter: Matter) -> list[Reader]:
+    return readers_who_asked(matter.engagement)
+
+
+def _asked(scene: Scene) -> Words:
+    return words.question(scene, _remark(scene.matter))
+
+
+def _answered(scene: Scene) -> Words:
+    return words.answer(scene, _remark(scene.matter))
+
+
+def _named(scene: Scene) -> Words:
+    row = scene.matter.referral
+    assert row is not None  # noqa: S101  # this kind of news is found by its referral
+    return words.colleague(scene, row)
+
+
+def _remark(matter: Matter) -> Remark:
+    assert matter.remark is not None  # noqa: S101  # this kind of news is found by its remark
+    return matter.remark
+
+
+def _one_of_several(scene: Scene) -> Words | None:
+    """As long as it is waited for: the others, or the step in AWS after the last of them."""
+    change, is_on = scene.matter.change, scene.engagement.status in CHANGEABLE
+    is_awaited = change.status in OPEN_CHANGES if change else not is_on
+    return words.approved(scene, _consent(scene.matter)) if is_awaited else None
+
+
+def _practice_and_others_who_were_asked(matter: Matter) -> list[Reader]:
+    """Where several had to agree, one no ended it for all of them."""
+    engagement = matter.engagement
+    everybody = readers_at_client(engagement, APPROVERS) if engagement.approvals_needed > 1 else []
+    return [*_practice(matter), *(one for one in everybody if one.user.pk != engagement.moved_by_id)]
 
 
 def _consent(matter: Matter) -> Consent:
@@ -155,7 +210,24 @@ NEWS: Final[dict[str, News]] = {
     "engagements.receipt": News(
         find=matter_of_consent, is_true=_always, readers=_who_agreed_and_practice, words=_receipt_or_agreed
     ),
-    "engagements.declined": _of_engagement(_is(_S.DECLINED), words.declined, _practice),
+    "engagements.approved": News(
+        find=matter_of_consent,
+        is_true=_is(_S.INVITED, _S.AGREED, *CHANGEABLE),
+        readers=_other_approvers,
+        words=_one_of_several,
+    ),
+    "engagements.question": News(
+        find=matter_of_remark, is_true=_is(*KNOWN_TO_CLIENT), readers=_practice, words=_asked
+    ),
+    "engagements.answer": News(
+        find=matter_of_remark, is_true=_is(*KNOWN_TO_CLIENT), readers=_who_asked, words=_answered
+    ),
+    "engagements.colleague": News(
+        find=matter_of_referral, is_true=_is(_S.INVITED), readers=_practice, words=_named
+    ),
+    "engagements.declined": _of_engagement(
+        _is(_S.DECLINED), words.declined, _practice_and_others_who_were_asked
+    ),
     "engagements.access_on": _of_engagement(_is_since(_S.ACTIVE), words.access_on, _both_sides()),
     "engagements.paused": _of_engagement(_is_since(_S.PAUSED), words.paused, _both_sides()),
     "engagements.resumed": _of_engagement(_is_since(_S.ACTIVE), words.resumed, _both_sides()),
@@ -190,5 +262,7 @@ NEWS: Final[dict[str, News]] = {
         readers=_both_sides(),
         words=_of_change(words.changed),
     ),
-    "engagements.closed": _of_engagement(_is(_S.CLOSED), words.closed, _both_sides()),
+    "engagements.closed": News(
+        find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
+    ),
 }

@@ -35,6 +35,12 @@ def readers_at_client(engagement: Engagement, roles: frozenset[ContactRole]) -> 
     return [Reader(user=contact.user, is_client=True) for contact in live]
 
 
+def readers_who_asked(engagement: Engagement) -> list[Reader]:
+    """The client's people who asked something about it, as long as they may read the answer."""
+    asked = {remark.author_id for remark in engagement.remarks.all() if remark.is_from_client}
+    return [one for one in readers_at_client(engagement, READERS) if one.user.pk in asked]
+
+
 def readers_at_practice(engagement: Engagement) -> list[Reader]:
     """The consultants who work on it now, the lead first."""
     return [Reader(user=user, is_client=False) for user in team_of(engagement)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,8 +16,17 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Engagement, ScopeChange
+from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementEvent
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Consent,
+    Document,
+    Engagement,
+    Referral,
+    Remark,
+    ScopeChange,
+)
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -26,15 +35,18 @@ LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """An engagement as it is now, with the consent or the assignment that the news is about, if any.
+    """An engagement as it is now, with the row that the news is about, if any.
 
     `beside` is the lead whom a new lead replaces.
     """
 
     engagement: Engagement
     consent: Consent | None = None
+    document: Document | None = None  # the signed paper that goes with it, to the client
     seal: str = ""  # the signed note that vouches for the consent, word for word
     assignment: Assignment | None = None
+    remark: Remark | None = None
+    referral: Referral | None = None
     beside: Assignment | None = None
     change: ScopeChange | None = None
 
@@ -118,8 +130,24 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
     return Matter(
         engagement=_engagements().get(pk=consent.engagement_id),
         consent=consent,
+        change=ScopeChange.objects.filter(offer=consent.offer_id).first(),
         seal=checkpoints.note_of(checkpoint) if checkpoint else "",
+        document=_papers(DocumentKind.RECEIPT).filter(consent=consent).first(),
     )
+
+
+def matter_of_closing(engagement_id: UUID) -> Matter | None:
+    """An engagement that is over, with its certificate once that is made. None when it is not in scope."""
+    found = matter_of_engagement(engagement_id)
+    if found is None:
+        return None
+    papers = _papers(DocumentKind.CERTIFICATE).filter(engagement=found.engagement)
+    return replace(found, document=papers.order_by("-made_at").first())
+
+
+def _papers(kind: DocumentKind) -> QuerySet[Document]:
+    """Without their bytes: those are read when a mail takes them along."""
+    return Document.objects.defer("pdf").filter(kind=kind)
 
 
 def matter_of_joining(assignment_id: UUID) -> Matter | None:
@@ -151,6 +179,18 @@ def matter_of_change(*states: ChangeStatus) -> Callable[[UUID], Matter | None]:
         return Matter(engagement=_engagements().get(pk=change.engagement_id), change=change)
 
     return find
+
+
+def matter_of_remark(remark_id: UUID) -> Matter | None:
+    """A question or an answer. None when it is not in scope."""
+    row = Remark.objects.select_related("author").filter(pk=remark_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), remark=row) if row else None
+
+
+def matter_of_referral(referral_id: UUID) -> Matter | None:
+    """A colleague who was named. None when it is not in scope."""
+    row = Referral.objects.select_related("contact__user").filter(pk=referral_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), referral=row) if row else None
 
 
 def is_on_it(row: Assignment) -> bool:

@@ -16,8 +16,8 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
-from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import IN_FORCE, Assignment, Consent, Engagement, Offer, ScopeChange
+from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementStatus
+from engagements.models import IN_FORCE, Assignment, Consent, Engagement, Offer, Referral, Remark, ScopeChange
 from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
@@ -116,13 +116,14 @@ def receipt(scene: Scene, consent: Consent) -> Words:
                 % {"moment": moment, "names": _names(scene), "look": _verb(engagement)}
             ),
             *_after_agreeing(scene, consent),
+            *_attached(scene),
         ),
         facts=(
             Fact(name=gettext("Reference"), value=f"{engagement.code.upper()}-{consent.offer.number}"),
             *_facts_of_consent(scene, consent),
             Fact(name=gettext("Fingerprint"), value=consent.shown_sha256, is_code=True),
         ),
-        button=_onward(consent, is_next=is_next),
+        button=_onward(scene, consent, is_next=is_next),
         url=client_url(engagement, "change" if _is_change(consent) else "front" if is_next else "receipt"),
         note=gettext("You can pause or end the access at any time. You don’t need a reason."),
         why=gettext("because you agreed to the access for “%(title)s”.") % _title(engagement),
@@ -133,6 +134,8 @@ def receipt(scene: Scene, consent: Consent) -> Words:
 def agreed(scene: Scene, consent: Consent) -> Words:
     """To the consultants: the client said yes."""
     engagement, who = scene.engagement, consent.contact.user.name
+    if engagement.status == EngagementStatus.INVITED:
+        return _agreed_in_part(scene, consent)
     return _to_practice(
         scene,
         subject=subject(gettext("%(client)s agreed") % _client(engagement), engagement.title),
@@ -147,9 +150,132 @@ def agreed(scene: Scene, consent: Consent) -> Words:
     )
 
 
-def declined(scene: Scene) -> Words:
-    """To the consultants: the client said no."""
+def question(scene: Scene, remark: Remark) -> Words:
+    """To the consultants: the client asks something."""
+    engagement, who = scene.engagement, {"name": remark.author.name, **_client(scene.engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s has a question") % who, engagement.title),
+        preview=gettext("%(name)s asks. Answer on the project’s page.") % who,
+        heading=gettext("%(name)s has a question") % who,
+        lines=(
+            gettext("%(name)s asks about “%(title)s”:") % {**who, **_title(engagement)},
+            _quoted(remark.text),
+        ),
+        facts=_three_facts(scene),
+        note=gettext("Answer on the project’s page: the client reads it there too."),
+    )
+
+
+def answer(scene: Scene, remark: Remark) -> Words:
+    """To whoever asked."""
+    engagement, who = scene.engagement, {"name": remark.author.name}
+    return _to_client(
+        scene,
+        subject=subject(gettext("%(name)s answered") % who, engagement.title, engagement.practice.name),
+        preview=gettext("The answer to your question."),
+        heading=gettext("%(name)s answered") % who,
+        lines=(
+            gettext("%(name)s answered about “%(title)s”:") % {**who, **_title(engagement)},
+            _quoted(remark.text),
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Open the project"),
+        note=gettext("Nothing has changed by asking, and you can ask again."),
+    )
+
+
+def colleague(scene: Scene, referral: Referral) -> Words:
+    """To the consultants: somebody else at the client has to answer. Nobody was added by it."""
     engagement = scene.engagement
+    who = {"name": referral.contact.user.name, **_client(engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s: somebody else has to agree") % who, engagement.title),
+        preview=gettext("%(name)s named a colleague. Nobody was added yet.") % who,
+        heading=gettext("Somebody else has to agree"),
+        lines=(
+            gettext("%(name)s says that a colleague has to answer about “%(title)s”.")
+            % {**who, **_title(engagement)},
+            gettext("Nobody was added yet. Make sure that the address is right, then add them as a contact."),
+        ),
+        facts=(
+            Fact(name=gettext("Name"), value=referral.name),
+            Fact(name=gettext("Address"), value=referral.email),
+        ),
+    )
+
+
+def _quoted(text: str) -> str:
+    """On one line: where it begins and ends is seen."""
+    return f"“{' '.join(text.split())}”"
+
+
+def _agreed_in_part(scene: Scene, consent: Consent) -> Words:
+    """To the consultants: one of several."""
+    engagement = scene.engagement
+    who = {"name": consent.contact.user.name, **_client(engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(name)s of %(client)s agreed") % who, engagement.title),
+        preview=gettext("Others there are still asked."),
+        heading=gettext("%(name)s agreed") % who,
+        lines=(
+            gettext("%(name)s agreed to the access for “%(title)s” on %(moment)s.")
+            % {**who, "title": engagement.title, "moment": _moment(scene, consent.given_at)},
+            gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.")
+            % {"needed": engagement.approvals_needed, **who},
+        ),
+        facts=_three_facts(scene),
+    )
+
+
+def approved(scene: Scene, consent: Consent) -> Words:
+    """To the others who are asked at the client: one of them agreed; with the last, that all of them did."""
+    engagement, who = scene.engagement, {"name": consent.contact.user.name}
+    change = scene.matter.change
+    is_whole = change.status != ChangeStatus.ASKED if change else engagement.status == EngagementStatus.AGREED
+    needed = {"needed": engagement.approvals_needed, "client": engagement.client.name}
+    waiting = gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % needed
+    whole = (
+        gettext("Everybody who had to has agreed. One step is left: update the access in AWS.")
+        if change
+        else gettext("Everybody who had to has agreed. One step is left: switch the access on in AWS.")
+    )
+    return _to_client(
+        scene,
+        subject=subject(gettext("%(name)s agreed") % who, engagement.title, engagement.practice.name),
+        preview=whole if is_whole else waiting,
+        heading=gettext("%(name)s agreed") % who,
+        lines=(
+            gettext("%(name)s agreed to the access for “%(title)s”.") % {**who, **_title(engagement)},
+            whole if is_whole else waiting,
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Open the project"),
+        note=gettext("You can say no, or end it, at any time. You don’t need a reason."),
+    )
+
+
+def declined(scene: Scene) -> Words:
+    """To the consultants: the client said no. To colleagues of whoever did, where several had to agree."""
+    engagement = scene.engagement
+    if scene.reader.is_client:
+        said = gettext("%(name)s said no") % {"name": _mover(scene)}
+        return _to_client(
+            scene,
+            subject=subject(said, engagement.title, engagement.practice.name),
+            preview=gettext("Nothing was created in AWS."),
+            heading=said,
+            lines=(
+                gettext("%(name)s said no to the access for “%(title)s”. Nothing was created in AWS.")
+                % {"name": _mover(scene), "title": engagement.title},
+                gettext("That ended it for everybody who was asked."),
+            ),
+            facts=_said(scene),
+            button=gettext("Open the project"),
+            note=gettext("You have nothing to do."),
+        )
     return _to_practice(
         scene,
         subject=subject(gettext("%(client)s said no") % _client(engagement), engagement.title),
@@ -493,6 +619,7 @@ def closed(scene: Scene) -> Words:
                 gettext("%(practice)s can’t get into your AWS account any more.")
                 % {"practice": engagement.practice.name},
                 told,
+                *([gettext("The signed certificate is attached.")] if scene.matter.document else []),
             ),
             facts=facts,
             button=gettext("Get your certificate"),
@@ -608,7 +735,15 @@ def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
         return (Line(before=gettext("It was taken back on %(moment)s.") % {"moment": moment}),)
     if scene.engagement.status == EngagementStatus.AGREED:
         return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
+    if scene.engagement.status == EngagementStatus.INVITED or _waits_for_others(scene):
+        return (Line(before=gettext("Others at your company are still asked. Nothing happens before.")),)
     return ()
+
+
+def _attached(scene: Scene) -> tuple[Line, ...]:
+    if scene.matter.document is None:
+        return ()
+    return (Line(before=gettext("The signed receipt is attached. Keep it: anybody can check it with us.")),)
 
 
 def _three_facts(scene: Scene) -> tuple[Fact, ...]:
@@ -624,7 +759,14 @@ def _is_change(consent: Consent) -> bool:
     return "change" in consent.offer.documents
 
 
-def _onward(consent: Consent, *, is_next: bool) -> str:
+def _waits_for_others(scene: Scene) -> bool:
+    change = scene.matter.change
+    return change is not None and change.status == ChangeStatus.ASKED
+
+
+def _onward(scene: Scene, consent: Consent, *, is_next: bool) -> str:
+    if _waits_for_others(scene):
+        return gettext("Open the project")
     if _is_change(consent):
         return gettext("Update it in AWS")
     return gettext("Switch on access") if is_next else gettext("See your receipt")

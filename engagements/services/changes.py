@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from django.db import transaction
-
 from engagements.lifecycle import (
     CHANGE_MOVES,
     CHANGEABLE,
@@ -15,8 +13,8 @@ from engagements.lifecycle import (
     EngagementEvent,
 )
 from engagements.models import Engagement, Offer, ScopeChange
-from engagements.services.moves import WINDOW, engagement_locked
-from portal.kernel import audit, clock, due, outbox, refusals, tenancy
+from engagements.services.moves import WINDOW
+from portal.kernel import audit, clock, due, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
@@ -63,16 +61,22 @@ def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, ac
     return change
 
 
-def change_agree_within(*, engagement: Engagement, offer: Offer, actor: Actor) -> bool:
-    """asked -> agreed, in the transaction of the consent; the role is looked at from now on.
+def change_to_answer(*, engagement: Engagement, offer: Offer) -> ScopeChange | None:
+    """The change that this offer asks for; None for an offer that is no change. Under the engagement's lock.
 
-    False for an offer that is no change. Raises InvalidMove if it was answered or taken back meanwhile.
+    Raises InvalidMove if it was answered or taken back meanwhile, or there is no access left to change.
     """
     change = ScopeChange.objects.filter(offer=offer).first()
     if change is None:
-        return False
-    if engagement.status not in CHANGEABLE or engagement.ends_at <= clock.now():
+        return None
+    is_on = engagement.status in CHANGEABLE and engagement.ends_at > clock.now()
+    if not is_on or change.status != ChangeStatus.ASKED:
         raise InvalidMove
+    return change
+
+
+def change_agree_within(*, engagement: Engagement, change: ScopeChange, actor: Actor) -> None:
+    """asked -> agreed, in the transaction of the last consent; the role is looked at from now on."""
     change_move_within(change=change, to=ChangeStatus.AGREED, actor=actor)
     outbox.put(
         "engagement.change_agreed",
@@ -80,7 +84,6 @@ def change_agree_within(*, engagement: Engagement, offer: Offer, actor: Actor) -
         dedupe_key=f"changing:{change.pk}",
         client_id=change.client_id,
     )
-    return True
 
 
 def change_move_within(*, change: ScopeChange, to: ChangeStatus, actor: Actor, note: str = "") -> None:
@@ -103,17 +106,6 @@ def change_move_within(*, change: ScopeChange, to: ChangeStatus, actor: Actor, n
         client_id=change.client_id,
         details={"from": seen.value, "to": to.value, "note": note[:300]},
     )
-
-
-@refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
-@transaction.atomic(durable=True)
-def change_take_back(*, engagement: Engagement, actor: Actor) -> None:
-    """The consultant asks for it no more; an agreed one that AWS does not have yet is let go. Raises InvalidMove."""
-    current = engagement_locked(engagement.pk)
-    change = ScopeChange.objects.filter(engagement=current, status__in=OPEN_CHANGES).first()
-    if change is None:
-        raise InvalidMove
-    change_move_within(change=change, to=ChangeStatus.TAKEN_BACK, actor=actor)
 
 
 def change_drop_within(*, engagement: Engagement, actor: Actor) -> None:

@@ -60,6 +60,11 @@ def engagement_close_within(*, engagement: Engagement, actor: Actor) -> None:
     )
 
 
+def certificate_key(engagement_id: UUID) -> str:
+    """Under which key the promise of a certificate stands in the outbox."""
+    return f"certificate:{engagement_id}"
+
+
 def _begin_closing(engagement: Engagement, actor: Actor, reason: str) -> None:
     engagement_move_within(engagement=engagement, to=EngagementStatus.CLOSING, actor=actor, note=reason)
     change_drop_within(engagement=engagement, actor=actor)

@@ -8,15 +8,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
+from uuid import uuid4
 
 from django.db import transaction
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
+from engagements.consent_record import digest, utc
 from engagements.lifecycle import EngagementEvent, EngagementStatus
-from engagements.models import Consent, Engagement, Offer
-from engagements.services.changes import change_agree_within
+from engagements.models import AgreementCode, Consent, Engagement, Offer
+from engagements.selectors import choice_fixed
+from engagements.services.agreement_codes import (
+    CodeNeeded,
+    agreement_code_match,
+    agreement_code_use_within,
+)
+from engagements.services.changes import change_agree_within, change_to_answer
 from engagements.services.choices import Chosen, chosen_from
+from engagements.services.evidence import record_text
 from engagements.services.moves import engagement_locked, engagement_move_within
 from portal.kernel import audit, clock, outbox, refusals
 from portal.kernel.actor import Actor
@@ -37,26 +46,34 @@ class BadAccount(PortalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What the contact saw: the document's exact HTML, its SHA-256 as it was shown, and when."""
+    """What the contact saw: the document's exact HTML, its SHA-256 as it was shown, and when.
+
+    `ticket` is the signed value that the page carried, which proves the three: showing writes nothing down.
+    """
 
     html: str
     sha256: str
     displayed_at: dt.datetime
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The circumstances of the agreement. `sign_in` says how the person proved who they are."""
+    """The circumstances of the agreement. `sign_in` says how the person proved who they are.
+
+    `language` is the page's, `authority` the sentence about their right to agree that they ticked.
+    """
 
     ip: str
     user_agent: str
     accept_language: str
     sign_in: str
     timezone: str
+    language: str = ""
+    authority: str = ""
 
 
 @refusals.told(EngagementEvent.CONSENT_REFUSED, about="engagement")
-@transaction.atomic(durable=True)
 def consent_give(
     *,
     engagement: Engagement,
@@ -67,39 +84,70 @@ def consent_give(
     evidence: Evidence,
     actor: Actor,
     choice: Sequence[str] = (),
+    code: str = "",
 ) -> Consent:
-    """invited -> agreed, with consent, evidence, receipt and the first look into AWS promised, or nothing at all.
+    """One yes, with its evidence, record and receipt; with the last that is needed, invited -> agreed. Or nothing at all.
 
-    `choice`: keys of the optional lines that were ticked. The consent is to the template with these and no others.
+    `choice`: keys of the optional lines that were ticked. The consent is to the template with these and no others; where
+    several people have to agree, the first one's choice is everybody's. Of a change, the last yes makes it agreed.
 
     Raises NotAllowed for anyone but an approver, Stale if offer, choice or bytes are not those that hold now,
-    BadAccount for an account that cannot be the client's, InvalidMove if it was answered meanwhile.
+    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked,
+    InvalidMove if it was answered meanwhile, or by this person before.
     """
+    typed = agreement_code_match(offer=offer, contact=contact, typed=code) if code else None
+    return _give(engagement, offer, contact, account_id, shown, evidence, actor, choice, typed)
+
+
+@transaction.atomic(durable=True)
+def _give(
+    engagement: Engagement,
+    offer: Offer,
+    contact: Contact,
+    account_id: str,
+    shown: Shown,
+    evidence: Evidence,
+    actor: Actor,
+    choice: Sequence[str],
+    typed: AgreementCode | None,
+) -> Consent:
     current = engagement_locked(engagement.pk)
     require_approver(contact, current)
     _require_same_offer(offer, current, shown)
     chosen = chosen_from(offer, choice)
-    is_change = change_agree_within(engagement=current, offer=offer, actor=actor)
-    if not is_change and (current.status != EngagementStatus.INVITED or current.ends_at <= clock.now()):
+    change = change_to_answer(engagement=current, offer=offer)
+    if change is None and (current.status != EngagementStatus.INVITED or current.ends_at <= clock.now()):
         raise InvalidMove
+    before = _require_first(offer, contact)
+    _require_same_choice(offer, chosen)
+    code = _code_evidence(current, offer, contact, typed)
     _settle_account(current, offer, account_id)
-    if not is_change:
+    is_last = before + 1 >= current.approvals_needed
+    if is_last and change is not None:
+        change_agree_within(engagement=current, change=change, actor=actor)
+    elif is_last:
         engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
-    consent = _write(current, offer, chosen, contact, shown, evidence)
-    _promise(consent, current)
+    kept = {**asdict(evidence), **code}
+    consent = _write(current, offer, chosen, contact, shown, kept, number=before + 1)
+    _promise(consent, current, is_last=is_last)
+    details: dict[str, str | int | None] = {
+        "offer_sha256": offer.offer_sha256,
+        "agreed_sha256": chosen.agreed_sha256,
+        "choice": ", ".join(chosen.keys),
+        "shown_sha256": shown.sha256,
+        "account": account_id,
+        "displayed_at": shown.displayed_at.isoformat(),
+        "record_sha256": digest(consent.record),
+    }
+    if current.approvals_needed > 1:
+        details["agreement"] = f"{before + 1} of {current.approvals_needed}"
     audit.record(
         EngagementEvent.CONSENT_GIVEN,
         subject=consent,
         actor=actor,
         about_id=current.pk,
         client_id=current.client_id,
-        details={
-            "offer_sha256": offer.offer_sha256,
-            "agreed_sha256": chosen.agreed_sha256,
-            "choice": ", ".join(chosen.keys),
-            "shown_sha256": shown.sha256,
-            "account": account_id,
-        },
+        details=details,
     )
     return consent
 
@@ -117,20 +165,29 @@ def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: Portal
 @refusals.told(EngagementEvent.MOVE_REFUSED, about="engagement")
 @transaction.atomic(durable=True)
 def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str, actor: Actor) -> None:
-    """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS."""
+    """invited -> declined. The reason is optional; the lead hears of it. Nothing exists in AWS.
+
+    One no ends it for everybody: what colleagues agreed to before is taken back with it.
+    """
     current = engagement_locked(engagement.pk)
     require_approver(contact, current)
+    consent_withdraw_within(engagement=current, actor=actor)
     engagement_move_within(engagement=current, to=EngagementStatus.DECLINED, actor=actor, note=reason)
     outbox.put(
         "engagements.declined", current.pk, dedupe_key=f"declined:{current.pk}", client_id=current.client_id
     )
 
 
-def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
-    """Mark every consent that stands as withdrawn, in the caller's transaction: of changes that wait, too."""
-    for consent in Consent.objects.filter(engagement=engagement, withdrawn_at=None).order_by("given_at"):
-        rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
-        rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
+def consent_withdraw_within(*, engagement: Engagement, actor: Actor, offer: Offer | None = None) -> None:
+    """Mark every consent that stands as withdrawn, in the caller's transaction: of changes that wait, too.
+
+    `offer`: only those to it. Nothing to do when there is none.
+    """
+    rows = Consent.objects.filter(engagement=engagement, withdrawn_at=None)
+    rows = rows if offer is None else rows.filter(offer=offer)
+    for consent in rows.order_by("given_at"):
+        mine = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+        mine.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
         audit.record(
             EngagementEvent.CONSENT_WITHDRAWN,
             subject=consent,
@@ -154,6 +211,35 @@ def _require_same_offer(offer: Offer, engagement: Engagement, shown: Shown) -> N
         raise Stale
 
 
+def _require_first(offer: Offer, contact: Contact) -> int:
+    """How many agreed before. Raises InvalidMove for whoever did: nobody counts twice."""
+    live = Consent.objects.filter(offer=offer, withdrawn_at=None)
+    if live.filter(contact=contact).exists():
+        raise InvalidMove
+    return live.count()
+
+
+def _require_same_choice(offer: Offer, chosen: Chosen) -> None:
+    """Several people agree to one thing: the first of them chose for all."""
+    fixed = choice_fixed(offer)
+    if fixed is not None and fixed != chosen.keys:
+        raise Stale(
+            "A colleague who agreed before you chose what to add, and you agree to the same. Read it again."
+        )
+
+
+def _code_evidence(
+    engagement: Engagement, offer: Offer, contact: Contact, typed: AgreementCode | None
+) -> dict[str, str]:
+    """What is kept of the mailed code, which is used up here. Raises CodeNeeded where one is asked."""
+    if not engagement.code_at_agreement:
+        return {}
+    if typed is None:
+        raise CodeNeeded
+    agreement_code_use_within(row=typed, offer=offer, contact=contact)
+    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(clock.now())}
+
+
 def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> None:
     """The number that was asked for stands; an unknown one is written down once, here."""
     ours = str(offer.documents.get("hub_account_id", ""))
@@ -166,9 +252,19 @@ def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> No
 
 
 def _write(
-    engagement: Engagement, offer: Offer, chosen: Chosen, contact: Contact, shown: Shown, evidence: Evidence
+    engagement: Engagement,
+    offer: Offer,
+    chosen: Chosen,
+    contact: Contact,
+    shown: Shown,
+    evidence: dict[str, str],
+    *,
+    number: int,
 ) -> Consent:
+    key, given_at = uuid4(), clock.now()
+    kept = {**evidence, "ticket": shown.ticket, "displayed_at": shown.displayed_at.isoformat()}
     return Consent.objects.create(
+        pk=key,
         practice_id=engagement.practice_id,
         client_id=engagement.client_id,
         engagement=engagement,
@@ -181,12 +277,28 @@ def _write(
         choice=list(chosen.keys),
         template_sha256=chosen.template_sha256,
         agreed_sha256=chosen.agreed_sha256,
-        evidence={**asdict(evidence), "displayed_at": shown.displayed_at.isoformat()},
-        given_at=clock.now(),
+        evidence=kept,
+        record=record_text(
+            consent_id=key,
+            engagement=engagement,
+            offer=offer,
+            chosen=chosen,
+            contact=contact,
+            shown_html=shown.html,
+            shown_sha256=shown.sha256,
+            displayed_at=shown.displayed_at,
+            given_at=given_at,
+            evidence=kept,
+            number=number,
+        ),
+        given_at=given_at,
     )
 
 
-def _promise(consent: Consent, engagement: Engagement) -> None:
+def _promise(consent: Consent, engagement: Engagement, *, is_last: bool) -> None:
     client = engagement.client_id
     outbox.put("engagements.receipt", consent.pk, dedupe_key=f"receipt:{consent.pk}", client_id=client)
-    outbox.put("engagement.agreed", engagement.pk, dedupe_key=f"agreed:{consent.pk}", client_id=client)
+    if engagement.approvals_needed > 1:
+        outbox.put("engagements.approved", consent.pk, dedupe_key=f"approved:{consent.pk}", client_id=client)
+    if is_last:
+        outbox.put("engagement.agreed", engagement.pk, dedupe_key=f"agreed:{consent.pk}", client_id=client)

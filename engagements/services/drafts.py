@@ -15,7 +15,7 @@ from accounts.lifecycle import WORKERS
 from accounts.models import Client, User
 from accounts.services.people import memberships_locked
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
-from engagements.models import Assignment, Engagement, Offer, Variant
+from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer, Variant
 from engagements.selectors import profile_for
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, tenancy
@@ -38,6 +38,7 @@ class Terms:
     """What a draft says. `account_id` is 12 digits, or empty while unknown.
 
     `optional`: keys of the profile's optional lines that the client may tick; the others are not offered at all.
+    `approvals_needed` people of the client have to agree, 1 to 3; `code_at_agreement` asks each for a mailed code.
     """
 
     title: str
@@ -48,6 +49,8 @@ class Terms:
     account_name: str = ""
     contract_reference: str = ""
     optional: tuple[str, ...] = ()
+    approvals_needed: int = 1
+    code_at_agreement: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ def engagement_draft(
     account_name: str = "",
     contract_reference: str = "",
     optional: Sequence[str] = (),
+    approvals_needed: int = 1,
+    code_at_agreement: bool = False,
 ) -> Engagement:
     """Write down what will be asked, with its lead consultant. `account_id` is 12 digits, or empty while unknown.
 
@@ -90,6 +95,8 @@ def engagement_draft(
         account_name=account_name,
         contract_reference=contract_reference,
         optional=tuple(optional),
+        approvals_needed=approvals_needed,
+        code_at_agreement=code_at_agreement,
     )
     require_possible(terms)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
@@ -142,8 +149,8 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
     return current
 
 
-def _listed(value: str | tuple[str, ...]) -> str:
-    return value if isinstance(value, str) else ", ".join(value)
+def _listed(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def draft_mark(engagement: Engagement) -> str:
@@ -270,6 +277,8 @@ def require_possible(terms: Terms) -> None:
     """What can be asked for at all. Raises BadDraft; reads the practice's own profiles."""
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
+    if not 1 <= terms.approvals_needed <= MOST_APPROVALS:
+        raise BadDraft(f"One to {MOST_APPROVALS} people can be asked to agree.")
     try:
         profile = profile_for(terms.profile)
     except KeyError:

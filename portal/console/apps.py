@@ -17,4 +17,5 @@ class ConsoleConfig(SimpleAdminConfig):
         import portal.console.grants
         import portal.console.people
         import portal.console.profiles
-        import portal.console.records  # noqa: F401  # all of them register themselves
+        import portal.console.records
+        import portal.console.services  # noqa: F401  # all of them register themselves

@@ -11,7 +11,7 @@ from awsaccess.services.changing import change_offer
 from engagements.lifecycle import CHANGEABLE, ChangeStatus
 from engagements.models import Engagement
 from engagements.selectors import change_open, choice_of, offer_current
-from engagements.services.changes import change_take_back
+from engagements.services.change_answers import change_take_back
 from portal.console import reads, words
 from portal.console.forms import ChangeForm, line_value
 from portal.kernel.admin import Cell, Fact, ObjectAction, Panel

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from django.urls import reverse
+
 from accounts.models import Client, Invitation
 from awsaccess.lifecycle import GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.selectors import exit_proof, visits_of
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Offer
-from engagements.selectors import assignments_of, consent_latest, offer_or_none, profile_for, template_agreed
-from portal.console import reads, words
+from engagements.models import Assignment, Consent, Engagement, Offer, Referral
+from engagements.selectors import (
+    assignments_of,
+    consents_of,
+    offer_or_none,
+    profile_for,
+    referrals_of,
+    remarks_of,
+    template_agreed,
+)
+from portal.console import papers, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
 from portal.kernel.models import AuditEvent
@@ -56,6 +66,8 @@ def panels(engagement: Engagement) -> list[Panel]:
         _visits(engagement),
         _people(assignments_of(engagement)),
         _invitations(engagement),
+        _talk(engagement),
+        _referrals(engagement),
         _paper(engagement),
         history_panel(reads.history_of(engagement.pk)),
     ]
@@ -136,6 +148,8 @@ def _overview(engagement: Engagement) -> Panel:
     ]
     if engagement.contract_reference:
         facts.append(Fact(label="Contract", value=Cell(text=engagement.contract_reference)))
+    if said := _how_to_agree(engagement):
+        facts.append(Fact(label="To agree", value=Cell(text=said)))
     return Panel(key="overview", title="Overview", facts=tuple(facts))
 
 
@@ -149,6 +163,13 @@ def _kind(engagement: Engagement) -> Cell:
     except KeyError:
         return Cell(text=engagement.profile, small="Not offered any more")
     return Cell(text=profile.title, small=profile.summary)
+
+
+def _how_to_agree(engagement: Engagement) -> str:
+    """What was asked for beyond one person's yes."""
+    people = f"{engagement.approvals_needed} people" if engagement.approvals_needed > 1 else ""
+    code = "a code by email" if engagement.code_at_agreement else ""
+    return ", ".join(word for word in (people, code) if word)
 
 
 def _client(engagement: Engagement) -> Cell:
@@ -227,6 +248,47 @@ def _invitations(engagement: Engagement) -> Panel | None:
     return Panel(key="invitations", title="Invitations", table=table)
 
 
+def _talk(engagement: Engagement) -> Panel | None:
+    """What the client asked and what was answered."""
+    rows = tuple(
+        (Cell(text=words.moment(one.said_at)), Cell(text=one.author.name), Cell(text=one.text))
+        for one in remarks_of(engagement)
+    )
+    if not rows:
+        return None
+    return Panel(key="questions", title="Questions", table=Table(headings=("When", "Who", "What"), rows=rows))
+
+
+def _referrals(engagement: Engagement) -> Panel | None:
+    """Who the client says should answer. Adding them is an act of its own, with a fresh proof."""
+    rows = tuple(
+        (
+            Cell(text=one.name, small=one.email),
+            Cell(text=one.contact.user.name, small=words.moment(one.made_at)),
+            _is_added(one),
+        )
+        for one in referrals_of(engagement)
+    )
+    if not rows:
+        return None
+    return Panel(
+        key="colleagues",
+        title="Somebody else has to agree",
+        words="The client named them. Make sure that the address is right before you add them.",
+        table=Table(headings=("Named", "By", "Contact"), rows=rows),
+        links=(Cell(text="Add a contact", url=page_of(Client).action_url(engagement.client, "add-contact")),),
+    )
+
+
+def _is_added(referral: Referral) -> Cell:
+    """Whether they are a contact by now; and a hint where the address lies elsewhere than that of whoever named it."""
+    if reads.noted(referral, "is_contact"):
+        return Cell(text="Added", tone="ok")
+    own = referral.contact.user.email.rpartition("@")[2]
+    elsewhere = referral.email.rpartition("@")[2] != own
+    return Cell(text="Not added yet", tone="wait", small=f"not at {own}" if elsewhere else "")
+
+
 def invitation_state(invitation: Invitation) -> Cell:
     """What became of a link."""
     if invitation.used_at is not None:
@@ -246,23 +308,28 @@ def _paper(engagement: Engagement) -> Panel | None:
     offer = offer_or_none(engagement)
     if offer is None:
         return None
-    consent = consent_latest(engagement)
+    given = list(consents_of(engagement))
     facts = (
-        *_consent_facts(consent),
+        *(fact for one in given for fact in _consent_facts(one)),
+        *papers.facts(engagement),
         Fact(label="Fingerprint of the offer", value=Cell(text=offer.offer_sha256)),
     )
     return Panel(
         key="consent",
         title="Consent",
-        words="" if consent else "Nobody has agreed yet. This is what they are asked to agree to.",
+        words="" if given else "Nobody has agreed yet. This is what they are asked to agree to.",
         facts=facts,
+        links=_records(engagement) if given else (),
         disclosures=_documents(offer),
     )
 
 
-def _consent_facts(consent: Consent | None) -> tuple[Fact, ...]:
-    if consent is None:
-        return ()
+def _records(engagement: Engagement) -> tuple[Cell, ...]:
+    address = reverse(f"admin:{page_of(Engagement).url_name('consents')}", args=[engagement.code])
+    return (Cell(text="Download the records of consent", url=address),)
+
+
+def _consent_facts(consent: Consent) -> tuple[Fact, ...]:
     who = consent.contact.user
     facts = [
         Fact(label="Agreed by", value=Cell(text=who.name, small=who.email)),

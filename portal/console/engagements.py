@@ -17,15 +17,28 @@ from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, User
 from accounts.services.invitations import invitation_make
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
 from engagements.models import Engagement
-from engagements.selectors import lead_of
+from engagements.selectors import consents_of, lead_of, remarks_of
 from engagements.services.closing import engagement_end
 from engagements.services.drafts import engagement_draft
+from engagements.services.evidence import record_now
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
-from portal.console import changing, engagement_page, filters, marks, opening, preview, reads, staffing, words
-from portal.console.forms import DraftForm, InviteForm, ReasonForm, VisitForm
+from engagements.services.talk import question_answer
+from portal.console import (
+    changing,
+    engagement_page,
+    filters,
+    marks,
+    opening,
+    papers,
+    preview,
+    reads,
+    staffing,
+    words,
+)
+from portal.console.forms import AnswerForm, DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -36,9 +49,11 @@ from portal.kernel.admin import (
     role_of,
 )
 from portal.kernel.web import actor_of
+from portal.pages.papers import download
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
+HOW_TO_AGREE = ("approvals_needed", "code_at_agreement")
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
 
 
@@ -142,6 +157,17 @@ def _fit_invite(form: forms.Form, engagement: Engagement) -> None:
         form.offer(_approvers(engagement))
 
 
+def _answer(request: HttpRequest, engagement: Engagement, asked: Asked) -> str:
+    user = cast("User", request.user)
+    question_answer(engagement=engagement, author=user, text=asked["answer"], actor=actor_of(request))
+    return "Sent. Whoever asked gets it by mail, and it stands on the client’s page."
+
+
+def _explain_answer(engagement: Engagement) -> list[str]:
+    newest = remarks_of(engagement)[-1]
+    return [f"{newest.author.name}: “{newest.text}”", "An answer changes nothing about what was asked for."]
+
+
 def _approvers(engagement: Engagement) -> QuerySet[Contact]:
     rows = Contact.objects.select_related("user").filter(client_id=engagement.client_id, ended_at=None)
     return rows.filter(role=ContactRole.APPROVER).order_by("user__name")
@@ -198,6 +224,16 @@ ACTIONS = (
         fit=_fit_invite,
         button="Send the mail",
     ),
+    ObjectAction(
+        slug="answer",
+        label="Answer",
+        title="Answer the client",
+        explain=_explain_answer,
+        run=_answer,
+        offered=lambda one: one.status in KNOWN_TO_CLIENT and one.remarks.exists(),
+        form=AnswerForm,
+        button="Send the answer",
+    ),
     *staffing.ACTIONS,
     *changing.ACTIONS,
     ObjectAction(
@@ -230,6 +266,7 @@ ACTIONS = (
         button="End the access",
         is_grave=True,
     ),
+    papers.EVIDENCE,
 )
 
 
@@ -261,9 +298,25 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
         return (is_over, "ends_at")
 
     def get_urls(self) -> list[URLPattern]:
-        """Beside the usual ones, the client's page to look at."""
+        """Beside the usual ones, the client's page to look at, and the records of what was agreed."""
         look = self._guarded(require_safe(self.preview_view))
-        return [path("<str:object_id>/preview/", look, name=self.url_name("preview")), *super().get_urls()]
+        record = self._guarded(require_safe(self.consents_view))
+        files = [self._paper_url(kind) for kind in DocumentKind]
+        return [
+            path("<str:object_id>/preview/", look, name=self.url_name("preview")),
+            path("<str:object_id>/consents.json", record, name=self.url_name("consents")),
+            *files,
+            *super().get_urls(),
+        ]
+
+    def _paper_url(self, kind: DocumentKind) -> URLPattern:
+        """The newest signed paper of a kind as a file."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+            return download(self.find(request, object_id), kind)
+
+        guarded = self._guarded(require_safe(view))
+        return path(f"<str:object_id>/{kind.value}.pdf", guarded, name=self.url_name(f"{kind.value}_pdf"))
 
     @admin.display(description="Client", ordering="client__name")
     def client_name(self, engagement: Engagement) -> str:
@@ -312,7 +365,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     def add(self, request: HttpRequest, asked: Asked) -> Engagement:
         """Write the draft."""
         names = ("client", "lead", "title", "purpose", "profile", "ends_at")
-        more = ("account_id", "account_name", "contract_reference", "optional")
+        more = ("account_id", "account_name", "contract_reference", "optional", *HOW_TO_AGREE)
         return engagement_draft(**{name: asked[name] for name in names + more}, actor=actor_of(request))
 
     def page_title(self, obj: Engagement) -> str:
@@ -349,3 +402,14 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
         except NotReady as error:
             messages.warning(request, error.user_message)
             return HttpResponseRedirect(back)
+
+    def consents_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Every consent as the record that the client has of it, the oldest first, in one file."""
+        engagement = self.find(request, object_id)
+        found = ",\n".join(record_now(consent) for consent in consents_of(engagement) if consent.record)
+        name = f"consents-{engagement.code}.json"
+        return HttpResponse(
+            f"[{found}]\n",
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )

@@ -23,12 +23,12 @@ from awsaccess.aws.arns import (
     parse_account_id,
 )
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment
+from engagements.models import MOST_APPROVALS, Assignment
 from engagements.selectors import profiles_offered
 from engagements.services.drafts import MOST_OPTIONAL
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
-from portal.kernel.fields import Line
+from portal.kernel.fields import Line, Lines
 
 USUAL_LENGTH: Final = dt.timedelta(weeks=4)
 SERVICES: Final = {
@@ -145,11 +145,27 @@ class TermsForm(AccessForm):
         required=False, max_length=120, help_text="What the client calls it, such as “Production”."
     )
     contract_reference = Line(required=False, max_length=60)
+    approvals_needed = forms.ChoiceField(
+        label="How many people at the client have to agree",
+        choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
+        initial=1,
+        required=False,
+        help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
+    )
+    code_at_agreement = forms.BooleanField(
+        label="Ask for a code by email when they agree",
+        required=False,
+        help_text="Stronger evidence of who agreed, and one more thing to type.",
+    )
     field_order: tuple[str, ...] = ("title", "purpose", "profile", "optional", "ends_at")
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
+
+    def clean_approvals_needed(self) -> int:
+        """One, if nobody chose."""
+        return int(self.cleaned_data["approvals_needed"] or 1)
 
 
 def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ...]:
@@ -201,6 +217,17 @@ class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
     reason = Line(required=False, max_length=300, help_text="The client reads it.")
+
+
+class AnswerForm(forms.Form):
+    """An answer to the client."""
+
+    answer = Lines(
+        max_length=1000,
+        label="Your answer",
+        help_text="The client gets it by mail, and reads it on their page.",
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
 
 
 class VisitForm(forms.Form):
@@ -373,6 +400,52 @@ class MemberForm(PersonForm):
         widget=forms.RadioSelect,
         initial=MemberRole.CONSULTANT,
     )
+
+
+class SignInServiceForm(forms.Form):
+    """The practice's own OpenID Connect provider."""
+
+    issuer = Line(
+        label="Issuer",
+        max_length=300,
+        help_text="The provider’s own address, to the letter, such as https://accounts.google.com. docs/sign-in.md says where it stands.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    client_id = Line(label="Client ID", max_length=300, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    client_secret = Line(
+        label="Client secret",
+        required=False,
+        max_length=500,
+        help_text="Kept sealed and never shown again. Leave it empty to keep the one that is there.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    domains = Lines(
+        label="Domains of your people’s email addresses",
+        max_length=2000,
+        help_text="One on each line. Only addresses of these domains are let in, and only people you have added.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+
+
+class SwitchForm(forms.Form):
+    """Who may use the sign-in service, and who has to."""
+
+    is_enabled = forms.BooleanField(label="People may sign in with their company account", required=False)
+    is_required = forms.BooleanField(
+        label="Everybody but owners has to",
+        required=False,
+        help_text="Owners can always come in with a code by email and their factor, so that a broken service locks nobody out for good.",
+    )
+
+
+class ForgetForm(forms.Form):
+    """Whose company account is to be forgotten."""
+
+    person = forms.ModelChoiceField(queryset=User.objects.none(), empty_label="Choose a person")
+
+    def offer(self, people: QuerySet[User]) -> None:
+        """Those whose account is known."""
+        _offer(self, "person", people)
 
 
 class HubForm(forms.Form):

@@ -257,10 +257,12 @@ def _hub_now(_request: HttpRequest, hub: Hub) -> dict[str, Any]:  # Any: what fo
 
 def _check_hub(_request: HttpRequest, hub: Hub, _asked: Asked) -> str:
     try:
-        identity = gateway().own_identity(hub_identity(hub))
+        ours = hub_identity(hub)
+        identity = gateway().own_identity(ours)
+        gateway().control(ours)
     except AwsError as error:
         raise Unavailable(error.user_message) from None
-    return f"The hub role opens. AWS says we are {identity.arn}."
+    return f"The hub role opens, and it may enter roles. AWS says we are {identity.arn}."
 
 
 def _explain_check_hub(_hub: Hub) -> list[str]:

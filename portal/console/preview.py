@@ -13,6 +13,7 @@ from awsaccess.services.sending import NOT_OFFERED, NotReady
 from engagements.models import Engagement, Offer
 from engagements.selectors import assignments_of, optional_keys
 from portal.pages import compose, consenting
+from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm
 from portal.pages.frames import desk_of
 
@@ -34,6 +35,9 @@ def preview_page(request: HttpRequest, engagement: Engagement, *, back_url: str)
         "person": contact.user,
         "paper": consenting.paper_of(desk, offer),
         "document": compose.as_shown(consenting.paper_html(desk, offer)),
+        "authority": authority_of(desk),
+        "approvals": None,
+        "talk": (),
         "form": AgreeForm(account_known=bool(engagement.account_id), optional=optional_keys(offer)),
         "purpose": engagement.purpose.rstrip("."),
         "question_mail": compose.question_mail(desk),

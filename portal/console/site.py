@@ -71,6 +71,11 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "Settings",
         (
             Entry(name="People", url_name="admin:accounts_membership_changelist"),
+            Entry(
+                name="Company sign-in",
+                url_name="admin:accounts_signinservice_changelist",
+                readers=pages.RECORD_READERS,
+            ),
             Entry(name="AWS set-up", url_name="admin:awsaccess_hub_changelist"),
             Entry(
                 name="Mail and deliveries",

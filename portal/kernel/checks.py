@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -34,6 +35,20 @@ def unwalled(connection: BaseDatabaseWrapper) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(FAULTS)
         return [fault for (fault,) in cursor.fetchall()]
+
+
+@register(Tags.security)
+def check_loopback(**_kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
+    """Only the demo and tests may have sign-in services without TLS on this machine."""
+    if not settings.SIGN_IN_SERVICES_ON_LOOPBACK or (settings.DEMO_MODE and not settings.USE_TLS):
+        return []
+    return [
+        Error(
+            "SIGN_IN_SERVICES_ON_LOOPBACK is for the demo and for tests.",
+            hint="Leave it out: sign-in services have to be https on the public internet.",
+            id="portal.E002",
+        )
+    ]
 
 
 @register(Tags.database)

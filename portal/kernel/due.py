@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -51,6 +52,24 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+ManyHandler = Callable[[Sequence[Turn]], Iterator[tuple[Turn, dt.datetime | None]]]
+MANY_HANDLERS: Final[dict[str, ManyHandler]] = {}
+
+
+def handles_many(kind: str) -> Callable[[ManyHandler], ManyHandler]:
+    """Register the handler that takes many ripe looks of a kind at once, beside the one for a single look.
+
+    It runs in no scope, because the turns may be of several practices, and gives each turn with its next look, or
+    None, as soon as that is known: what it has not given when it breaks is tried again.
+    """
+
+    def register(handler: ManyHandler) -> ManyHandler:
+        MANY_HANDLERS[kind] = handler
         return handler
 
     return register
@@ -100,7 +119,7 @@ returning d.id, d.lease_id, d.practice_id, d.client_id, d.kind, d.object_id, d.a
 TURN_FIELDS: Final = ("due_id", "lease_id", "practice_id", "client_id", "kind", "object_id", "attempts")
 
 
-def claim(limit: int = 50) -> list[Turn]:
+def claim(limit: int = 100) -> list[Turn]:
     """Take up to `limit` ripe rows of all practices. Only in system scope, and so only by the worker's role."""
     with connection.cursor() as cursor:
         cursor.execute(CLAIM_SQL, [limit, settings.OUTBOX_LEASE_SECONDS])
@@ -138,6 +157,69 @@ def find_turn(*, due_id: int, lease_id: UUID, practice_id: UUID) -> Turn | None:
         object_id=row.object_id,
         attempts=row.attempts,
     )
+
+
+def find_turns(found: Iterable[tuple[int, UUID, UUID]]) -> list[Turn]:
+    """The turns that such threes still name: number, lease, practice. Only in system scope, as `claim`."""
+    wanted = {due_id: (lease_id, practice_id) for due_id, lease_id, practice_id in found}
+    rows = Due.objects.filter(pk__in=wanted, lease_until__gt=Now())
+    return [
+        Turn(
+            due_id=row.pk,
+            lease_id=row.lease_id,
+            practice_id=row.practice_id,
+            client_id=row.client_id,
+            kind=row.kind,
+            object_id=row.object_id,
+            attempts=row.attempts,
+        )
+        for row in rows
+        if row.lease_id is not None and wanted[row.pk] == (row.lease_id, row.practice_id)
+    ]
+
+
+def take_many(kind: str, turns: Sequence[Turn]) -> int:
+    """Run the handler of many and plan their next looks; how many leases were still held.
+
+    Only by the worker's role. What a handler raises goes on, after the next looks have been planned.
+    """
+    plans: dict[Turn, dt.datetime | None] = {}
+    try:
+        for turn, next_at in MANY_HANDLERS[kind](turns):
+            plans[turn] = next_at  # noqa: PERF403  # what was given before it broke must be kept
+    finally:
+        if left := [turn for turn in turns if turn not in plans]:
+            now = clock.now()
+            plans |= {turn: now + WAIT_AFTER_CRASH * random.uniform(1, 2) for turn in left}  # noqa: S311  # jitter
+        planned = _plan_many(plans)
+    return planned
+
+
+PLAN_SQL: Final = """
+update kernel_due d set next_at = v.next_at, lease_id = null, lease_until = null
+from unnest(%s::bigint[], %s::uuid[], %s::timestamptz[]) as v(id, lease_id, next_at)
+where d.id = v.id and d.lease_id = v.lease_id
+"""
+FINISH_SQL: Final = """
+delete from kernel_due d using unnest(%s::bigint[], %s::uuid[]) as v(id, lease_id)
+where d.id = v.id and d.lease_id = v.lease_id
+"""
+
+
+def _plan_many(plans: dict[Turn, dt.datetime | None]) -> int:
+    """Fencing as in `_plan`: only the holders of the newest leases plan."""
+    later = [(turn, at) for turn, at in plans.items() if at is not None]
+    over = [turn for turn, at in plans.items() if at is None]
+    with tenancy.use(tenancy.SYSTEM), connection.cursor() as cursor:
+        ids, leases = [turn.due_id for turn, _ in later], [turn.lease_id for turn, _ in later]
+        cursor.execute(PLAN_SQL, [ids, leases, [at for _, at in later]])
+        planned = cursor.rowcount
+        cursor.execute(FINISH_SQL, [[turn.due_id for turn in over], [turn.lease_id for turn in over]])
+        planned += cursor.rowcount
+        now = clock.now()
+        if any(at - now < SOON for _, at in later):
+            _wake()
+    return int(planned)
 
 
 def take(turn: Turn) -> bool:

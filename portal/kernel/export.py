@@ -19,15 +19,19 @@ from portal.kernel.models import AuditCheckpoint, AuditEvent, AuditHead
 FORMAT: Final = "latchkey-audit-export-1"
 
 
-def lines_of(practice_id: UUID) -> Iterator[str]:
-    """The export, line by line: it may be long, and is never held whole. Events appended meanwhile are left out."""
+def lines_of(practice_id: UUID, *, about_id: UUID | None = None) -> Iterator[str]:
+    """The export, line by line: it may be long, and is never held whole. Events appended meanwhile are left out.
+
+    With `about_id`, names and reasons are given of the events about that one thing alone; the others keep their
+    digests, so that the chain verifies all the same.
+    """
     # In this order: a checkpoint that is read is never ahead of the head that is read after it.
     sealed = list(AuditCheckpoint.objects.filter(practice_id=practice_id).order_by("size"))
     head, last = _head(practice_id)
     keys = sorted({checkpoints.verifier_key_of(checkpoint) for checkpoint in sealed})
     yield _line({"type": "start", "format": FORMAT, "practice": str(practice_id), "keys": keys})
     for event in audit.events_of(practice_id, until=last):
-        yield _line(_event(event))
+        yield _line(_event(event, with_body=about_id in (None, event.about_id)))
     for checkpoint in sealed:
         moment = checkpoint.signed_at.isoformat(timespec="seconds")
         yield _line({"type": "checkpoint", "note": checkpoints.note_of(checkpoint), "signed_at": moment})
@@ -47,9 +51,9 @@ def _head(practice_id: UUID) -> tuple[AuditHead, int]:
     ] or 0
 
 
-def _event(event: AuditEvent) -> dict[str, object]:
-    """An erased body leaves null; its digest stays in the header."""
-    body = getattr(event, "body", None)
+def _event(event: AuditEvent, *, with_body: bool) -> dict[str, object]:
+    """A body that was erased, or is left out, leaves null; its digest stays in the header."""
+    body = getattr(event, "body", None) if with_body else None
     return {
         "type": "event",
         "header": audit.header_fields(event),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import smtplib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.utils import formataddr, parseaddr
 from typing import Any, Final
@@ -30,7 +31,21 @@ from portal.kernel import clock, outbox, secrets, tenancy
 from portal.kernel.models import SealedLetter
 
 LINE_LENGTH: Final = 200
+FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 SEALED: Final = "letter"  # what letters are sealed for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file in a letter. Raises ValueError for a name that is no plain file name."""
+
+    name: str
+    content: bytes = field(repr=False)
+    kind: str = "application/pdf"
+
+    def __post_init__(self) -> None:
+        if not FILE_NAME.fullmatch(self.name):
+            raise ValueError(f"no name for a file in a mail: {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +67,7 @@ class Letter:
     thread: str = ""
     reason: str = ""
     list_label: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
         for address in (self.to, *([self.reply_to] if self.reply_to else [])):
@@ -83,7 +99,9 @@ def one_line(words: str) -> str:
     return " ".join(plain.split())[:LINE_LENGTH]
 
 
-def compose(name: str, context: Mapping[str, object], *, to: str, **fields: str) -> Letter:
+def compose(
+    name: str, context: Mapping[str, object], *, to: str, **fields: Any
+) -> Letter:  # Any: as Letter has them
     """The letter of `templates/mail/<name>/` (subject.txt, body.txt, body.html); `fields` are those of Letter."""
     everything = {**context, "site_url": settings.SITE_URL, "to": to}
     return Letter(
@@ -119,7 +137,12 @@ def send(letter: Letter) -> None:
 
 
 def seal_within(letter: Letter) -> SealedLetter:
-    """Keep a letter with a secret in it until the worker sends it, in the caller's transaction and platform scope."""
+    """Keep a letter with a secret in it until the worker sends it, in the caller's transaction and platform scope.
+
+    Raises ValueError for a letter with files: what is sealed is a few lines of text.
+    """
+    if letter.attachments:
+        raise ValueError("a sealed letter takes no files")
     tenancy.require_transaction("a sealed letter")
     row = SealedLetter(id=uuid.uuid4(), practice_id=tenancy.practice_id(), created_at=clock.now())
     clear = json.dumps(dataclasses.asdict(letter)).encode()
@@ -131,7 +154,8 @@ def seal_within(letter: Letter) -> SealedLetter:
 def unseal(row: SealedLetter, *, message_key: str) -> Letter:
     """The letter of a row, under the key of the message that carries it. Raises secrets.Unreadable."""
     clear = secrets.unseal(SEALED, bytes(row.sealed), bound_to=secrets.place_of(row))
-    return dataclasses.replace(Letter(**json.loads(clear)), message_key=message_key)
+    told = {**json.loads(clear), "attachments": ()}
+    return dataclasses.replace(Letter(**told), message_key=message_key)
 
 
 def _sealed_letters() -> list[secrets.SealedThing]:
@@ -199,6 +223,8 @@ def _message(letter: Letter) -> EmailMultiAlternatives:
     )
     if letter.html:
         message.attach_alternative(letter.html, "text/html")
+    for attached in letter.attachments:
+        message.attach(attached.name, attached.content, attached.kind)
     return message
 
 

@@ -19,6 +19,8 @@ CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 LINKS: Final = "/i/"  # the token stands in the address
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+# Where a file is asked for, by path. It is held in memory alone, and its page counts who sends how many.
+LARGER_BODIES: Final[dict[str, int]] = settings.LARGER_BODIES
 # What no page asks of a browser. Passkeys and copying to the clipboard are left to our own pages.
 NO_DEVICES: Final = ", ".join(
     f"{feature}=()"
@@ -65,7 +67,7 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                closed = NotVisible(next_url="/", next_label="Go to the start page")
+                closed = place.closed or NotVisible(next_url="/", next_label="Go to the start page")
                 if request.method not in web.SAFE_METHODS:
                     web.refusal_tell(request, status=closed.http_status, code="console-closed")
                 return web.refusal(request, closed)
@@ -80,6 +82,7 @@ class ScopeMiddleware:
             seat=str(request.session.get("seat", "")),
             in_console=request.path.startswith(CONSOLE),
             read_only=read_only,
+            only_practice=str(request.session.get("only_practice", "")),
         )
 
     def _is_shut(self, request: HttpRequest) -> bool:
@@ -131,7 +134,8 @@ class SmallBodies:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """413, or the answer."""
         told = str(request.META.get("CONTENT_LENGTH") or "0")
-        is_small = told.isascii() and told.isdigit() and int(told) <= LARGEST_BODY
+        largest = LARGER_BODIES.get(request.path, LARGEST_BODY)
+        is_small = told.isascii() and told.isdigit() and int(told) <= largest
         return self.get_response(request) if is_small else web.too_large(request)
 
 

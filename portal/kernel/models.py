@@ -164,3 +164,14 @@ class SealedLetter(models.Model):
 
     def __str__(self) -> str:
         return f"sealed letter {self.pk}"
+
+
+class SigningCertificate(models.Model):
+    """A certificate that signed papers of this installation. Public, and kept for ever: old papers are known by it."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    der = models.BinaryField()
+    known_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.sha256

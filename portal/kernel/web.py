@@ -37,13 +37,16 @@ class Place:
     scope: Scope
     membership: Any = None  # Any: a model of accounts, which the kernel does not know
     contact: Any = None  # Any: as above
+    closed: PortalError | None = None  # why the seat is not open to this session, though it is this person's
 
 
 class PlaceFinder(Protocol):
     """The function that `settings.PLACE_FINDER` names; read on each request, never from what the browser claims."""
 
-    def __call__(self, *, user_id: UUID, seat: str, in_console: bool, read_only: bool) -> Place:
-        """The place of this person; `seat` is the row they chose last, or ""."""
+    def __call__(
+        self, *, user_id: UUID, seat: str, in_console: bool, read_only: bool, only_practice: str
+    ) -> Place:
+        """The place of this person; `seat` is the row they chose last, `only_practice` what the session is good for."""
 
 
 class PortalRequest(HttpRequest):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -16,12 +16,13 @@ from awsaccess.lifecycle import VisitKind, VisitStatus
 from awsaccess.models import Visit
 from awsaccess.selectors import CardState, LiveCard
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import Assignment, Consent, Engagement, Remark
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
 
 VISITS_SHOWN: Final = 50
+VISITS_IN_TABLE: Final = 100_000
 CHECKED_AGAIN: Final = dt.timedelta(minutes=1)
 DOORS: Final = {
     VisitKind.CONSOLE: gettext_lazy("%(name)s opened the AWS console"),
@@ -47,10 +48,12 @@ COMINGS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
-    """A happening and its place in time."""
+    """A happening and its place in time. For a visit also who came, in full, and its number."""
 
     at: dt.datetime
     happening: Happening
+    who: str = ""
+    reference: str = ""
 
 
 def days_of(
@@ -61,14 +64,10 @@ def days_of(
     live: LiveCard | None,
     facts: Facts,
     now: dt.datetime,
+    remarks: Sequence[Remark] = (),
 ) -> tuple[Day, ...]:
     """Visits, milestones and who came or went, grouped by the reader's own days."""
-    moments = [
-        *_visits(visits, desk.zone),
-        *_milestones(desk, consent, live, facts),
-        *_comings_and_goings(desk, now),
-    ]
-    moments.sort(key=lambda moment: moment.at, reverse=True)
+    moments = _moments(desk, visits=visits, consent=consent, live=live, facts=facts, now=now, remarks=remarks)
     today = now.astimezone(desk.zone).date()
     grouped = groupby(moments, key=lambda moment: moment.at.astimezone(desk.zone).date())
     return tuple(
@@ -78,6 +77,64 @@ def days_of(
         )
         for date, rows in grouped
     )
+
+
+def table_of(
+    desk: Desk,
+    *,
+    visits: Sequence[Visit],
+    consent: Consent | None,
+    live: LiveCard | None,
+    facts: Facts,
+    now: dt.datetime,
+    remarks: Sequence[Remark] = (),
+) -> Iterator[tuple[str, ...]]:
+    """The same, one row each with the columns of `table_header`, newest first."""
+    for moment in _moments(
+        desk, visits=visits, consent=consent, live=live, facts=facts, now=now, remarks=remarks
+    ):
+        happening, local = moment.happening, moment.at.astimezone(desk.zone)
+        yield (
+            f"{local:%Y-%m-%d}",
+            happening.time,
+            f"{moment.at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            happening.title,
+            happening.text,
+            moment.who,
+            moment.reference,
+        )
+
+
+def table_header(desk: Desk) -> tuple[str, ...]:
+    """The columns' names; times are the reader's, and beside them UTC."""
+    return (
+        gettext("Day"),
+        gettext("Time (%(zone)s)") % {"zone": desk.zone.key},
+        gettext("Time (UTC)"),
+        gettext("What happened"),
+        gettext("Details"),
+        gettext("Who"),
+        gettext("Visit"),
+    )
+
+
+def _moments(
+    desk: Desk,
+    *,
+    visits: Sequence[Visit],
+    consent: Consent | None,
+    live: LiveCard | None,
+    facts: Facts,
+    now: dt.datetime,
+    remarks: Sequence[Remark],
+) -> list[_Moment]:
+    moments = [
+        *_visits(visits, desk.zone),
+        *_milestones(desk, consent, live, facts),
+        *_comings_and_goings(desk, now),
+        *(_said(remark, desk) for remark in remarks),
+    ]
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)
 
 
 def last_visit(visits: Iterable[Visit], zone: ZoneInfo, *, now: dt.datetime) -> str:
@@ -136,7 +193,13 @@ def paused_banner(engagement: Engagement) -> Banner:
 
 def _visits(visits: Iterable[Visit], zone: ZoneInfo) -> list[_Moment]:
     return [
-        _Moment(at=visit.issued_at or visit.intended_at, happening=_visit(visit, zone)) for visit in visits
+        _Moment(
+            at=visit.issued_at or visit.intended_at,
+            happening=_visit(visit, zone),
+            who=visit.consultant_name,
+            reference=str(visit.pk),
+        )
+        for visit in visits
     ]
 
 
@@ -204,6 +267,20 @@ def _comings_and_goings(desk: Desk, now: dt.datetime) -> list[_Moment]:
     came = [_came(row, desk) for row in desk.staffing if asked_at < row.starts_at <= now]
     went = [_went(row, desk) for row in desk.staffing if row.ends_at and asked_at < row.ends_at <= now]
     return [moment for moment in (*came, *went) if moment is not None]
+
+
+def _said(remark: Remark, desk: Desk) -> _Moment:
+    title = gettext("%(name)s asked") if remark.is_from_client else gettext("%(name)s answered")
+    happening = Happening(
+        title=title % {"name": remark.author.name},
+        text=f"“{' '.join(remark.text.split())}”",
+        time=words.clock_time(remark.said_at, desk.zone),
+        iso=remark.said_at.isoformat(timespec="minutes"),
+        badge=words.initials(remark.author.name),
+        link_url=reverse("client:question", args=[desk.engagement.code]),
+        link_label=gettext("Questions and answers"),
+    )
+    return _Moment(at=remark.said_at, happening=happening)
 
 
 def _came(row: Assignment, desk: Desk) -> _Moment | None:

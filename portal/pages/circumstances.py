@@ -6,6 +6,7 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import get_language, gettext
 
 from engagements.services.consents import Evidence
 from portal.pages.frames import Desk
@@ -21,7 +22,15 @@ def evidence_of(request: HttpRequest, desk: Desk) -> Evidence:
         accept_language=request.headers.get("Accept-Language", "")[:LONGEST],
         sign_in=sign_in_of(request),
         timezone=desk.zone.key,
+        language=get_language() or "",
+        authority=authority_of(desk),
     )
+
+
+def authority_of(desk: Desk) -> str:
+    """The sentence beside the box that they ticked, word for word as it stood there."""
+    told = {"client": desk.frame.client}
+    return gettext("I’ve read this page, and I’m allowed to agree to it for %(client)s.") % told
 
 
 def address_of(request: HttpRequest) -> str:

@@ -26,7 +26,11 @@ def closing_of(proof: ExitProof | None, *, started: int, now: dt.datetime, zone:
     """The three tasks, of which the second does itself."""
     proved = proof is not None and proof.proved_at is not None
     deleted = proved or (proof is not None and proof.refused_since is not None)
-    tasks = (_deletion(deleted=deleted), _proof(proof, deleted=deleted, zone=zone), _paper(proved=proved))
+    tasks = (
+        _deletion(proof, deleted=deleted),
+        _proof(proof, deleted=deleted, zone=zone),
+        _paper(proved=proved),
+    )
     done = sum(task.state == DONE for task in tasks)
     told = ":".join(task.state + task.text for task in tasks)
     title = gettext("Everything is gone") if proved else gettext("%(done)s of 3 done") % {"done": done}
@@ -80,16 +84,30 @@ def certificate_of(
     )
 
 
-def _deletion(*, deleted: bool) -> Task:
+def _deletion(proof: ExitProof | None, *, deleted: bool) -> Task:
     return Task(
         title=gettext("Delete the access in AWS"),
-        text=gettext("AWS no longer lets us in.")
+        text=_refused(proof)
         if deleted
         else gettext("Open it in AWS, press “Delete”, and confirm. It takes about a minute."),
         state=DONE if deleted else NOW,
         tag=gettext("Done") if deleted else gettext("To do"),
         asks=not deleted,
     )
+
+
+def _refused(proof: ExitProof | None) -> str:
+    """That AWS refuses us, and how long after the end it first did: measured, with whatever time the deletion took."""
+    text = gettext("AWS no longer lets us in.")
+    seconds = proof.seconds_to_refusal if proof else None
+    if seconds is None:
+        return text
+    minutes = seconds // 60
+    if minutes < 2:
+        told = ngettext("%(count)s second", "%(count)s seconds", seconds) % {"count": seconds}
+    else:
+        told = ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+    return f"{text} " + gettext("It first refused us %(time)s after the end.") % {"time": told}
 
 
 def _proof(proof: ExitProof | None, *, deleted: bool, zone: ZoneInfo) -> Task:

@@ -6,8 +6,10 @@ import datetime as dt
 from typing import Any
 from urllib.parse import quote
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -28,9 +30,12 @@ from engagements.selectors import (
     consent_latest,
     offer_current,
     optional_keys,
+    remarks_of,
 )
+from engagements.services.agreement_codes import agreement_code_is_out
 from engagements.services.consents import Shown
-from portal.kernel import clock
+from engagements.services.evidence import record_now
+from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
 from portal.pages import (
@@ -44,9 +49,11 @@ from portal.pages import (
     receipts,
     words,
 )
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.circumstances import authority_of
+from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Facts
+from portal.pages.talk import talk_of
 
 _S = EngagementStatus
 CLOSING = frozenset({_S.CLOSING, _S.CLOSED})
@@ -77,6 +84,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     form = AgreeForm(
         account_known=bool(desk.engagement.account_id),
         optional=optional_keys(offer),
+        code_out=code_is_out(desk, offer),
         initial=keeping.kept(request),
     )
     return consent_page(request, desk, offer, shown, form)
@@ -92,10 +100,13 @@ def consent_page(
         "engagements/consent.html",
         status=422 if form.errors else 200,
         paper=consenting.paper_of(desk, offer),
-        document=as_shown(consenting.paper_html(desk, offer, form.ticked) if form.is_bound else shown.html),
+        document=as_shown(consenting.paper_html(desk, offer, form.ticked) if form.ticked else shown.html),
         shown=consenting.seal(desk, shown),
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
+        authority=authority_of(desk),
+        approvals=consenting.approval_of(desk),
+        talk=talk_of(desk),
         question_mail=question_mail(desk),
     )
 
@@ -104,7 +115,7 @@ def change_review_page(
     request: HttpRequest, desk: Desk, change: ScopeChange, shown: Shown, form: AgreeForm
 ) -> HttpResponse:
     """The difference with the decision below it; ticks stay through errors."""
-    html = changing.paper_html(desk, change, form.ticked) if form.is_bound else shown.html
+    html = changing.paper_html(desk, change, form.ticked) if form.ticked else shown.html
     return page(
         request,
         desk,
@@ -114,6 +125,8 @@ def change_review_page(
         document=as_shown(html),
         shown=consenting.seal(desk, shown),
         form=form,
+        authority=authority_of(desk),
+        approvals=consenting.approval_of(desk, change.offer),
         question_mail=question_mail(desk),
     )
 
@@ -133,6 +146,11 @@ def change_update_page(request: HttpRequest, desk: Desk, change: ScopeChange) ->
     )
 
 
+def code_is_out(desk: Desk, offer: Offer) -> bool:
+    """True while this reader could type a code that was mailed to them for this offer."""
+    return desk.engagement.code_at_agreement and agreement_code_is_out(offer=offer, contact=desk.contact)
+
+
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The AWS step with its live card."""
     return page(
@@ -143,7 +161,13 @@ def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
         question_mail=question_mail(desk),
+        **_ways(desk),
     )
+
+
+def _ways(desk: Desk) -> Context:
+    """The address that stands within a sentence."""
+    return {"delete_script_url": reverse("client:delete_script", args=[desk.engagement.code])}
 
 
 def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) -> Context:
@@ -152,7 +176,13 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
     if desk.engagement.status in CLOSING:
         proof, address = exit_proof(desk.engagement), stack_url(desk.engagement)
         context = closings.closing_of(proof, started=started, now=now, zone=desk.zone)
-        return {"frame": desk.frame, "card": context.card, "tasks": context.tasks, "stack_url": address}
+        return {
+            "frame": desk.frame,
+            "card": context.card,
+            "tasks": context.tasks,
+            "stack_url": address,
+            "has_ways": bool(desk.engagement.account_id),
+        }
     found = live_card(desk.engagement)
     opening = desk.engagement.status in SWITCHING_ON
     open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
@@ -164,6 +194,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "frame": desk.frame,
         "card": connecting.card_of(found, desk, facts, started=started, now=now),
         "open_url": open_url,
+        "has_ways": bool(found.has_template and desk.engagement.account_id),
         "is_opening": opening,
         "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
@@ -192,7 +223,15 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         problem=problem,
         stack_url=stack_url(engagement) if problem else "",
         facts=facts,
-        days=activity.days_of(desk, visits=visits, consent=consent, live=found, facts=facts, now=now),
+        days=activity.days_of(
+            desk,
+            visits=visits,
+            consent=consent,
+            live=found,
+            facts=facts,
+            now=now,
+            remarks=remarks_of(engagement),
+        ),
         change=vars(engagement).get("change_status"),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
@@ -200,6 +239,23 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
     )
+
+
+def activity_table(desk: Desk) -> HttpResponse:
+    """All that the timeline ever showed. Raises NotVisible before anything was offered."""
+    engagement, now = desk.engagement, clock.now()
+    consent = consent_latest(engagement)
+    rows = activity.table_of(
+        desk,
+        visits=visits_of(engagement, limit=activity.VISITS_IN_TABLE),
+        consent=consent,
+        live=live_card(engagement),
+        facts=facts_of(desk, consent.offer if consent else offer_current(engagement)),
+        now=now,
+        remarks=remarks_of(engagement),
+    )
+    name = f"activity-{engagement.code}.csv"
+    return spreadsheets.csv_response(name, activity.table_header(desk), rows)
 
 
 def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
@@ -214,6 +270,7 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_number=words.account_number(desk.engagement.account_id),
         inside=activity.open_visits(visits, desk.zone, now=now),
         reason=closings.reason_of(desk.engagement),
+        **_ways(desk),
     )
 
 
@@ -257,7 +314,30 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
-def reason_page(request: HttpRequest, desk: Desk, template: str, form: ReasonForm) -> HttpResponse:
+def consent_json(desk: Desk) -> HttpResponse:
+    """The consent as a record that machines read, as a file. The same rows give the same bytes."""
+    name = f"consent-{desk.engagement.code}.json"
+    return HttpResponse(
+        record_now(consent_of(desk)),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def question_page(request: HttpRequest, desk: Desk, form: QuestionForm) -> HttpResponse:
+    """What was said so far, and the next question."""
+    return page(
+        request,
+        desk,
+        "engagements/question.html",
+        status=422 if form.errors else 200,
+        form=form,
+        talk=talk_of(desk),
+        is_open=desk.engagement.status == _S.INVITED,
+    )
+
+
+def reason_page(request: HttpRequest, desk: Desk, template: str, form: Form) -> HttpResponse:
     """A question with an optional reason: say no, pause."""
     return page(request, desk, template, status=422 if form.errors else 200, form=form, inside=inside(desk))
 
@@ -287,8 +367,8 @@ def facts_of(desk: Desk, offer: Offer) -> Facts:
 
 
 def consent_of(desk: Desk) -> Consent:
-    """The newest consent. Raises NotVisible before there is one."""
-    if (found := consent_latest(desk.engagement)) is None:
+    """The reader's own consent where they gave one, else the newest. Raises NotVisible before there is one."""
+    if (found := consent_latest(desk.engagement, first=desk.contact)) is None:
         raise NotVisible
     return found
 

@@ -15,11 +15,12 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
+from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
 from portal.pages import offers, words
 from portal.pages.frames import Desk
-from portal.pages.pagemodels import Ability, AccessKind, Choice, ConsentPaper, Facts, Kind
+from portal.pages.pagemodels import Ability, AccessKind, Approval, Choice, ConsentPaper, Facts, Kind
 
 SALT: Final = "portal.pages.consenting"
 SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
@@ -34,8 +35,12 @@ def paper_html(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> str:
 def paper_of(
     desk: Desk, offer: Offer, ticked: Collection[str] = (), *, ends_at: dt.datetime | None = None
 ) -> ConsentPaper:
-    """Everything that is agreed, in the words of the reader's language as the offer froze them."""
+    """Everything that is agreed, in the words of the reader's language as the offer froze them.
+
+    Where a colleague who agreed before has chosen, `ticked` is theirs, whatever is asked for here.
+    """
     language = desk.user.language
+    fixed = fixed_of(desk, offer)
     told = offers.words_of(offer, language)
     return ConsentPaper(
         facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=language, ends_at=ends_at),
@@ -43,7 +48,8 @@ def paper_of(
             Ability(icon=line["icon"], title=said["title"], why=said["why"])
             for line, said in zip(offer.lines, told.lines, strict=True)
         ),
-        choices=_choices(offer, told, ticked),
+        choices=_choices(offer, told, ticked if fixed is None else fixed),
+        is_chosen=fixed is not None,
         warnings=told.warnings,
         cannot=told.limits,
         aws_names=aws_names(offer),
@@ -118,16 +124,44 @@ def aws_names(offer: Offer) -> tuple[str, ...]:
     return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
 
 
-def with_ticks(desk: Desk, offer: Offer, shown: Shown, ticked: Collection[str]) -> Shown:
+def fixed_of(desk: Desk, offer: Offer) -> tuple[str, ...] | None:
+    """The optional lines that a colleague chose for everybody by agreeing first. None while everything can be ticked."""
+    return choice_fixed(offer) if desk.engagement.approvals_needed > 1 else None
+
+
+def as_ticked(shown: Shown, html: str) -> Shown:
     """The page as it stood when the button was pressed: what was shown, with the ticks in it."""
-    html = paper_html(desk, offer, ticked)
     return replace(shown, html=html, sha256=digest(html))
+
+
+def approval_of(desk: Desk, offer: Offer | None = None) -> Approval | None:
+    """Who has agreed and who is asked, for everybody who reads the page; None where one person is enough."""
+    found = approvals_of(desk.engagement, offer)
+    if found.needed == 1:
+        return None
+    told = {"needed": found.needed, "client": desk.frame.client}
+    return Approval(
+        words=gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % told,
+        agreed=tuple(
+            (consent.contact.user.name, words.long_moment(consent.given_at, desk.zone))
+            for consent in found.agreed
+        ),
+        asked=tuple(contact.user.name for contact in found.asked),
+        mine=found.has_agreed(desk.contact),
+    )
 
 
 def own_account(desk: Desk) -> str:
     """What stands beside a number of twelve digits that cannot be the client's: it is the practice's own."""
     name = {"practice": desk.frame.practice}
     return gettext("That is %(practice)s’s own account. Enter the number of yours.") % name
+
+
+def wrong_code() -> str:
+    """Beside the field, whatever was wrong: which of the three it was helps a guesser only."""
+    return gettext(
+        "That code doesn’t match, is too old, or was tried too often. Use the newest email, or ask for a new code."
+    )
 
 
 def digest(html: str) -> str:
@@ -155,4 +189,5 @@ def unseal(value: str, *, html: str, desk: Desk) -> Shown:
     theirs = (shown["engagement"], shown["contact"], shown["sha256"])
     if theirs != (desk.engagement.code, str(desk.contact.pk), digest(html)):
         raise Stale
-    return Shown(html=html, sha256=shown["sha256"], displayed_at=dt.datetime.fromisoformat(shown["at"]))
+    displayed_at = dt.datetime.fromisoformat(shown["at"])
+    return Shown(html=html, sha256=shown["sha256"], displayed_at=displayed_at, ticket=value)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 COOKIE: Final = "kept"
-FIELDS: Final = {"account_id": 40, "reason": 300}
+FIELDS: Final = {"account_id": 40, "reason": 300, "question": 1000, "name": 120, "email": 254}
 SECONDS: Final = 15 * 60
 
 

@@ -96,12 +96,34 @@ class ConsentPaper:
     facts: Facts
     abilities: tuple[Ability, ...]
     choices: tuple[Choice, ...]
+    is_chosen: bool  # by a colleague who agreed before: the boxes stand as they are
     warnings: tuple[str, ...]
     cannot: tuple[str, ...]
     aws_names: tuple[str, ...]
     practice: str
     offer_number: int
     offer_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Where several people have to agree: who did and when, who is asked, and whether the reader did."""
+
+    words: str
+    agreed: tuple[tuple[str, str], ...]
+    asked: tuple[str, ...]
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One question or answer. `text` may have several lines."""
+
+    name: str
+    initials: str
+    text: str
+    when: str
+    iso: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +232,7 @@ class Receipt:
     rows: tuple[Fact, ...]
     shown_sha256: str
     offer_sha256: str
+    agreed_sha256: str
     withdrawn: str
     withdrawn_utc: str
     seal: str

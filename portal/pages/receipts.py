@@ -31,6 +31,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         *_choice(desk, consent),
         Fact(title=gettext("Internet address"), text=evidence.get("ip") or gettext("not recorded")),
         Fact(title=gettext("Browser"), text=evidence.get("user_agent") or gettext("not recorded")),
+        *_confirmed(evidence, zone),
     )
     return Receipt(
         reference=reference_of(desk.engagement, consent),
@@ -42,6 +43,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         rows=rows,
         shown_sha256=consent.shown_sha256,
         offer_sha256=consent.offer_sha256,
+        agreed_sha256=consent.agreed_sha256,
         withdrawn=words.long_moment(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
         withdrawn_utc=_utc(consent.withdrawn_at) if consent.withdrawn_at else "",
         seal=bytes(checkpoint.hash).hex() if checkpoint else "",
@@ -57,6 +59,23 @@ def _choice(desk: Desk, consent: Consent) -> tuple[Fact, ...]:
         return ()
     titles = titles_of(consent.offer, consent.choice, desk.user.language)
     return (Fact(title=gettext("You also allowed"), text=words.joined(titles) or gettext("nothing more")),)
+
+
+def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:
+    """What was ticked, and the code that was retyped where one was asked for."""
+    found = []
+    if said := evidence.get("authority"):
+        found.append(Fact(title=gettext("They confirmed"), text=said))
+    if typed := evidence.get("code_typed_at"):
+        moment = dt.datetime.fromisoformat(typed)
+        found.append(
+            Fact(
+                title=gettext("Typed the code we emailed"),
+                text=words.long_moment(moment, zone),
+                exact=_utc(moment),
+            )
+        )
+    return tuple(found)
 
 
 def _seal_words(checkpoint: AuditCheckpoint, zone: ZoneInfo) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,17 +12,21 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from awsaccess.provision import ways
+from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import ChangeStatus, EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, ChangeStatus, DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import (
+    approvals_of,
     change_open,
     engagements_of_client,
     offer_current,
     optional_keys,
     template_agreed,
 )
+from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.change_answers import change_decline
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
@@ -31,9 +37,10 @@ from engagements.services.consents import (
     engagement_decline,
 )
 from engagements.services.pauses import engagement_pause, engagement_resume
+from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import changing, compose, consenting, homes, keeping
+from portal.pages import changing, compose, consenting, homes, keeping, papers
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -43,7 +50,7 @@ from portal.pages.doors import (
     private,
     user_of,
 )
-from portal.pages.forms import AgreeForm, ReasonForm
+from portal.pages.forms import AgreeForm, ColleagueForm, QuestionForm, ReasonForm
 from portal.pages.frames import Desk, zone_of
 from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
@@ -90,13 +97,19 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     if request.method != "POST" or desk.engagement.status != _S.INVITED:
         return redirect("client:connect", desk.engagement.code)
     offer = offer_current(desk.engagement)
-    html = consenting.paper_html(desk, offer)
+    asking = _Asking(
+        offer=offer,
+        html=partial(consenting.paper_html, desk, offer),
+        page=partial(compose.consent_page, request, desk, offer),
+        next_name="client:connect",
+    )
     try:
-        shown = _shown(request, desk, html)
-        return _agree(request, desk, offer, shown)
-    except Stale:
+        shown = _shown(request, desk, asking.html(()))
+        return _agree(request, desk, asking, shown)
+    except Stale as error:
         code = desk.engagement.code
-        refused = web.refusal(request, Stale(next_url=reverse("client:front", args=[code])))
+        told = Stale(error.user_message, next_url=reverse("client:front", args=[code]))
+        refused = web.refusal(request, told)
         return keeping.keep(request, refused, code)
     except InvalidMove:
         if desk.engagement.ends_at <= clock.now():
@@ -121,6 +134,47 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     return _front(desk)
 
 
+@at_desk("GET", "POST")
+def question(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Asking decides nothing. The talk stays on the page."""
+    if desk.engagement.status not in KNOWN_TO_CLIENT:
+        return _front(desk)
+    form = QuestionForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    if not form.is_valid():
+        return compose.question_page(request, desk, form)
+    question_ask(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        text=form.cleaned_data["question"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:question", desk.engagement.code)
+
+
+@at_desk("GET", "POST")
+def colleague(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who should answer instead. It adds nobody: the practice is told, and invites."""
+    if desk.engagement.status != _S.INVITED:
+        return _front(desk)
+    form = ColleagueForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    if not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/colleague.html", form)
+    colleague_name(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        name=form.cleaned_data["name"],
+        email=form.cleaned_data["email"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:colleague_named", desk.engagement.code)
+
+
+@at_desk("GET")
+def colleague_named(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """That the practice knows, and what comes next."""
+    return compose.page(request, desk, "engagements/colleague_named.html")
+
+
 @at_desk("GET", roles=ANYONE)
 def change(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What is asked to be changed; once that is agreed, the step in AWS. Who only helps with AWS sees that step alone."""
@@ -133,7 +187,11 @@ def change(request: HttpRequest, desk: Desk) -> HttpResponse:
         return _front(desk)
     html = changing.paper_html(desk, found)
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
-    form = AgreeForm(account_known=True, optional=optional_keys(found.offer))
+    form = AgreeForm(
+        account_known=True,
+        optional=optional_keys(found.offer),
+        code_out=compose.code_is_out(desk, found.offer),
+    )
     return compose.change_review_page(request, desk, found, shown, form)
 
 
@@ -143,26 +201,21 @@ def change_agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     found = change_open(desk.engagement)
     if request.method != "POST" or found is None or found.status != ChangeStatus.ASKED:
         return _to_change(desk)
-    try:
-        shown = _shown(request, desk, changing.paper_html(desk, found))
-    except Stale:
-        address = reverse("client:change", args=[desk.engagement.code])
-        return web.refusal(request, Stale(next_url=address))
-    form = AgreeForm(request.POST, account_known=True, optional=optional_keys(found.offer))
-    if not form.is_valid():
-        return compose.change_review_page(request, desk, found, shown, form)
-    html = changing.paper_html(desk, found, form.ticked)
-    consent_give(
-        engagement=desk.engagement,
+    asking = _Asking(
         offer=found.offer,
-        contact=desk.contact,
-        account_id=desk.engagement.account_id,
-        shown=replace(shown, html=html, sha256=consenting.digest(html)),
-        choice=form.ticked,
-        evidence=evidence_of(request, desk),
-        actor=actor_of(desk),
+        html=partial(changing.paper_html, desk, found),
+        page=partial(compose.change_review_page, request, desk, found),
+        next_name="client:change",
     )
-    return _to_change(desk)
+    try:
+        return _agree(request, desk, asking, _shown(request, desk, asking.html(())))
+    except Stale as error:
+        address = reverse("client:change", args=[desk.engagement.code])
+        return web.refusal(request, Stale(error.user_message, next_url=address))
+    except InvalidMove:
+        if approvals_of(desk.engagement, found.offer).has_agreed(desk.contact):
+            return _to_change(desk)
+        raise
 
 
 @at_desk("GET", "POST", roles=DECIDERS)
@@ -254,7 +307,9 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 @at_desk("GET", "POST", roles=DECIDERS)
 def end(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Ending needs no reason and no typing."""
+    """Ending, and with it taking back: no reason, no typing, no fresh sign-in. Receipts lead here at any time."""
+    if desk.engagement.status == _S.INVITED and approvals_of(desk.engagement).has_agreed(desk.contact):
+        return redirect("client:decline", desk.engagement.code)
     if desk.engagement.status not in ENDABLE:
         return _front(desk)
     if request.method != "POST":
@@ -282,10 +337,40 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
+@at_desk("GET", roles=ANYONE)
+def connect_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by the AWS CLI."""
+    return _way(desk, ways.connect_script, "connect.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def delete_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack's end by the AWS CLI."""
+    return _way(desk, ways.delete_script, "remove.sh", "text/x-shellscript")
+
+
+@at_desk("GET", roles=ANYONE)
+def terraform(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The stack by Terraform."""
+    return _way(desk, ways.terraform, "main.tf.json", "application/json")
+
+
+@at_desk("GET")
+def activity_table(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Everything that happened, for a spreadsheet."""
+    return compose.activity_table(desk)
+
+
 @at_desk("GET")
 def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What was agreed, with everything that was kept as evidence."""
     return compose.receipt_page(request, desk)
+
+
+@at_desk("GET")
+def consent_json(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The same as a file for machines."""
+    return compose.consent_json(desk)
 
 
 @at_desk("GET")
@@ -294,28 +379,85 @@ def certificate(request: HttpRequest, desk: Desk) -> HttpResponse:
     return compose.closed_page(request, desk) if desk.engagement.status == _S.CLOSED else _front(desk)
 
 
-def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
-    known = desk.engagement.account_id
-    form = AgreeForm(request.POST, account_known=bool(known), optional=optional_keys(offer))
+def _way(desk: Desk, write: Callable[[ways.StackAsk], str], name: str, kind: str) -> HttpResponse:
+    ask = stack_ask(desk.engagement)
+    if ask is None:
+        raise NotVisible
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return private(HttpResponse(write(ask), content_type=f"{kind}; charset=utf-8", headers=headers))
+
+
+@at_desk("GET")
+def receipt_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed receipt, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.RECEIPT)
+
+
+@at_desk("GET")
+def certificate_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The signed certificate, byte for byte as it was mailed."""
+    return papers.download(desk.engagement, DocumentKind.CERTIFICATE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One paper that is asked about: the bytes with these ticks, its page, and where a yes leads."""
+
+    offer: Offer
+    html: Callable[[Collection[str]], str]
+    page: Callable[[Shown, AgreeForm], HttpResponse]
+    next_name: str
+
+
+def _agree(request: HttpRequest, desk: Desk, asking: _Asking, shown: Shown) -> HttpResponse:
+    known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
+    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, asking.offer))
+    form = AgreeForm(
+        request.POST,
+        account_known=bool(known),
+        code_out=code_asked and not wants_code,
+        optional=optional_keys(asking.offer),
+        ticked=consenting.fixed_of(desk, asking.offer) or (),
+    )
     if not form.is_valid():
-        return compose.consent_page(request, desk, offer, shown, form)
+        return asking.page(shown, form)
+    if wants_code:
+        return _mail_code(desk, asking, shown, form)
     try:
         consent_give(
             engagement=desk.engagement,
-            offer=offer,
+            offer=asking.offer,
             contact=desk.contact,
             account_id=known or form.cleaned_data["account_id"],
-            shown=consenting.with_ticks(desk, offer, shown, form.ticked),
+            shown=consenting.as_ticked(shown, asking.html(form.ticked)),
             choice=form.ticked,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
+            code=form.cleaned_data.get("code", ""),
         )
+    except CodeNeeded:
+        form.add_error("code", consenting.wrong_code())
+        return asking.page(shown, form)
     except BadAccount:
         if known:
             raise
         form.add_error("account_id", consenting.own_account(desk))
-        return compose.consent_page(request, desk, offer, shown, form)
-    return redirect("client:connect", desk.engagement.code)
+        return asking.page(shown, form)
+    return redirect(asking.next_name, desk.engagement.code)
+
+
+def _mail_code(desk: Desk, asking: _Asking, shown: Shown, form: AgreeForm) -> HttpResponse:
+    """All is filled in but the code: it is on its way, and the page comes again with a place for it."""
+    offer = asking.offer
+    agreement_code_mail(engagement=desk.engagement, offer=offer, contact=desk.contact, actor=actor_of(desk))
+    again = AgreeForm(
+        initial=form.cleaned_data,
+        account_known=bool(desk.engagement.account_id),
+        code_out=True,
+        optional=optional_keys(offer),
+        ticked=form.ticked,
+    )
+    return asking.page(shown, again)
 
 
 def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:

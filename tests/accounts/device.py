@@ -26,6 +26,7 @@ class Device:
     origin: str = ORIGIN
     rp_id: str = "testserver"
     is_held_by_owner: bool = True
+    sends_key: bool = True
     count: int = 0
     user_handle: bytes = b""
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
@@ -37,7 +38,8 @@ class Device:
         self.user_handle = websafe_decode(asked["user"]["id"])
         public = ES256.from_cryptography_key(self.key.public_key())  # type: ignore[no-untyped-call]  # fido2 types most
         data = AttestedCredentialData.create(bytes(16), self.credential_id, public)
-        authenticator = self._authenticator_data(HAS_KEY) + bytes(data)
+        with_key = self._authenticator_data(HAS_KEY) + bytes(data)
+        authenticator = with_key if self.sends_key else self._authenticator_data(0)
         attestation = cbor.encode({"fmt": "none", "attStmt": {}, "authData": authenticator})
         told = self._client_data("webauthn.create", asked["challenge"])
         return self._posted({"clientDataJSON": told, "attestationObject": attestation})

@@ -150,6 +150,12 @@ def test_a_challenge_is_good_for_five_minutes(firm: Firm, device: Device) -> Non
         passkey_prove(user=firm.owner, state={}, answer=answer)
 
 
+def test_an_answer_without_a_key_sets_nothing_up(firm: Firm) -> None:
+    with pytest.raises(PasskeyRefused):
+        enrol(firm.owner, Device(sends_key=False))
+    assert not selectors.factors_of(firm.owner.pk).strong
+
+
 def test_the_same_key_is_set_up_once(firm: Firm, device: Device) -> None:
     with pytest.raises(InvalidMove):
         enrol(firm.owner, device)

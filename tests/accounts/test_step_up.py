@@ -18,7 +18,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.lifecycle import AccountEvent, MemberRole, Proof
 from accounts.models import Membership, StepUp
 from accounts.services.factors import totp_enrol
-from accounts.services.step_up import LIFE, step_up_is_ready, step_up_make, step_up_spend
+from accounts.services.step_up import (
+    LIFE,
+    step_up_is_ready,
+    step_up_make,
+    step_up_refusal_record,
+    step_up_spend,
+)
 from engagements.lifecycle import EngagementStatus
 from portal.kernel import tenancy
 from portal.kernel.errors import PortalError
@@ -128,6 +134,12 @@ def test_of_many_who_spend_one_proof_one_does(firm: Firm) -> None:
         got = together(4, lambda _number, act=act: spend(firm, act))  # type: ignore[misc]  # a loop's own
         assert got.count(StepUpRequired) == 3
         assert sum(isinstance(one, StepUp) for one in got) == 1
+
+
+def test_a_wrong_proof_where_no_practice_is_open_is_told_to_each_they_belong_to(firm: Firm) -> None:
+    with tenancy.use(tenancy.user_scope(firm.owner.pk)):
+        step_up_refusal_record(user=firm.owner, act=act_on())
+    assert events(firm, AccountEvent.STEP_UP_REFUSED) == 1
 
 
 @pytest.fixture

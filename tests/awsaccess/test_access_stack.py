@@ -84,6 +84,7 @@ def deployed(template: str, *, account_id: str, partition: str) -> tuple[Expecte
         inline_documents={policy["PolicyName"]: policy["PolicyDocument"] for policy in role["Policies"]},
         attached_policy_arns=frozenset(role.get("ManagedPolicyArns", [])),
         max_session_duration=role["MaxSessionDuration"],
+        tags={tag["Key"]: tag["Value"] for tag in role["Tags"]},
     )
     return made, role
 

@@ -49,7 +49,7 @@ def facts(**changes: Any) -> RoleFacts:  # Any: fields of many types
         attached_policy_arns=AGREED.attached_policy_arns,
         permissions_boundary=None,
         max_session_duration=3600,
-        tags={},
+        tags=dict(AGREED.tags),
     )
     return dataclasses.replace(there, **changes)
 

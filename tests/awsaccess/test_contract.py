@@ -86,7 +86,10 @@ class Simulated:
         iam, name = self._sandbox.iam(BRIGHTWATER), arns.RoleArn.parse(arn).name
         trust = json.dumps(role.trust_document)
         iam.create_role(
-            RoleName=name, AssumeRolePolicyDocument=trust, MaxSessionDuration=role.max_session_duration
+            RoleName=name,
+            AssumeRolePolicyDocument=trust,
+            MaxSessionDuration=role.max_session_duration,
+            Tags=[{"Key": key, "Value": value} for key, value in role.tags.items()],
         )
         for policy, document in role.inline_documents.items():
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
@@ -248,6 +251,30 @@ def test_another_practice_cannot_come_in(world: World) -> None:
     agreed = place(world)
     with pytest.raises(AwsDenied):
         world.gateway(HARBOUR).assume(hub_of(HARBOUR), agreed.request())
+
+
+def test_the_hub_enters_its_own_control_role(world: World) -> None:
+    world.gateway().control(HUB)
+
+
+@pytest.mark.parametrize("hub", [hub_of(NORTHGATE, "latchkey-nobody"), hub_of(BRIGHTWATER)])
+def test_a_control_that_fails_is_our_own_fault(world: World, hub: HubIdentity) -> None:
+    with pytest.raises(AwsMisconfigured):
+        world.gateway().control(hub)
+    with pytest.raises(AwsMisconfigured):
+        world.gateway().assume_as_another(hub, place(world).request())
+
+
+def test_another_role_of_the_same_practice_stays_outside(world: World) -> None:
+    with pytest.raises(AwsDenied):
+        world.gateway().assume_as_another(HUB, place(world).request())
+
+
+def test_another_role_comes_in_where_the_trust_names_no_caller(world: World) -> None:
+    agreed = place(world, first_condition(ArnEquals=None))
+    world.gateway().assume_as_another(HUB, agreed.request())
+    with pytest.raises(AwsDenied):
+        world.gateway().assume_as_another(HUB, agreed.request(external_id=None))
 
 
 def test_after_its_end_it_stays_shut(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 
 from tests.bench.conftest import BENCH
 
+COVE_READY = BENCH.parent / "var" / "botocove" / "ready"
 PRINTED = {
     "boot": {"boot", "boot_heavy_imports"},
     "client_page": {"client_page", "client_page_wait", "client_page_growth", "client_page_statements"},
     "demo_start": {"demo_start", "demo_start_cold", "demo_start_in_checks"},
     "explain_policy": {"explain_policy", "explain_policy_largest"},
     "row_security": {"row_security"},
+    "verify_sweep": {"verify_sweep", "verify_sweep_limit", "verify_sweep_false"},
+    "visit_issue": {"visit_issue"},
 }
 
 
@@ -27,6 +31,8 @@ def test_no_bench_is_forgotten_here() -> None:
 @pytest.mark.e2e
 @pytest.mark.parametrize("name", PRINTED)
 def test_the_quick_way_measures_everything_once(name: str) -> None:
+    if name == "verify_sweep" and not COVE_READY.exists() and os.environ.get("CI") != "true":
+        pytest.skip("its anchor has an environment of its own: `make bench NAME=verify_sweep` makes it")
     found = _results(name, "--quick", "--json")
     assert {one["name"] for one in found} == PRINTED[name]
     assert all(one["rounds"] == 1 and one["lowest"] <= one["value"] <= one["highest"] for one in found)

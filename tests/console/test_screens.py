@@ -35,6 +35,8 @@ LISTS = (
     "admin:accounts_membership_changelist",
     "admin:accounts_membership_add",
     "admin:accounts_invitation_changelist",
+    "admin:accounts_signinservice_changelist",
+    "admin:accounts_signinservice_add",
     "admin:kernel_auditevent_changelist",
     "admin:kernel_auditevent_verify",
     "admin:kernel_outboxmessage_changelist",

@@ -128,6 +128,15 @@ def test_only_an_owner_adds_people_to_the_practice(home: House) -> None:
     assert (added.practice_id, added.user.is_superuser) == (home.stage.practice.pk, False)
 
 
+def test_who_is_of_the_practice_is_not_added_again_and_nothing_typed_is_lost(home: House) -> None:
+    asked = {"email": "maya@northgate.example", "name": "Maya O.", "role": "consultant", "title": "Architect"}
+    answer = home.owner.post(reverse("admin:accounts_membership_add"), asked)
+    assert answer.status_code == 422
+    shown = answer.content.decode()
+    assert "already" in shown
+    assert all(f'value="{typed}"' in shown for typed in (asked["email"], asked["name"], asked["title"]))
+
+
 def test_text_of_people_is_text_on_every_page(home: House) -> None:
     evil = "<script>alert(1)</script>"
     answer = home.owner.post(reverse("admin:accounts_client_add"), {"name": evil})

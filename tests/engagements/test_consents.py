@@ -112,6 +112,9 @@ def test_the_consent_holds_exactly_what_was_shown_and_how(north: Firm) -> None:
         "accept_language": "en-GB",
         "sign_in": "link:mail",
         "timezone": "Europe/London",
+        "language": "",
+        "authority": "",
+        "ticket": "",
         "displayed_at": (moment - dt.timedelta(minutes=1)).isoformat(),
     }
 
@@ -162,6 +165,8 @@ def test_the_record_seals_what_was_agreed_to(north: Firm) -> None:
         "choice": "",
         "shown_sha256": consent.shown_sha256,
         "account": ACCOUNT_ID,
+        "displayed_at": consent.evidence["displayed_at"],
+        "record_sha256": hashlib.sha256(consent.record.encode()).hexdigest(),
     }
 
 

@@ -22,12 +22,14 @@ from engagements.emails import words
 from engagements.emails.news import NEWS
 from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
-from engagements.selectors import consent_checkpoint
+from engagements.selectors import consent_checkpoint, offer_current
+from engagements.services.agreement_codes import agreement_code_mail
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.people import assignment_end, assignment_make
+from engagements.services.talk import colleague_name, question_answer, question_ask
 from portal.kernel import checkpoints, clock, mail, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
@@ -36,6 +38,7 @@ from tests.factories import (
     TESTER,
     Firm,
     acting,
+    give_consent,
     make_change,
     make_consultant,
     make_contact,
@@ -53,6 +56,7 @@ from tests.signing_in import let_in
 
 Deliver = Callable[[], int]
 SAM, MAYA, BEN = "approver@north.example", "owner@north.example", "ben@north.example"
+LEE = "lee@north.example"
 
 
 @pytest.fixture
@@ -134,10 +138,45 @@ def subjects(mailbox: Mailbox) -> dict[str, str]:
     return {address: str(letter["Subject"]) for address, letter in told(mailbox).items()}
 
 
+def make_engagement_half_agreed(firm: Firm) -> Engagement:
+    """Sam agreed, and Lee is asked still."""
+    make_contact(firm, "lee", ContactRole.APPROVER)
+    engagement = make_engagement_invited(firm, approvals_needed=2)
+    give_consent(firm, engagement)
+    return engagement
+
+
+def make_engagement_asked(firm: Firm) -> Engagement:
+    """Sam asked and named a colleague; Maya answered."""
+    engagement = make_engagement_invited(firm)
+    make_contact(firm, "val", ContactRole.VIEWER)  # asked nothing, and is not told
+    with tenancy.use(firm.client_side):
+        question_ask(
+            engagement=engagement,
+            contact=firm.contact,
+            text="What will\nit cost?",
+            actor=acting(firm.approver),
+        )
+        colleague_name(
+            engagement=engagement,
+            contact=firm.contact,
+            name="Lee",
+            email=LEE,
+            actor=acting(firm.approver),
+        )
+    with tenancy.use(firm.practice_side):
+        question_answer(engagement=engagement, author=firm.owner, text="Nothing.", actor=acting(firm.owner))
+    return engagement
+
+
 def in_state(firm: Firm, kind: str) -> Engagement:
     """An engagement of which this kind of news, and no other, waits to be told."""
     make: dict[str, Callable[[Firm], Engagement]] = {
         "engagements.receipt": make_engagement_agreed,
+        "engagements.approved": make_engagement_half_agreed,
+        "engagements.question": make_engagement_asked,
+        "engagements.answer": make_engagement_asked,
+        "engagements.colleague": make_engagement_asked,
         "engagements.declined": make_engagement_invited,
         "engagements.access_on": make_engagement_active,
         "engagements.paused": make_engagement_paused,
@@ -179,6 +218,10 @@ SUBJECTS = {
         SAM: "Your receipt: you agreed to the access (North, Cost review)",
         MAYA: "Client of north agreed (Cost review)",
     },
+    "engagements.question": {MAYA: "Client of north has a question (Cost review)"},
+    "engagements.answer": {SAM: "Maya Okafor answered (Cost review, North)"},
+    "engagements.colleague": {MAYA: "Client of north: somebody else has to agree (Cost review)"},
+    "engagements.approved": {LEE: "Sam Carter agreed (Cost review, North)"},
     "engagements.declined": {MAYA: "Client of north said no (Cost review)"},
     "engagements.access_on": {
         SAM: "Access is on (Cost review, North)",
@@ -257,6 +300,81 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
         letter["References"] == letter["In-Reply-To"] == mail.message_id(f"thread-engagement-{engagement.pk}")
     )
     assert not re.search(r"\{[{%]|None|&#39;", text)
+
+
+def test_where_several_agree_each_hears_of_the_others(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_half_agreed(firm)
+    deliver_all(deliver)
+    first = told(mailbox)
+    assert first[MAYA]["Subject"] == "Sam Carter of Client of north agreed (Cost review)"
+    assert "Others at your company are still asked. Nothing happens before." in flat(first[SAM])
+    assert "2 people at Client of north have to agree. Nothing happens before." in flat(first[LEE])
+    mailbox.letters.clear()
+    with tenancy.use(firm.client_side):
+        lee = Contact.objects.get(user__email=LEE)
+    give_consent(firm, engagement, contact=lee)
+    deliver_all(deliver)
+    assert subjects(mailbox) == {
+        SAM: "Lee agreed (Cost review, North)",
+        LEE: "Your receipt: you agreed to the access (North, Cost review)",
+        MAYA: "Client of north agreed (Cost review)",
+    }
+    assert "Everybody who had to has agreed." in flat(told(mailbox)[SAM])
+
+
+def test_where_several_are_asked_a_no_is_told_to_the_others_too(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = make_engagement_half_agreed(firm)
+    deliver_all(deliver)
+    mailbox.letters.clear()
+    with tenancy.use(firm.client_side):
+        lee = Contact.objects.select_related("user").get(user__email=LEE)
+        engagement_decline(engagement=engagement, contact=lee, reason="Too wide", actor=acting(lee.user))
+    deliver_all(deliver)
+    assert subjects(mailbox) == {
+        SAM: "Lee said no (Cost review, North)",
+        MAYA: "Client of north said no (Cost review)",
+    }
+    assert "That ended it for everybody who was asked." in flat(told(mailbox)[SAM])
+
+
+def test_the_code_to_agree_with_comes_by_mail_alone(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:
+    engagement = make_engagement_invited(firm, code_at_agreement=True)
+    with tenancy.use(firm.client_side):
+        offer = offer_current(engagement)
+        agreement_code_mail(
+            engagement=engagement, offer=offer, contact=firm.contact, actor=acting(firm.approver)
+        )
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert (letter["To"], letter["Subject"]) == (SAM, "Your code to agree")
+    (code,) = re.findall(r"^  (\d{6})$", body(letter), re.MULTILINE)
+    assert code in body(letter, "html")
+    assert "Your code to agree to “Cost review”:" in flat(letter)
+    assert "It works for 10 minutes, once" in flat(letter)
+    give_consent(firm, engagement, code=code)
+    assert as_stored(firm, engagement).status == EngagementStatus.AGREED
+
+
+def test_a_question_is_quoted_and_its_mail_answers_to_who_asked(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.question")
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert "“What will it cost?”" in flat(letter)
+    assert letter["Reply-To"] == SAM
+
+
+def test_the_mail_about_a_colleague_says_that_nobody_was_added(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    in_state(firm, "engagements.colleague")
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    assert "Nobody was added yet." in flat(letter)
+    assert f"Address {LEE}" in flat(letter)
 
 
 def test_there_is_a_case_for_each_kind() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
@@ -125,6 +126,12 @@ def assert_chain_holds(firm: Firm) -> None:
     with tenancy.use(firm.practice_side):
         events = list(AuditEvent.objects.order_by("seq"))
         assert audit.first_fault(events, head=AuditHead.objects.get()) is None
+
+
+def time_of(monkeypatch: pytest.MonkeyPatch, *moments: dt.datetime) -> None:
+    """The clock as the service reads it, glance by glance; the last one stays."""
+    left = list(moments)
+    monkeypatch.setattr(clock, "now", lambda: left.pop(0) if len(left) > 1 else left[0])
 
 
 # Coming onto an engagement.
@@ -266,6 +273,42 @@ def test_the_lead_is_handed_over_and_who_led_works_on(north: Firm, before: Assig
 
 
 # Leaving the practice.
+
+
+def test_where_the_leads_time_ran_out_somebody_takes_over(north: Firm) -> None:
+    engagement, ben = make_engagement_active(north), make_consultant(north, "ben")
+    with tenancy.use(north.practice_side):
+        Assignment.objects.filter(engagement=engagement).update(ends_at=clock.now())
+    hand_over(north, engagement, ben)
+    assert names(north, engagement) == [("Ben", "lead")]
+
+
+def test_a_part_that_ran_out_while_somebody_took_it_away_stays_as_it_was(
+    north: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engagement = make_engagement_active(north)
+    until = clock.now() + dt.timedelta(days=1)
+    row = assign(north, engagement, make_consultant(north, "ben"), span=Span(ends_at=until))
+    before = everything(north)
+    time_of(monkeypatch, until - dt.timedelta(seconds=1), until)
+    with pytest.raises(InvalidMove):
+        take_off(north, row)
+    assert everything(north) == before
+
+
+def test_a_part_that_ran_out_while_its_person_left_is_not_ended_again(
+    north: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engagement, ben = make_engagement_active(north), make_consultant(north, "ben")
+    until = clock.now() + dt.timedelta(days=1)
+    row = assign(north, engagement, ben, span=Span(ends_at=until))
+    place = place_of(north, ben)
+    with tenancy.use(north.practice_side), monkeypatch.context() as patched:
+        time_of(patched, until - dt.timedelta(seconds=1), until)
+        membership_end(membership=place, actor=acting(north.owner))
+    with tenancy.use(north.practice_side):
+        assert Assignment.objects.get(pk=row.pk).ends_at == until
+    assert told(north, "engagements.person_left") == 0
 
 
 def test_leaving_ends_place_assignments_and_sessions_at_once(north: Firm) -> None:
@@ -444,9 +487,9 @@ def test_another_practice_moves_none_of_our_people(north: Firm, harbour: Firm) -
 # Drafts.
 
 
-def terms(**over: str) -> Terms:
+def terms(**over: Any) -> Terms:  # Any: fields of several types
     ends_at = clock.now() + dt.timedelta(days=5)
-    wanted = {
+    wanted: dict[str, Any] = {
         "title": "Security check",
         "purpose": "To see which doors are open.",
         "profile": "security_audit",

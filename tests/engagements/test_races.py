@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +11,12 @@ from functools import partial
 import pytest
 from django.db import connection
 
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Consent, Engagement, Offer
+from engagements.models import AgreementCode, Consent, Engagement, Offer
 from engagements.selectors import offer_current
+from engagements.services import agreement_codes
 from engagements.services.closing import engagement_end, engagement_expire
 from engagements.services.consents import consent_give, engagement_decline
 from engagements.services.drafts import offer_published
@@ -27,6 +31,8 @@ from tests.factories import (
     Firm,
     acting,
     freeze_offer,
+    give_consent,
+    make_contact,
     make_engagement_active,
     make_engagement_agreed,
     make_engagement_invited,
@@ -224,6 +230,94 @@ def test_a_yes_against_a_new_offer_is_to_the_offer_that_held_or_stale(firm: Firm
         assert frozen == "done"
         assert agreed in {"done", "Stale"}
         assert [row.offer_id for row in consents(firm, engagement)] == [seen.pk] * (agreed == "done")
+
+
+def make_two(firm: Firm) -> Contact:
+    """A second approver beside the firm's own."""
+    return make_contact(firm, "lee", ContactRole.APPROVER)
+
+
+def test_two_people_who_agree_at_once_both_count_and_it_is_agreed_once(firm: Firm) -> None:
+    lee = make_two(firm)
+
+    def agree_too(firm: Firm, engagement: Engagement) -> None:
+        give_consent(firm, engagement, contact=lee)
+
+    for _ in range(ROUNDS):
+        engagement = make_engagement_invited(firm, approvals_needed=2)
+        assert at_once(firm, engagement, agree, agree_too) == ["done", "done"]
+        assert len(consents(firm, engagement)) == 2
+        assert as_stored(firm, engagement).status == EngagementStatus.AGREED
+        assert [after for *_, after in moves(firm, engagement)].count("agreed") == 1
+        assert_recorded_whole(firm, engagement)
+
+
+def test_the_same_person_in_five_tabs_counts_once(firm: Firm) -> None:
+    make_two(firm)
+    for _ in range(ROUNDS):
+        engagement = make_engagement_invited(firm, approvals_needed=2)
+        results = at_once(firm, engagement, *[agree] * 5)
+        assert (results.count("done"), results.count("InvalidMove")) == (1, 4)
+        assert len(consents(firm, engagement)) == 1
+        assert as_stored(firm, engagement).status == EngagementStatus.INVITED
+
+
+def test_a_second_yes_against_a_no_leaves_nothing_standing_or_all(firm: Firm) -> None:
+    lee = make_two(firm)
+
+    def decline_too(firm: Firm, engagement: Engagement) -> None:
+        with tenancy.use(firm.client_side):
+            engagement_decline(engagement=engagement, contact=lee, reason="", actor=acting(lee.user))
+
+    for _ in range(ROUNDS):
+        engagement = make_engagement_invited(firm, approvals_needed=2)
+        agreed, declined = at_once(firm, engagement, agree, decline_too)
+        assert declined == "done"
+        assert agreed in {"done", "InvalidMove"}
+        assert as_stored(firm, engagement).status == EngagementStatus.DECLINED
+        assert all(consent.withdrawn_at for consent in consents(firm, engagement))
+        assert_recorded_whole(firm, engagement)
+
+
+def test_one_code_in_two_tabs_agrees_once(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[str] = []
+    monkeypatch.setattr(
+        agreement_codes,
+        "letter_promise",
+        lambda letter: codes.extend(re.findall(r"^  (\d{6})$", letter.text, re.MULTILINE)),
+    )
+    engagement = make_engagement_invited(firm, code_at_agreement=True)
+    with tenancy.use(firm.client_side):
+        agreement_codes.agreement_code_mail(
+            engagement=engagement,
+            offer=offer_current(engagement),
+            contact=firm.contact,
+            actor=acting(firm.approver),
+        )
+
+    def agree_with_code(firm: Firm, engagement: Engagement) -> None:
+        give_consent(firm, engagement, code=codes[0])
+
+    results = at_once(firm, engagement, *[agree_with_code] * 3)
+    assert results.count("done") == 1
+    assert len(consents(firm, engagement)) == 1
+
+
+def test_wrong_codes_at_once_are_counted_one_by_one(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement_codes, "letter_promise", lambda _letter: None)
+    engagement = make_engagement_invited(firm, code_at_agreement=True)
+    with tenancy.use(firm.client_side):
+        offer = offer_current(engagement)
+        agreement_codes.agreement_code_mail(
+            engagement=engagement, offer=offer, contact=firm.contact, actor=acting(firm.approver)
+        )
+
+    def guess(firm: Firm, engagement: Engagement) -> None:
+        give_consent(firm, engagement, code="x")
+
+    assert set(at_once(firm, engagement, *[guess] * 8)) == {"CodeNeeded"}
+    with tenancy.use(firm.client_side):
+        assert AgreementCode.objects.get().tries == agreement_codes.TRIES
 
 
 def test_the_clients_pause_is_never_undone_by_a_resumption_that_came_with_it(firm: Firm) -> None:

@@ -32,6 +32,7 @@ CHOSEN_LATER: Final = {
     "accounts/services/invitations.py: live.letter_kind": {"accounts.invitation", "engagements.invitation"},
     "engagements/services/pauses.py: kind": {"engagements.paused", "engagements.resumed"},
     "engagements/services/people.py: kind": {"engagements.person_added", "engagements.person_left"},
+    "engagements/services/talk.py: kind": {"engagements.question", "engagements.answer"},
     "engagements/tasks.py: held.kind + TO_ONE": {kind + tasks.TO_ONE for kind in NEWS},
 }
 

@@ -228,6 +228,17 @@ FORGED = {
 }
 
 
+def test_a_checkpoint_of_another_history_is_found_by_itself(real_db: None, sql_as: SqlAs) -> None:
+    with tenancy.use(IN_A):
+        signed_after(2)
+    superuser = sql_as("superuser")
+    _unlock(superuser)
+    superuser.execute("update kernel_auditevent set hash = sha256('x') where seq = 2")
+    with tenancy.use(IN_A):
+        fault = checkpoints.first_checkpoint_fault(A)
+    assert fault == audit.Fault(seq=2, reason="the checkpoint vouches for another history")
+
+
 @pytest.mark.parametrize("statement", FORGED)
 def test_the_command_looks_at_checkpoints_too(real_db: None, sql_as: SqlAs, statement: str) -> None:
     with tenancy.use(IN_A):

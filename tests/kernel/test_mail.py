@@ -16,7 +16,7 @@ from portal.kernel.models import SealedLetter
 from tests.mailbox import Mailbox, free_port
 
 
-def letter(**over: str) -> mail.Letter:
+def letter(**over: Any) -> mail.Letter:  # Any: as Letter has them
     return mail.Letter(
         **{
             "to": "sam@brightwater.example",

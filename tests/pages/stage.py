@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership, Practice, User
 from awsaccess.lifecycle import GrantStatus, VisitKind, VisitStatus
-from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole
 from engagements.models import Assignment, Consent, Engagement, Offer
@@ -171,6 +171,15 @@ def active() -> Stage:
         Engagement.objects.filter(pk=stage.engagement.pk).update(status="active", activated_at=now)
         _grants(stage).update(
             status=GrantStatus.VERIFIED, checks=ALL_WELL, verified_at=now, checked_at=now, last_verdict="ok"
+        )
+        grant = _grants(stage).select_related("offer").get()
+        Verification.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            grant=grant,
+            at=now,
+            verdict="ok",
+            findings={"offer_sha256": grant.offer.offer_sha256},
         )
     return replace(stage, engagement=stage.fresh())
 

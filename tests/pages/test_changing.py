@@ -14,7 +14,8 @@ from engagements.models import Consent, Engagement, Offer, ScopeChange
 from engagements.profiles import profile_named
 from engagements.profiles.reading import HARDEST, grade
 from engagements.selectors import change_open
-from engagements.services.changes import change_in_force_within, change_take_back
+from engagements.services.change_answers import change_take_back
+from engagements.services.changes import change_in_force_within
 from portal.kernel import actor, tenancy
 from portal.pages import changing
 from portal.pages.frames import desk_of

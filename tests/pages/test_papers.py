@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import html
+import io
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +15,7 @@ import pytest
 
 from accounts.lifecycle import ContactRole
 from awsaccess.lifecycle import GrantStatus
-from awsaccess.models import ExitProof, Grant
+from awsaccess.models import ExitProof, Grant, Visit
 from engagements.models import Engagement
 from portal.kernel import clock, tenancy
 from tests.pages import stage
@@ -154,12 +158,75 @@ def test_the_template_is_the_one_that_was_offered() -> None:
     assert json.loads(response.content)["Resources"]
 
 
-def test_the_command_beside_it_names_the_same_file_and_stack() -> None:
+WAYS = {
+    "connect.sh": "text/x-shellscript",
+    "remove.sh": "text/x-shellscript",
+    "main.tf.json": "application/json",
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_other_ways_name_the_same_stack_template_and_account(name: str) -> None:
     scene = stage.agreed()
-    text = read(scene.browser().get(scene.path("connect/"))).text
-    assert f"--template-file access-{scene.engagement.code}.json" in text
-    assert f"--stack-name latchkey-{scene.engagement.code}" in text
-    assert "--region eu-west-1" in text
+    connect = scene.browser().get(scene.path("connect/")).content.decode()
+    assert f'href="{scene.path(name)}"' in connect
+    assert f"latchkey-{scene.engagement.code}" in connect
+    response = scene.browser().get(scene.path(name))
+    assert response.headers["Content-Type"] == f"{WAYS[name]}; charset=utf-8"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    text = response.content.decode()
+    assert f"latchkey-{scene.engagement.code}" in text
+    assert scene.engagement.account_id in text
+    assert (f"versionId={scene.offer().template_version_id}" in text) is (name != "remove.sh")
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_there_is_no_other_way_before_the_template_lies_ready(name: str) -> None:
+    scene = stage.agreed(published=False)
+    assert scene.browser().get(scene.path(name)).status_code == 404
+    assert scene.path(name) not in scene.browser().get(scene.path("connect/")).content.decode()
+
+
+def test_the_script_that_removes_it_is_offered_while_closing() -> None:
+    scene = stage.closing()
+    assert scene.path("remove.sh") in scene.browser().get(scene.path()).content.decode()
+
+
+def table(scene: Stage) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of the download."""
+    response = scene.browser().get(scene.path("activity.csv"))
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    name = f"activity-{scene.engagement.code}.csv"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    header, *rows = csv.reader(io.StringIO(response.content.decode("utf-8-sig"), newline=""))
+    return header, rows
+
+
+def test_the_table_has_one_row_for_each_thing_that_the_page_shows() -> None:
+    scene = stage.visited()
+    header, rows = table(scene)
+    assert header == ["Day", "Time (Europe/London)", "Time (UTC)", "What happened", "Details", "Who", "Visit"]
+    page = scene.browser().get(scene.path()).content.decode()
+    titles = [html.unescape(found) for found in re.findall(r"<div><h3>(.*?)</h3>", page)]
+    assert [row[3] for row in rows] == titles
+    assert [row[2] for row in rows] == sorted((row[2] for row in rows), reverse=True)
+    assert f'href="{scene.path("activity.csv")}"' in page
+
+
+def test_each_visit_is_one_row_with_its_number_and_its_person() -> None:
+    scene = stage.visited()
+    with tenancy.use(scene.scope):
+        visits = {str(visit.pk): visit.consultant_name for visit in Visit.objects.all()}
+    _, rows = table(scene)
+    assert {row[6]: row[5] for row in rows if row[6]} == visits
+    assert len([row for row in rows if row[6]]) == len(visits) > 0
+
+
+def test_a_person_who_is_called_like_a_formula_is_text() -> None:
+    scene = stage.active()
+    stage.make_visit(scene, minutes_ago=5, reason="=1+1", name="=cmd|'/c calc'!A1")
+    _, rows = table(scene)
+    assert {row[5] for row in rows if row[6]} == {"'=cmd|'/c calc'!A1"}
 
 
 def test_a_template_that_was_never_offered_does_not_exist() -> None:

@@ -54,9 +54,9 @@ class Story:
         """The newest letter to this person with these words in it, once it is there."""
 
         def found() -> list[str]:
-            texts = [self.box.text(number) for number in range(len(self.box.letters))]
-            pairs = zip(self.box.letters, texts, strict=True)
-            return [text for one, text in pairs if one["To"] == to.email and words in text]
+            # The list grows under our hands: it is counted once.
+            pairs = [(self.box.letters[at]["To"], self.box.text(at)) for at in range(len(self.box.letters))]
+            return [text for receiver, text in pairs if receiver == to.email and words in text]
 
         assert eventually(lambda: bool(found())), words
         return found()[-1]

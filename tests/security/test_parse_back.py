@@ -1,16 +1,16 @@
-"""Any text goes into each generator that exists, a real parser reads the output: the value is there, the rest constant.
-
-Coming with their generators: Terraform, the shell script, CSV (docs/security/threat-model.md, A14 and W4).
-"""
+"""Any text goes into each generator that exists, a real parser reads the output: the value is there, the rest constant."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import email
 import email.policy
 import html.parser
+import io
 import json
 import re
+import shlex
 import subprocess
 from email.message import EmailMessage
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
@@ -28,13 +28,15 @@ from awsaccess.aws.gateway import AssumeRequest
 from awsaccess.policy.documents import UnsafeDocument, trust_document
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import BadGrant, render_template, shown_name
+from awsaccess.provision.ways import REFERENCE, BadWay, StackAsk, connect_script, delete_script, terraform
 from portal.kernel import mail, tenancy
+from portal.kernel.spreadsheets import FORMULA, csv_text
 from portal.pages.compose import question_mail
 from portal.pages.connecting import colleague_mail
 from portal.pages.frames import Desk
 from tests.awsaccess.test_access_stack import END, LIST_BUCKETS, SPEC, with_
 from tests.pages import stage
-from tests.security.hostile import HOSTILE, PIECES, THOROUGH
+from tests.security.hostile import EXAMPLES, HOSTILE, PIECES, THOROUGH
 
 Json = Any  # Any: parsed JSON nests as it likes
 INTRINSICS: Final = {"Ref", "Fn::Join", "Fn::GetAtt"}
@@ -78,6 +80,115 @@ def test_names_come_back_from_a_template_and_change_nothing_else(practice: str, 
     assert not [name for name in keys_of(template) - INTRINSICS if name.startswith("Fn::")]
     assert "{{" not in text
     assert "${" not in text
+
+
+# Scripts and Terraform.
+
+ASK: Final = StackAsk(
+    account_id="441709265583",
+    region="eu-west-1",
+    stack_name="latchkey-7qk2m4xw9p",
+    template_url="https://b-1.s3.eu-west-1.amazonaws.com/k?versionId=v",
+)
+TEMPLATE: Final = "https://b-1.s3.eu-west-1.amazonaws.com/k?versionId="
+ASKED: Final = st.builds(
+    StackAsk,
+    account_id=st.just(ASK.account_id) | HOSTILE,
+    region=st.just(ASK.region) | HOSTILE,
+    stack_name=st.just(ASK.stack_name) | HOSTILE,
+    template_url=HOSTILE.map(TEMPLATE.__add__),
+    partition=st.just("aws") | HOSTILE,
+)
+
+
+def head_and_rest(script: str) -> tuple[list[str], str]:
+    """The lines that set values, and all others."""
+    lines = script.splitlines()
+    values = [line for line in lines if re.match(r"(account|region|stack|template)=", line)]
+    return values, "\n".join(line for line in lines if line not in values)
+
+
+def printed_by_a_shell(values: list[str]) -> list[str]:
+    """What a real shell makes of the lines, in an empty environment."""
+    show = 'printf "%s\\0" "$account" "$region" "$stack" "${template-}"'
+    script = "\n".join([*values, show])
+    done = subprocess.run(["/bin/sh", "-eu"], input=script.encode(), capture_output=True, env={}, check=True)
+    assert done.stderr == b""
+    return done.stdout.decode().split("\0")[:-1]
+
+
+@THOROUGH
+@given(ask=ASKED)
+def test_a_script_of_any_values_is_refused_or_holds_them_as_one_word_each(ask: StackAsk) -> None:
+    for write in (connect_script, delete_script):
+        try:
+            script = write(ask)
+        except BadWay:
+            continue
+        values, rest = head_and_rest(script)
+        assert rest == head_and_rest(write(ASK))[1]
+        given = [ask.account_id, ask.region, ask.stack_name, ask.template_url]
+        words = [shlex.split(line.partition("=")[2]) for line in values]
+        assert words == [[value] for value in given[: len(values)]]
+
+
+@settings(max_examples=min(EXAMPLES, 300), deadline=None)
+@given(url=HOSTILE)
+def test_a_real_shell_reads_those_words_too(url: str) -> None:
+    try:
+        script = connect_script(dataclasses.replace(ASK, template_url=TEMPLATE + url))
+    except BadWay:
+        return
+    subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=True)
+    shown = printed_by_a_shell(head_and_rest(script)[0])
+    assert shown == [ASK.account_id, ASK.region, ASK.stack_name, TEMPLATE + url]
+
+
+def unescaped(node: Json) -> Json:
+    """As Terraform reads its JSON: the two interpolations, written twice, stand for themselves."""
+    if isinstance(node, dict):
+        return {key: unescaped(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [unescaped(value) for value in node]
+    if not isinstance(node, str) or node == REFERENCE:
+        return node
+    assert not re.search(r"(?<!\$)\$\{|(?<!%)%\{", node)
+    return node.replace("$${", "${").replace("%%{", "%{")
+
+
+@THOROUGH
+@given(ask=ASKED)
+def test_a_terraform_file_of_any_values_is_refused_or_holds_them_literally(ask: StackAsk) -> None:
+    try:
+        found = unescaped(json.loads(terraform(ask)))
+    except BadWay:
+        return
+    plain = json.loads(terraform(ASK))
+    stack = plain["resource"]["aws_cloudformation_stack"]["latchkey"]
+    stack |= {"name": ask.stack_name, "template_url": ask.template_url}
+    plain["provider"]["aws"] = {"region": ask.region, "allowed_account_ids": [ask.account_id]}
+    assert found == plain
+
+
+# Spreadsheets.
+
+
+@THOROUGH
+@given(rows=st.lists(st.tuples(HOSTILE, HOSTILE), max_size=4))
+def test_a_table_of_any_cells_comes_back_and_calculates_nothing(rows: list[tuple[str, str]]) -> None:
+    text = csv_text(("one", "two"), rows)
+    header, *found = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["one", "two"]
+    assert [
+        tuple(cell.removeprefix("'") if FORMULA.match(cell[1:]) else cell for cell in row) for row in found
+    ] == [tuple(cell.removeprefix("'") if FORMULA.match(cell[1:]) else cell for cell in row) for row in rows]
+    assert not [cell for row in found for cell in row if FORMULA.match(cell)]
+
+
+@pytest.mark.parametrize("first", "=+-@|\t\r\n\uff1d\uff0b\uff0d\uff20")
+def test_whatever_begins_a_formula_is_shown_as_text(first: str) -> None:
+    (cell,) = next(csv.reader(io.StringIO(csv_text((f"{first}1+1",), ()), newline="")))
+    assert cell == f"'{first}1+1"
 
 
 # IAM.
@@ -339,31 +450,13 @@ def test_a_name_in_a_mail_is_words_and_never_markup_or_a_template(piece: str) ->
     assert "test-secret-key" not in letter.text + letter.html
 
 
-# The one command that a page shows.
-
-
-@pytest.mark.django_db
-def test_the_command_on_the_page_is_read_by_a_shell_as_it_was_meant() -> None:
-    scene = stage.agreed()
-    page = scene.browser().get(scene.path("connect/")).content.decode()
-    shown = re.search(r"<pre>(aws .*?)</pre>", page, re.DOTALL)
-    assert shown is not None
-    command = html.unescape(shown[1])
-    script = f'aws() {{ printf "%s\\n" "$@"; }}\n{command}\n'
-    said = subprocess.run(["bash", "-c", script], env={}, capture_output=True, text=True, check=True)
-    code = scene.engagement.code
-    assert said.stderr == ""
-    assert said.stdout.split("\n") == [
-        *("cloudformation", "deploy", "--region", "eu-west-1"),
-        *("--template-file", f"access-{code}.json", "--stack-name", f"latchkey-{code}"),
-        *("--capabilities", "CAPABILITY_NAMED_IAM", ""),
-    ]
+# What stacks are named by.
 
 
 @THOROUGH
 @given(region=HOSTILE, code=HOSTILE)
-def test_nothing_in_that_command_needs_a_quote(region: str, code: str) -> None:
-    """Region and code are the only values in it, and what is accepted for them has no special character."""
+def test_regions_and_names_of_stacks_need_no_quote(region: str, code: str) -> None:
+    """What is accepted for a region and an engagement's code has no special character."""
     for tried in (region, f"eu-west-1{region}"):
         try:
             accepted = arns.partition_named("aws").check_region(tried)

@@ -1,8 +1,4 @@
-"""Eight races, 200 rounds each on real connections: one whole outcome every time, whoever was first.
-
-Two step-ups are the ninth race and come with the step-up itself; until then the mark that lets a form enter once
-stands in its place (docs/security/threat-model.md, C3).
-"""
+"""Nine races, 200 rounds each on real connections: one whole outcome every time, whoever was first."""
 
 from __future__ import annotations
 
@@ -12,8 +8,9 @@ from uuid import uuid5
 
 import pytest
 
-from accounts.lifecycle import ContactRole
-from accounts.models import Contact
+from accounts.lifecycle import ContactRole, Proof
+from accounts.models import Contact, StepUp
+from accounts.services.step_up import step_up_make, step_up_spend
 from awsaccess.lifecycle import VisitStatus
 from awsaccess.models import Grant, Verification, Visit
 from engagements.lifecycle import EngagementStatus
@@ -24,6 +21,7 @@ from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause
 from portal.kernel import audit, tenancy
 from portal.kernel.models import AuditEvent, AuditHead, OutboxMessage
+from portal.kernel.step_up import Act as StepUpAct
 from tests.awsaccess.services.cast import Case, check, enter, make_practice, sent, verified, watched
 from tests.awsaccess.services.worlds import InMemory
 from tests.conftest import SqlAs
@@ -262,7 +260,33 @@ def test_one_form_that_is_used_twice_at_once_enters_once(
     assert len([call for call in memory.fake.calls if call.method == "assume"]) - asked == len(rounds)
 
 
-# 7 and 8: what the portal writes down.
+# 7: a proof.
+
+
+def proof_for(one: Round) -> StepUpAct:
+    return StepUpAct(name="engagements.engagement.open", object_id=one.engagement.pk)
+
+
+def spend_the_proof(one: Round) -> None:
+    owner = one.case.firm.owner
+    with tenancy.use(tenancy.practice_scope(one.case.firm.practice.pk, user_id=owner.pk)):
+        step_up_spend(user=owner, session_key="one browser", act=proof_for(one))
+
+
+def test_of_two_step_ups_on_one_proof_one_passes(firm: Firm, sql_as: SqlAs, record_property: Say) -> None:
+    rounds = rounds_of(sent(firm), sql_as("superuser"))
+    with tenancy.use(tenancy.practice_scope(firm.practice.pk, user_id=firm.owner.pk)):
+        for one in rounds:
+            act = proof_for(one)
+            step_up_make(user=firm.owner, session_key="one browser", act=act, method=Proof.TOTP)
+    results = duel(rounds, spend_the_proof, spend_the_proof)
+    record_property("step-up / step-up", told(results))
+    assert set(results) <= {("StepUpRequired", "done"), ("done", "StepUpRequired")}
+    with tenancy.use(tenancy.practice_scope(firm.practice.pk, user_id=firm.owner.pk)):
+        assert StepUp.objects.filter(used_at__isnull=False).count() == len(rounds)
+
+
+# 8 and 9: what the portal writes down.
 
 
 def test_of_two_verifications_at_once_one_is_written(

@@ -23,7 +23,11 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
-    r"urllib\.request|http\.client|\bsocket\.": ("awsaccess/aws/federation.py",),
+    r"urllib\.request|http\.client|\bsocket\.": (
+        "awsaccess/aws/federation.py",
+        "portal/kernel/outgoing.py",
+        "portal/kernel/papers/stamping.py",
+    ),
     r"django\.template\.(Template|engines)|Template\(|engines\[": ("portal/kernel/mail.py",),
     r"verify=False|CERT_NONE|_create_unverified_context": (),
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),

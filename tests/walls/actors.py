@@ -13,26 +13,31 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.db import connection
 from django.test import Client as Browser
 
 from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole, MemberRole
-from accounts.models import Client, Contact, Invitation, Membership, Practice, User
+from accounts.models import Client, Contact, Invitation, Membership, Practice, SignInService, User
+from accounts.selectors import door_of
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
-from awsaccess.models import ExitProof, Grant, Hub, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.changing import change_offer
 from awsaccess.services.checks import target_of
+from awsaccess.services.leaving import certificate_keep
 from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Engagement, Offer
+from engagements.models import Assignment, Consent, Engagement, Offer
 from engagements.profiles import Kind
 from engagements.profiles.own import DraftLine, DraftProfile
 from engagements.services.closing import engagement_end
+from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
+from engagements.services.talk import question_ask
 from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
@@ -96,6 +101,7 @@ class Room:
     token: str
     hub: str
     profiles: Mapping[str, str]
+    service: str
     membership: str
     event: str
     message: str
@@ -207,6 +213,14 @@ def _practice(word: str, name: str, account: str) -> tuple[Practice, User]:
             region="eu-west-1",
             template_bucket=f"latchkey-templates-{account}",
         )
+        SignInService.objects.create(
+            practice=practice,
+            door_sha256=door_of(word),
+            issuer="http://127.0.0.1:9",
+            oauth_client="latchkey",
+            client_secret=b"",
+            domains=[f"{word}.example"],
+        )
     return practice, _member(practice, f"Owner Of{word.title()}", MemberRole.OWNER)
 
 
@@ -250,8 +264,23 @@ def _room(
         drafted = _draft(practice, client, owner, sam, contact, account, f"{name} {slot}", helpers)
         MOVES[state](drafted)
         stages[slot] = drafted
+    _sign_papers(stages["active"], stages["closed"])
     _contact(stages["active"], f"Spare {name}", ContactRole.VIEWER)
     return _look_round(stages), stages["active"]
+
+
+def _sign_papers(*stages: Stage) -> None:
+    """Receipts, and certificates of what is over: only the worker's role can make one."""
+    connection.close()
+    connection.settings_dict["USER"] = "portal_worker"
+    try:
+        for stage in stages:
+            with tenancy.use(stage.scope):
+                receipt_make(consent_id=Consent.objects.get(engagement=stage.engagement).pk)
+                certificate_keep(engagement_id=stage.engagement.pk)
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = "portal_web"
 
 
 def _draft(
@@ -320,7 +349,23 @@ def _activate(stage: Stage) -> None:
             last_ok_at=now,
             last_verdict="ok",
         )
+        grant = Grant.objects.select_related("offer").get(engagement=stage.engagement)
+        Verification.objects.create(
+            practice=stage.practice,
+            client=stage.client,
+            grant=grant,
+            at=now,
+            verdict="ok",
+            findings={"offer_sha256": grant.offer.offer_sha256},
+        )
     make_visit(stage, minutes_ago=20, reason="compare server sizes with last month’s use")
+    with tenancy.use(stage.client_scope):
+        question_ask(
+            engagement=stage.engagement,
+            contact=stage.contact,
+            text="What will it cost?",
+            actor=stage.sam_acts,
+        )
 
 
 def _pause_by_client(stage: Stage) -> None:
@@ -412,6 +457,7 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             token=invitation_url(invitation).rstrip("/").rpartition("/")[2],
             hub=str(Hub.objects.get().pk),
             profiles={use: _profile(stage.practice, use) for use in ("read", "retire")},
+            service=str(SignInService.objects.get().pk),
             membership=str(Membership.objects.get(user=stage.maya).pk),
             event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above

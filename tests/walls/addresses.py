@@ -22,6 +22,8 @@ PLACE: Final = re.compile(r"<\w+:(\w+)>|\(\?P<(\w+)>\.\*\)\$")
 SLOTS: Final = {
     "client:agree": "invited_to_agree",
     "client:decline": "invited_to_decline",
+    "client:question": "agreed",
+    "client:colleague": "invited",
     "client:connect": "agreed",
     "client:live": "agreed",
     "client:check": "agreed",
@@ -34,7 +36,13 @@ SLOTS: Final = {
     "client:change_agree": "changing",
     "client:change_decline": "changing_to_keep",
     "admin:engagements_engagement_change-back": "changing_to_take_back",
+    "client:activity_table": "closed",
+    "client:connect_script": "agreed",
+    "client:delete_script": "agreed",
+    "client:terraform": "agreed",
     "client:certificate": "closed",
+    "client:certificate_pdf": "closed",
+    "admin:engagements_engagement_certificate_pdf": "closed",
     "admin:engagements_engagement_preview": "invited",
     "admin:engagements_engagement_send": "draft_to_send",
     "admin:engagements_engagement_resume": "paused_by_practice",
@@ -77,12 +85,15 @@ class Address:
         slot = SLOTS.get(self.name, "active")
         if place == "object_id":
             return object_id(self.name, room, slot)
-        return {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}[place]
+        known = {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}
+        return {**known, "practice_code": "northgate"}[place]
 
     def _made_up(self, place: str) -> str:
         if place == "factor_id":
             return "987654321"
-        if place == "code" or self.name.startswith(("admin:engagements_", "admin:accounts_client_")):
+        if place in {"code", "practice_code"} or self.name.startswith(
+            ("admin:engagements_", "admin:accounts_client_")
+        ):
             return "zzzzzzzz"
         if self.name.startswith("admin:kernel_") or place == "factor_id":
             return "987654321"
@@ -97,6 +108,7 @@ def object_id(name: str, room: Room, slot: str) -> str:
         "grant": room.grant,
         "visit": room.visit,
         "hub": room.hub,
+        "signinservice": room.service,
         "client": room.client_code,
         "membership": room.membership,
         "contact": room.spare_contact,  # the approver is needed by other cells
@@ -131,6 +143,14 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"consultant": str(world.people["a_unassigned"]), "role": "member"}
         case "admin:engagements_engagement_invite":
             return {"contact": room.contact}
+        case "service_pick":
+            return {"practice": "northgate"}
+        case "admin:engagements_engagement_answer":
+            return {"answer": "By looking at the bills."}
+        case "client:question":
+            return {"question": "How long will it take?"}
+        case "client:colleague":
+            return {"name": "New Person", "email": "new.colleague@walk.example"}
         case "choose":
             return {"seat": room.contact}
         case "admin:engagements_practiceprofile_add":

@@ -25,6 +25,12 @@ account_inactive  account/inactive/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Whoever has a paper may check it. 422: neither a file nor a reference was sent.
+verify  verify/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 # The console's lists: everybody sees their own practice's, and for others there is no console.
 admin:index  console/
 admin:menu  console/menu/
@@ -49,6 +55,7 @@ admin:logout  console/logout/
 
 # One engagement and what hangs on it: for those who work on it, own the practice, or audit.
 admin:engagements_engagement_preview  console/engagements/engagement/<str:object_id>/preview/
+admin:engagements_engagement_consents  console/engagements/engagement/<str:object_id>/consents.json
 admin:engagements_engagement_change  console/engagements/engagement/<str:object_id>/
 admin:awsaccess_grant_change  console/awsaccess/grant/<str:object_id>/
 admin:awsaccess_visit_change  console/awsaccess/visit/<str:object_id>/
@@ -82,8 +89,9 @@ admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
-# There is a hub already; nobody adds a second.
+# There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
+admin:accounts_signinservice_add  console/accounts/signinservice/add/
   GET     302   404   403   403   403   403   404   404   404   404   404   404   403
   POST    302   404   403   403   403   403   404   404   404   404   404   404   403
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -107,6 +115,7 @@ admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<s
 
 admin:awsaccess_hub_publish  console/awsaccess/hub/<str:object_id>/publish/
 admin:awsaccess_hub_edit  console/awsaccess/hub/<str:object_id>/edit/
+admin:accounts_signinservice_switch  console/accounts/signinservice/<str:object_id>/switch/
   GET     302   404   200   403   403   403   404   404   404   404   404   404   404
   POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -122,14 +131,28 @@ admin:accounts_membership_add  console/accounts/membership/add/
   POST    302   404   302   403   403   403   404   404   404   404   404   404   302
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
-# The record: owners and auditors.
+# The record, and how the practice's people sign in: owners and auditors.
 admin:kernel_auditevent_verify  console/kernel/auditevent/verify/
 admin:kernel_auditevent_changelist  console/kernel/auditevent/
+admin:accounts_signinservice_changelist  console/accounts/signinservice/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   200
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# The evidence pack takes a fresh proof, which the walk brings. Owners and auditors.
+admin:engagements_engagement_evidence  console/engagements/engagement/<str:object_id>/evidence/
+  GET     302   404   200   403   404   200   404   404   404   404   404   404   404
+  POST    302   404   200   403   404   200   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_engagement_receipt_pdf  console/engagements/engagement/<str:object_id>/receipt.pdf
+admin:engagements_engagement_certificate_pdf  console/engagements/engagement/<str:object_id>/certificate.pdf
+  GET     302   404   200   200   404   200   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 admin:kernel_auditevent_change  console/kernel/auditevent/<str:object_id>/
+admin:accounts_signinservice_change  console/accounts/signinservice/<str:object_id>/
   GET     302   404   200   403   403   200   404   404   404   404   404   404   404
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -159,6 +182,9 @@ client_home  e/
 client:front  e/<slug:code>/
 client:connect  e/<slug:code>/connect/
 client:template  e/<slug:code>/template/
+client:connect_script  e/<slug:code>/connect.sh
+client:delete_script  e/<slug:code>/remove.sh
+client:terraform  e/<slug:code>/main.tf.json
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -179,6 +205,13 @@ client:end  e/<slug:code>/end/
   POST    302   302   302   302   302   302   302   302   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Readers ask and name colleagues; that decides nothing.
+client:question  e/<slug:code>/question/
+client:colleague  e/<slug:code>/colleague/
+  GET     302   302   302   302   302   302   302   200   200   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   302   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 client:live  e/<slug:code>/live/
   GET     302   302   302   302   302   302   302   302   302   302   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -197,9 +230,26 @@ client:change  e/<slug:code>/change/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
+client:activity_table  e/<slug:code>/activity.csv
+client:consent_json  e/<slug:code>/consent.json
+client:colleague_named  e/<slug:code>/colleague/told/
 client:certificate  e/<slug:code>/certificate/
+client:receipt_pdf  e/<slug:code>/receipt.pdf
+client:certificate_pdf  e/<slug:code>/certificate.pdf
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# A company's account. The practice's service is switched off: nobody comes in, and nobody learns that there is one.
+service_pick  account/service/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    302   302   302   302   302   302   302   302   302   302   302   302   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+service_door  account/service/<slug:practice_code>/
+service_back  account/service/<slug:practice_code>/back/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    404   404   404   404   404   404   404   404   404   404   404   404   404
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # People's own places.
@@ -216,6 +266,14 @@ choose  choose/
 
 welcome  welcome/
   GET     302   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+help  help/
+protection  help/safety/
+privacy  help/privacy/
+accessibility  help/accessibility/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
@@ -290,6 +348,11 @@ admin:engagements_practiceprofile_edit  console/engagements/practiceprofile/<str
   POST    302   404   422   422   422   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+admin:engagements_engagement_answer  console/engagements/engagement/<str:object_id>/answer/
+  GET     302   404   200   200   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 # People of a client are tended by those who work for it; others are led back to the page.
 admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
@@ -299,6 +362,14 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# 422, too: the world's service lies at an address that is refused before anything is asked.
+admin:accounts_signinservice_try  console/accounts/signinservice/<str:object_id>/try/
+admin:accounts_signinservice_edit  console/accounts/signinservice/<str:object_id>/edit/
+admin:accounts_signinservice_forget  console/accounts/signinservice/<str:object_id>/forget/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_membership_role  console/accounts/membership/<str:object_id>/role/

@@ -51,7 +51,7 @@ INLINE: Final = re.compile(
     r"<style|<script(?![^>]*\ssrc=\"/static/)|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:|hx-on",
     re.IGNORECASE,
 )
-EXPORTS: Final = {"text/html", "text/plain", "application/json"}
+EXPORTS: Final = {"text/html", "text/plain", "application/json", "text/x-shellscript", "text/csv"}
 
 
 def _production() -> dict[str, Any]:  # Any: settings of every kind

@@ -19,6 +19,7 @@ MADE_BY_THE_PORTAL: Final = {
     ("accounts_client", ("code",)): "a random code",
     ("engagements_engagement", ("code",)): "a random code",
     ("accounts_invitation", ("token_sha256",)): "the hash of a random token",
+    ("accounts_signinservice", ("door_sha256",)): "the hash of the practice's own code, which is unique",
     ("awsaccess_grant", ("external_id",)): "a random id",
     ("kernel_due", ("kind", "object_id")): "a random id under a name of the code's",
 }

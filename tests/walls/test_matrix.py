@@ -93,7 +93,7 @@ def _differences(walk: Walk, room: Room, where: list[Address], methods: tuple[st
 
 def _strange_words(walk: Walk, answer: HttpResponseBase, where: str) -> Iterator[str]:
     """What somebody else wrote must stand on no page of this person, refusals included."""
-    said = getattr(answer, "content", b"").decode()
+    said = getattr(answer, "content", b"").decode(errors="replace")
     for word in walk.world.strange_to(walk.actor):
         if word in said and TOKEN_PAGE not in where:
             yield f"{where} tells of {word!r}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from accounts.models import User
 from awsaccess.aws.arns import ConsoleService
+from awsaccess.lifecycle import PROPAGATION
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import hub_set_up
@@ -17,7 +18,7 @@ from awsaccess.services.sending import engagement_send, offer_publish
 from awsaccess.services.visits import SigninForm, visit_open
 from engagements.models import Engagement, Offer
 from engagements.services.closing import engagement_end
-from portal.kernel import due, tenancy
+from portal.kernel import clock, due, tenancy
 from portal.kernel.models import AuditBody, OutboxMessage
 from tests.factories import ACCOUNT_ID, Firm, acting, give_consent, make_engagement_drafted, make_firm
 from tests.plugins.sandbox_process import HARBOUR, NORTHGATE
@@ -70,7 +71,7 @@ class Case:
 
     def grant(self) -> Grant:
         with self.seen():
-            return Grant.objects.select_related("offer__consent").get(engagement=self.engagement)
+            return Grant.objects.select_related("offer").get(engagement=self.engagement)
 
     def offer(self) -> Offer:
         with self.seen():
@@ -174,6 +175,12 @@ def watched(firm: Firm, *, account_id: str = ACCOUNT_ID) -> Case:
 def check(case: Case) -> Any:  # Any: the moment of the next check, or None
     with tenancy.use(case.firm.practice_side):
         return grant_verify(grant_id=case.grant().pk)
+
+
+def settle(case: Case) -> None:
+    """The role was made long enough ago that AWS knows it everywhere: from now on a refusal counts."""
+    with tenancy.use(case.firm.practice_side):
+        Grant.objects.filter(engagement=case.engagement).update(role_seen_at=clock.now() - PROPAGATION)
 
 
 def verified(firm: Firm, world: World) -> Case:

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
 
 from accounts.lifecycle import ContactRole
-from awsaccess.asking import spec_of
+from awsaccess.asking import spec_from, spec_of
 from awsaccess.lifecycle import GrantStatus, Verdict
 from awsaccess.policy.effect import effect_of
 from awsaccess.probes import Result
@@ -20,9 +20,9 @@ from awsaccess.services.checks import between, standing_of, target_of
 from awsaccess.services.sending import NotReady
 from engagements.lifecycle import CHANGE_MOVES, ChangeStatus
 from engagements.models import Consent, Offer, ScopeChange
-from engagements.selectors import change_open, consent_latest, consent_live, offer_current
-from engagements.services.change_answers import change_decline
-from engagements.services.changes import change_move_within, change_take_back
+from engagements.selectors import change_open, consent_latest, consent_live, offer_current, with_choice
+from engagements.services.change_answers import change_decline, change_take_back
+from engagements.services.changes import change_move_within
 from engagements.services.closing import engagement_expire
 from engagements.services.consents import consent_give
 from engagements.services.drafts import BadDraft
@@ -88,7 +88,7 @@ def keep(case: Case, reason: str = "") -> None:
 
 def change_of(case: Case) -> ScopeChange:
     with case.seen():
-        return ScopeChange.objects.select_related("offer__consent", "before").latest("asked_at")
+        return ScopeChange.objects.select_related("offer", "before").latest("asked_at")
 
 
 def held(case: Case) -> Offer:
@@ -99,9 +99,10 @@ def held(case: Case) -> Offer:
 def update_stack(case: Case, memory: InMemory, offer: Offer) -> None:
     """The client puts the new template into their stack: same role, same name."""
     with case.seen():
-        offer = Offer.objects.select_related("consent").get(pk=offer.pk)
+        offer = Offer.objects.get(pk=offer.pk)
         grant = case.grant()
-    memory.fake.make_role(grant.role_arn, expected_role(spec_of(offer, grant), ACCOUNT_ID))
+        spec = spec_of(offer, grant)
+    memory.fake.make_role(grant.role_arn, expected_role(spec, ACCOUNT_ID))
 
 
 @pytest.fixture
@@ -309,7 +310,7 @@ def test_the_change_holds_once_aws_has_it(case: Case, memory: InMemory) -> None:
     with case.seen():
         assert due.next_look(WINDOW, now.pk) == ends_at
         assert consent_latest(now) == consent_live(now) == new
-        assert standing_of(case.grant())[0] == offer
+        assert standing_of(case.grant()).held == offer
     assert held(case) == offer
     assert case.promised("engagements.changed") == 1
     moves = [details["to"] for kind, details in case.told() if kind == "engagement:change:moved"]
@@ -334,9 +335,9 @@ def test_a_change_with_another_choice_is_not_the_one_that_was_agreed_to(case: Ca
     offer = ask(case, profile="security_review", optional=("network",), more=dt.timedelta())
     answer(case, offer)
     with case.seen():
-        wrong = Offer.objects.select_related("consent").get(pk=offer.pk)
-        wrong.consent.choice = ["network"]
-        memory.fake.make_role(case.grant().role_arn, expected_role(spec_of(wrong, case.grant()), ACCOUNT_ID))
+        wrong = with_choice(Offer.objects.get(pk=offer.pk).documents, ["network"])
+        spec = spec_from(wrong, external_id=case.grant().external_id)
+        memory.fake.make_role(case.grant().role_arn, expected_role(spec, ACCOUNT_ID))
     check(case)
     assert case.grant().status == GrantStatus.DRIFTED
     assert change_of(case).status == ChangeStatus.AGREED
@@ -346,7 +347,7 @@ def test_a_role_that_is_just_being_updated_proves_nothing(case: Case, memory: In
     offer = ask(case, profile="security_review")
     answer(case, offer)
     with case.seen():
-        new = Offer.objects.select_related("consent").get(pk=offer.pk)
+        new = Offer.objects.get(pk=offer.pk)
         role = expected_role(spec_of(new, case.grant()), ACCOUNT_ID)
     memory.fake.roles[case.grant().role_arn].inline_documents.update(role.inline_documents)
     ok_at = case.grant().last_ok_at

@@ -11,7 +11,7 @@ import pytest
 from django.db import ProgrammingError, transaction
 
 from awsaccess import selectors
-from awsaccess.asking import choices_among, spec_of, with_choice
+from awsaccess.asking import choices_among, spec_from, spec_of
 from awsaccess.aws.errors import AwsRejected
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.provision.access_stack import expected_role, render_template
@@ -21,7 +21,7 @@ from engagements.emails import words
 from engagements.models import Consent, Engagement, Offer, PracticeProfile, Variant
 from engagements.profiles import Kind
 from engagements.profiles.own import DraftLine, DraftProfile
-from engagements.selectors import offer_current, template_agreed
+from engagements.selectors import offer_current, template_agreed, with_choice
 from engagements.services.choices import agreed_hash
 from engagements.services.consents import consent_give
 from engagements.services.drafts import (
@@ -259,9 +259,8 @@ def test_a_role_with_another_choice_is_none_that_was_agreed_to(
     watch(case)
     with case.seen():
         grant, offer = case.grant(), case.offer()
-        offer.documents = with_choice(offer.documents, built)
-        offer.consent.choice = []
-        memory.fake.make_role(grant.role_arn, expected_role(spec_of(offer, grant), ACCOUNT_ID))
+        other = spec_from(with_choice(offer.documents, built), external_id=grant.external_id)
+        memory.fake.make_role(grant.role_arn, expected_role(other, ACCOUNT_ID))
     check(case)
     assert case.grant().status == GrantStatus.DRIFTED
 

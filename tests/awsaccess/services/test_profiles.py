@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
+from awsaccess.policy.validation import Severity
 from awsaccess.provision.statements import check_statements
 from awsaccess.services.profiles import BadProfile, practice_profile_save, profile_review
 from engagements.lifecycle import EngagementEvent
@@ -213,6 +214,15 @@ def test_lines_may_not_share_a_sid() -> None:
     named = replace(LOOK_LINE, policy=policy("ec2:Describe*", Sid="Look"))
     found = profile_review(replace(LOOK, lines=(named, named)))
     assert [(each.line, each.finding.code) for each in found.findings] == [(1, "sid-taken")]
+
+
+def test_beside_a_fault_a_mere_warning_is_not_told_as_one(save: Callable[..., PracticeProfile]) -> None:
+    wary = replace(LOOK_LINE, policy=policy("lambda:UpdateFunctionCode"))
+    with pytest.raises(BadProfile) as caught:
+        save(replace(CHANGE, summary="", lines=(wary,)))
+    review = caught.value.review
+    assert [each.finding.severity for each in review.findings] == [Severity.WARNING]
+    assert "permissions" not in caught.value.user_message
 
 
 def test_warnings_are_kept_for_whoever_chooses_it(save: Callable[..., PracticeProfile]) -> None:

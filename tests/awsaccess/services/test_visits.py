@@ -48,6 +48,7 @@ from tests.awsaccess.services.cast import (
     enter,
     make_practice,
     sent,
+    settle,
     verified,
     watched,
 )
@@ -373,10 +374,12 @@ def test_another_role_than_agreed_is_left_at_once(
 
 def test_a_role_deleted_since_its_last_check_refuses_over_the_wire(north: Firm, world: World) -> None:
     case = verified(north, world)
+    settle(case)
     world.remove(case)
     with pytest.raises(VisitRefused, match="without saying why"):
         enter(case)
     assert case.visit().status == VisitStatus.REFUSED
+    check(case)
     check(case)
     assert case.grant().status == GrantStatus.UNREACHABLE
     with pytest.raises(VisitRefused, match="did not pass"):

@@ -94,10 +94,11 @@ class InMemory:
         self.door = Interposed(self.fake)
 
     def deploy(self, case: Case) -> None:
-        self.deploy_grant(case.grant(), case.account_id)
+        with case.seen():  # what was ticked stands in the consent
+            self.deploy_grant(case.grant(), case.account_id)
 
     def deploy_grant(self, grant: Grant, account_id: str) -> None:
-        """For many at once: nothing is read from the database."""
+        """For many at once: nothing is read from the database where there is nothing to tick."""
         self.fake.make_role(grant.role_arn, expected_role(spec_of(grant.offer, grant), account_id))
 
     def remove(self, case: Case) -> None:

@@ -1,0 +1,136 @@
+"""Before anybody agrees, and after: questions of the client, answers of the practice, a colleague who should answer.
+
+None of it moves an engagement, and none of it lets anybody in: who is named is invited by the practice, or not.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+
+from accounts.lifecycle import ContactRole
+from accounts.models import Contact, User
+from accounts.services.attempts import Limit, attempt_count
+from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementEvent, EngagementStatus
+from engagements.models import Engagement, Referral, Remark
+from engagements.services.moves import engagement_locked
+from portal.kernel import audit, clock, outbox
+from portal.kernel.actor import Actor
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError
+
+READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
+LONGEST: Final = 1000
+# Each is a mail to somebody: whoever holds a client's session must not be able to flood a mailbox.
+QUESTIONS: Final = Limit(name="question", tries=20, within=dt.timedelta(hours=1))
+REFERRALS: Final = Limit(name="colleague named", tries=5, within=dt.timedelta(hours=1))
+
+
+class NothingSaid(PortalError):
+    """Raised for words that are only spaces, or too many."""
+
+    code = "nothing-said"
+    title = "There is nothing to send"
+    user_message = f"Nothing was sent. Write something, in at most {LONGEST} characters."
+
+
+def question_ask(*, engagement: Engagement, contact: Contact, text: str, actor: Actor) -> Remark:
+    """The client asks; the consultants are mailed. Raises NotAllowed, InvalidMove once it is over, RateLimited."""
+    words = _words(text)
+    attempt_count(QUESTIONS, str(contact.pk))
+    return _say(engagement, contact.user, words, actor, contact=contact)
+
+
+def question_answer(*, engagement: Engagement, author: User, text: str, actor: Actor) -> Remark:
+    """The practice answers; whoever asked is mailed. Raises InvalidMove before any question and once it is over."""
+    return _say(engagement, author, _words(text), actor, contact=None)
+
+
+def colleague_name(
+    *, engagement: Engagement, contact: Contact, name: str, email: str, actor: Actor
+) -> Referral:
+    """Somebody at the client names who should answer. The practice is told, and invites them or does not.
+
+    Raises NotAllowed, InvalidMove once it is answered, RateLimited.
+    """
+    attempt_count(REFERRALS, str(contact.pk))
+    return _name(engagement, contact, name, email.strip().lower(), actor)
+
+
+@transaction.atomic(durable=True)
+def _say(
+    engagement: Engagement, author: User, words: str, actor: Actor, *, contact: Contact | None
+) -> Remark:
+    current = engagement_locked(engagement.pk)
+    if contact is not None:
+        _require_reader(contact, current)
+    if current.status not in KNOWN_TO_CLIENT or (contact is None and not current.remarks.exists()):
+        raise InvalidMove
+    made = Remark.objects.create(
+        practice_id=current.practice_id,
+        client_id=current.client_id,
+        engagement=current,
+        author=author,
+        is_from_client=contact is not None,
+        text=words,
+        said_at=clock.now(),
+    )
+    kind = "engagements.question" if contact is not None else "engagements.answer"
+    outbox.put(kind, made.pk, dedupe_key=f"remark:{made.pk}", client_id=current.client_id)
+    event = EngagementEvent.QUESTION_ASKED if contact is not None else EngagementEvent.QUESTION_ANSWERED
+    _record(event, made, current, actor, {})
+    return made
+
+
+@transaction.atomic(durable=True)
+def _name(engagement: Engagement, contact: Contact, name: str, email: str, actor: Actor) -> Referral:
+    current = engagement_locked(engagement.pk)
+    _require_reader(contact, current)
+    if current.status != EngagementStatus.INVITED:
+        raise InvalidMove
+    made = Referral.objects.create(
+        practice_id=current.practice_id,
+        client_id=current.client_id,
+        engagement=current,
+        contact=contact,
+        name=name,
+        email=email,
+        made_at=clock.now(),
+    )
+    outbox.put(
+        "engagements.colleague", made.pk, dedupe_key=f"referral:{made.pk}", client_id=current.client_id
+    )
+    _record(EngagementEvent.COLLEAGUE_NAMED, made, current, actor, {"email": email})
+    return made
+
+
+def _words(text: str) -> str:
+    found = text.strip()
+    if not found or len(found) > LONGEST:
+        raise NothingSaid
+    return found
+
+
+def _require_reader(contact: Contact, engagement: Engagement) -> None:
+    """Read under the engagement's lock, which whoever ends a contact takes too."""
+    rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
+    if not rows.filter(role__in=READERS).exists():
+        raise NotAllowed("Nothing was sent.")
+
+
+def _record(
+    kind: EngagementEvent,
+    subject: Remark | Referral,
+    engagement: Engagement,
+    actor: Actor,
+    details: dict[str, str | int | None],
+) -> None:
+    audit.record(
+        kind,
+        subject=subject,
+        actor=actor,
+        about_id=engagement.pk,
+        client_id=engagement.client_id,
+        details=details,
+    )

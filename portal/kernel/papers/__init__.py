@@ -1,0 +1,3 @@
+"""Papers that leave the house as files: set in type, signed, and looked at when they come back."""
+
+from __future__ import annotations

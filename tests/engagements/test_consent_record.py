@@ -1,0 +1,147 @@
+"""The record of a consent: one JSON text that keeps to its schema, the same bytes for the same facts, for good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema  # type: ignore[import-untyped]  # it has no types
+import pytest
+from django.db import DatabaseError, transaction
+
+from accounts.models import Practice
+from engagements import consent_record
+from engagements.lifecycle import EngagementEvent
+from engagements.models import Consent
+from engagements.services.closing import engagement_end
+from engagements.services.evidence import record_now
+from portal.kernel import tenancy
+from portal.kernel.errors import NotVisible
+from portal.kernel.models import AuditBody
+from tests.factories import PAPER, Firm, acting, give_consent, make_engagement_agreed, make_engagement_invited
+from tests.pages import stage
+from tests.pages.reading import read
+
+SCHEMA: Final = Path(__file__).resolve().parents[2] / "docs" / "consent-record.schema.json"
+
+
+def valid(text: str) -> dict[str, Any]:  # Any: JSON
+    """The record, which keeps to the schema and is spelled in the one way."""
+    found: dict[str, Any] = json.loads(text)
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    assert consent_record.text_of(found) == text
+    return found
+
+
+def consent_of(firm: Firm) -> Consent:
+    with tenancy.use(firm.client_side):
+        return Consent.objects.select_related("offer", "engagement").get()
+
+
+def test_a_record_says_who_agreed_to_what_until_when_and_how_to_take_it_back(north: Firm) -> None:
+    engagement = make_engagement_invited(north)
+    given = give_consent(north, engagement)
+    consent = consent_of(north)
+    record = valid(consent.record)
+    person = f"person:{north.approver.pk}"
+    assert record["record_header"]["record_id"] == str(given.pk)
+    assert record["record_header"]["pii_principal_id"] == person
+    assert record["processing"]["privacy_notice"]["text"] == PAPER
+    assert record["processing"]["privacy_notice"]["sha256"] == hashlib.sha256(PAPER.encode()).hexdigest()
+    roles = {party["party_role"]: party for party in record["party_identification"]}
+    assert roles["requester"]["party_name"] == "north Ltd"
+    assert roles["client"]["party_name"] == "Client of north"
+    assert (roles["signer"]["party_id"], roles["signer"]["party_email"]) == (person, north.approver.email)
+    (purpose,) = record["processing"]["purposes"]
+    assert purpose["service"]["aws_account_id"] == "441709265583"
+    assert purpose["service"]["offer_sha256"] == consent.offer.offer_sha256
+    assert purpose["withdrawal_method"]["url"] == f"http://testserver/e/{engagement.code}/end/"
+    displayed, accepted = record["events"]
+    assert displayed["event_time"] < accepted["event_time"]
+    assert displayed["event_time"] == consent_record.utc(
+        consent.given_at.fromisoformat(consent.evidence["displayed_at"])
+    )
+    assert accepted["event_time"] == consent_record.utc(consent.given_at)
+    assert accepted["time_zone"] == "Europe/London"
+    assert accepted["validity"]["until"] == consent_record.utc(engagement.ends_at)
+    assert accepted["authentication"] == "link:mail"
+    assert accepted["evidence"]["ip"] == "192.0.2.7"
+    assert accepted["approval"] == {"number": 1, "needed": 1}
+
+
+@pytest.mark.usefixtures("db")
+def test_a_record_of_a_real_page_holds_permissions_limits_and_the_sentence_that_was_ticked() -> None:
+    scene = stage.invited()
+    browser = scene.browser()
+    page = read(browser.get(scene.path()))
+    browser.post(scene.path("agree/"), {"shown": page.fields["shown"], "agree": "on"})
+    answer = browser.get(scene.path("consent.json"))
+    record = valid(answer.content.decode())
+    (consent,) = scene.consents()
+    assert answer.content.decode() == consent.record
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (
+        answer.headers["Content-Disposition"]
+        == f'attachment; filename="consent-{scene.engagement.code}.json"'
+    )
+    (purpose,) = record["processing"]["purposes"]
+    service = purpose["service"]
+    assert (service["kind"], service["region"]) == ("look", "eu-west-1")
+    assert service["permissions"]["statements"] == consent.offer.documents["statements"]
+    assert service["limits"] == [limit["title"] for limit in consent.offer.documents["limits"]]
+    displayed, accepted = record["events"]
+    assert displayed["ticket"] == page.fields["shown"]
+    words = "I’ve read this page, and I’m allowed to agree to it for Brightwater Dental."
+    assert words in page.text
+    assert accepted["authority_statement"] == words
+    assert record["processing"]["language"] == "en-gb"
+
+
+def test_the_audit_record_seals_the_record(north: Firm) -> None:
+    consent = give_consent(north, make_engagement_invited(north))
+    with tenancy.use(north.practice_side):
+        body = AuditBody.objects.get(event__kind=EngagementEvent.CONSENT_GIVEN)
+    details = json.loads(body.text)["details"]
+    assert details["record_sha256"] == hashlib.sha256(consent.record.encode()).hexdigest()
+
+
+def test_a_later_change_of_names_leaves_the_record_alone(north: Firm) -> None:
+    give_consent(north, make_engagement_invited(north))
+    before = consent_of(north).record
+    with tenancy.use(north.practice_side):
+        Practice.objects.filter(pk=north.practice.pk).update(legal_name="Somebody Else Ltd")
+    with tenancy.use(north.client_side):
+        assert record_now(consent_of(north)) == before == record_now(consent_of(north))
+
+
+def test_a_withdrawal_is_one_more_event_and_changes_none_before_it(north: Firm) -> None:
+    engagement = make_engagement_agreed(north)
+    kept = json.loads(consent_of(north).record)
+    with tenancy.use(north.client_side):
+        engagement_end(engagement=engagement, actor=acting(north.approver))
+    consent = consent_of(north)
+    record = valid(record_now(consent))
+    *before, last = record["events"]
+    assert before == kept["events"]
+    assert (last["event_type"], last["entity_id"]) == ("withdrawn", f"person:{north.approver.pk}")
+    assert consent.withdrawn_at is not None
+    assert last["event_time"] == consent_record.utc(consent.withdrawn_at)
+    assert record_now(consent) == record_now(consent)
+
+
+def test_a_record_cannot_be_rewritten(north: Firm) -> None:
+    give_consent(north, make_engagement_invited(north))
+    with (
+        tenancy.use(north.practice_side),
+        pytest.raises(DatabaseError, match="frozen"),
+        transaction.atomic(),
+    ):
+        Consent.objects.update(record="{}")
+
+
+def test_a_consent_from_before_records_were_kept_has_none(north: Firm) -> None:
+    give_consent(north, make_engagement_invited(north))
+    with pytest.raises(NotVisible):
+        record_now(Consent(record=""))
