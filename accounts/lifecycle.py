@@ -28,6 +28,17 @@ class ContactRole(TextChoices):
     AWS_ADMIN = "aws_admin"
 
 
+class AssetKind(TextChoices):
+    """What a practice's own look is made of; the value ends its address."""
+
+    SHEET = "css"
+    LOGO = "png"
+
+
+# Who does the step in AWS, and says that it was done. Viewers read.
+HANDS: Final = frozenset({ContactRole.APPROVER, ContactRole.AWS_ADMIN})
+
+
 class SignInKind(StrEnum):
     """How somebody came in; the session keeps it, as evidence and for what asks more than a link."""
 
@@ -65,6 +76,7 @@ class AccountEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     PRACTICE_OPENED = "practice:practice:opened"
+    BRAND_CHANGED = "practice:brand:changed"
     CLIENT_ADDED = "practice:client:added"
     MEMBERSHIP_ADDED = "practice:membership:added"
     MEMBERSHIP_CHANGED = "practice:membership:role-changed"
@@ -77,6 +89,7 @@ class AccountEvent(StrEnum):
     INVITATION_USED = "client:invitation:used"
     SIGNED_IN = "person:session:opened"
     SESSION_ENDED = "person:session:ended"
+    SIGNED_OUT = "practice:person:signed-out"
     SIGN_IN_REFUSED = "person:session:refused"
     FACTOR_ADDED = "person:factor:added"
     FACTOR_REMOVED = "person:factor:removed"

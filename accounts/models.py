@@ -11,8 +11,10 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models.functions import Lower, Now
 
-from accounts.lifecycle import ContactRole, MemberRole
+from accounts.lifecycle import AssetKind, ContactRole, MemberRole
 
+LOGO_SHOWN_HEIGHT = 36  # pixels
+LOGO_SHOWN_WIDTH = 160
 CODE_LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # nothing that is misread aloud
 
 
@@ -87,9 +89,76 @@ class Practice(Row):
     address = models.CharField(max_length=240)
     support_email = models.EmailField()
     support_phone = models.CharField(max_length=40, blank=True, default="")
+    # Its own look (`accounts.brand`). Empty: the portal's. The hashes are addresses of `BrandAsset`s.
+    sender_name = models.CharField(max_length=120, blank=True, default="")
+    privacy_url = models.CharField(max_length=300, blank=True, default="")
+    brand_colour = models.CharField(max_length=7, blank=True, default="")
+    brand_colour_dark = models.CharField(max_length=7, blank=True, default="")
+    brand_sheet = models.CharField(max_length=64, blank=True, default="")
+    brand_logo = models.CharField(max_length=64, blank=True, default="")
+    logo_width = models.PositiveSmallIntegerField(default=0)
+    logo_height = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            # They stand in stylesheets and mails: nothing but a colour can get there.
+            models.CheckConstraint(
+                condition=models.Q(brand_colour__regex=r"^(#[0-9a-f]{6})?$")
+                & models.Q(brand_colour_dark__regex=r"^(#[0-9a-f]{6})?$"),
+                name="practice_colours_are_colours",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sender(self) -> str:
+        """The name in front of our address in its mails."""
+        return self.sender_name or self.name
+
+    @property
+    def logo_shown_width(self) -> int:
+        """In pixels, at the height that logos are shown in; wide ones are shown smaller."""
+        return min(LOGO_SHOWN_WIDTH, max(1, self._scaled_width))
+
+    @property
+    def logo_shown_height(self) -> int:
+        """In pixels, so that the picture keeps its shape."""
+        wide = max(1, self._scaled_width)
+        return (
+            LOGO_SHOWN_HEIGHT
+            if wide <= LOGO_SHOWN_WIDTH
+            else max(1, LOGO_SHOWN_HEIGHT * LOGO_SHOWN_WIDTH // wide)
+        )
+
+    @property
+    def _scaled_width(self) -> int:
+        return LOGO_SHOWN_HEIGHT * self.logo_width // max(1, self.logo_height)
+
+
+class BrandAsset(Row):
+    """A stylesheet or a logo of a practice, found by the SHA-256 of its bytes: pages and mails may keep it for ever.
+
+    Whoever knows the hash reads it, signed in or not: mails show it too. It is never changed.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    token_sha256 = models.CharField(max_length=64, db_index=True)
+    kind = models.CharField(max_length=3, choices=AssetKind.choices)
+    body = models.BinaryField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "token_sha256"], name="brand_asset_kept_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=AssetKind.values), name="brand_asset_known_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token_sha256}.{self.kind}"
 
 
 class Membership(Row):

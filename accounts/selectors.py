@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.lifecycle import STRONG_FACTORS, FactorKind, MemberRole
-from accounts.models import Contact, Invitation, Membership, SignInService
+from accounts.lifecycle import STRONG_FACTORS, AssetKind, ContactRole, FactorKind, MemberRole
+from accounts.models import BrandAsset, Contact, Invitation, Membership, SignInService, User
 from portal.kernel import clock, secrets, tenancy, web
 from portal.kernel.errors import NotAllowed, PortalError
 
@@ -193,8 +193,35 @@ def invitation_to_send(invitation_id: UUID) -> Invitation | None:
 
 def owners_of(practice_id: UUID) -> QuerySet[Membership]:
     """Who owns a practice and may come in, with person and practice; the longest known first."""
-    rows = Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at__isnull=True)
-    return rows.filter(user__is_active=True).select_related("user", "practice").order_by("pk")
+    return _owners(practice_id).filter(user__is_active=True).select_related("user", "practice").order_by("pk")
+
+
+def seat_find(seat_id: UUID) -> Membership | Contact | None:
+    """A place at either side, live or not, with the person and the names round it, in the scope in force."""
+    place = Membership.objects.select_related("user", "practice").filter(pk=seat_id).first()
+    seats = Contact.objects.select_related("user", "practice", "client")
+    return place or seats.filter(pk=seat_id).first()
+
+
+def answerable_for(seat: Membership | Contact) -> QuerySet[User]:
+    """Who hears that this place changed: the practice's owners, or who may agree for the client; never its holder.
+
+    Only who has come in at least once: to others the portal is unknown until they are invited.
+    """
+    if isinstance(seat, Membership):
+        own = Q(pk__in=_owners(seat.practice_id).values("user_id"))
+    else:
+        own = Q(pk__in=_approvers(seat.client_id).values("user_id"))
+    known = User.objects.filter(own, is_active=True, last_login__isnull=False)
+    return known.exclude(pk=seat.user_id).order_by("pk")
+
+
+def _owners(practice_id: UUID) -> QuerySet[Membership]:
+    return Membership.objects.filter(practice_id=practice_id, role=MemberRole.OWNER, ended_at=None)
+
+
+def _approvers(client_id: UUID) -> QuerySet[Contact]:
+    return Contact.objects.filter(client_id=client_id, role=ContactRole.APPROVER, ended_at=None)
 
 
 def _complete(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
@@ -266,3 +293,10 @@ def _named(seat: Seat) -> NamedSeat:
         row = _with_names(Membership if seat.client_id is None else Contact, seat)
     client_name = row.client.name if isinstance(row, Contact) else ""
     return NamedSeat(seat_id=seat.seat_id, practice_name=row.practice.name, client_name=client_name)
+
+
+def brand_asset_find(*, digest: str, kind: AssetKind) -> bytes | None:
+    """The stylesheet or logo with this SHA-256, of whichever practice; no other row of anybody is visible meanwhile."""
+    with apart(tenancy.bearer_scope(digest, read_only=True)):
+        found = BrandAsset.objects.filter(token_sha256=digest, kind=kind).first()
+    return bytes(found.body) if found is not None else None

@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 
 from accounts import emails, selectors
 from accounts.services.invitations import LETTER
 from accounts.services.letters import SEALED, sealed_letter_forget
+from accounts.services.people import CHANGED
+from accounts.sessions import SessionStore
 from portal.kernel import checkpoints, clock, mail, outbox, secrets
-from portal.kernel.models import SealedLetter
+from portal.kernel.models import AuditBody, OutboxMessage, SealedLetter
 
+CHANGED_TO_ONE: Final = f"{CHANGED}.to_one"
 SEAL_TO_ONE: Final = f"{checkpoints.MAIL}.to_one"
 
 
@@ -36,6 +40,39 @@ def sealed_letter_mail(held: outbox.Claim) -> None:
         sealed_letter_forget(row.pk)
         raise
     sealed_letter_forget(row.pk)
+
+
+@outbox.handles(CHANGED)
+@transaction.atomic(durable=True)
+def people_changed_spread(held: outbox.Claim) -> None:
+    """Promise the news of one change to each who answers for these people, under keys that a second try meets."""
+    seat, key = selectors.seat_find(held.object_id), _key_of(held)
+    for user in selectors.answerable_for(seat) if seat is not None else ():
+        dedupe_key = f"{key}:{user.pk}"
+        outbox.put(CHANGED_TO_ONE, held.object_id, dedupe_key=dedupe_key, client_id=held.client_id)
+
+
+@outbox.handles(CHANGED_TO_ONE)
+def people_changed_mail(held: outbox.Claim) -> None:
+    """Mail it to one of them, who still answers for these people."""
+    _kind, event_id, user_id = _key_of(held).split(":")
+    seat = selectors.seat_find(held.object_id)
+    reader = selectors.answerable_for(seat).filter(pk=user_id).first() if seat is not None else None
+    told = AuditBody.objects.select_related("event").filter(event_id=int(event_id)).first()
+    if seat is None or reader is None or told is None:
+        return
+    key = mail.key_of(held)
+    mail.send(emails.people_letter(seat, told, reader, reason=CHANGED, message_key=key))
+
+
+def _key_of(held: outbox.Claim) -> str:
+    return OutboxMessage.objects.values_list("dedupe_key", flat=True).get(pk=held.message_id)
+
+
+@shared_task(name="accounts.sessions_sweep")
+def sessions_sweep_task() -> None:
+    """Forget browser sessions that are over. They open nothing any more; so they need not lie in a backup either."""
+    SessionStore.clear_expired()
 
 
 @outbox.handles(checkpoints.MAIL)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from allauth.account.views import account_inactive, logout
+from allauth.account.views import account_inactive
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from accounts.views import factors, services
+from accounts.views.brand import logo, sheet
 from accounts.views.places import (
     CodeView,
     SignInView,
@@ -17,7 +18,7 @@ from accounts.views.places import (
     page_or_post,
     welcome,
 )
-from accounts.views.sessions import sessions
+from accounts.views.sessions import sessions, sign_out
 
 sign_in = page_or_post(SignInView.as_view())  # allauth's views take a PUT for a POST
 
@@ -25,6 +26,8 @@ urlpatterns = [
     path("", home, name="home"),
     path("choose/", choose, name="choose"),
     path("welcome/", welcome, name="welcome"),
+    path("brand/<str:digest>.css", sheet, name="brand_sheet"),
+    path("brand/<str:digest>.png", logo, name="brand_logo"),
     path("i/<str:token>/", invitation, name="invitation"),
     path("i/<str:token>/again/", invitation_again, name="invitation_again"),
     path("account/login/", sign_in, name="account_login"),
@@ -42,6 +45,6 @@ urlpatterns = [
     path("account/passkey/", factors.passkey_sign_in, name="passkey_sign_in"),
     path("account/passkey/options/", factors.passkey_options, name="passkey_options"),
     path("account/sessions/", sessions, name="sessions"),
-    path("account/logout/", page_or_post(logout), name="account_logout"),
+    path("account/logout/", page_or_post(sign_out), name="account_logout"),
     path("account/inactive/", require_safe(account_inactive), name="account_inactive"),
 ]

@@ -16,7 +16,15 @@ from engagements.selectors import choice_of, profile_for, with_choice
 
 Documents = dict[str, Any]  # Any: JSON, frozen in the offer
 FORMAT: Final = 2
-HUB_PART: Final = ("partition", "hub_account_id", "hub_role_arn", "region", "bucket")
+HUB_PART: Final = (
+    "partition",
+    "hub_account_id",
+    "hub_role_arn",
+    "region",
+    "bucket",
+    "topic_arns",
+    "queue_url",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +82,7 @@ def documents_of(engagement: Engagement, asked: Asked, hub: Documents) -> Docume
         "contract_reference": engagement.contract_reference,
         "expires_at": asked.ends_at.astimezone(dt.UTC).isoformat(),
         "template_key": f"{engagement.code}/access.json",
-        **{name: hub[name] for name in HUB_PART},
+        **{name: hub[name] for name in HUB_PART if name in hub},
     }
 
 
@@ -86,11 +94,16 @@ def hub_part(hub: Hub) -> Documents:
         "hub_role_arn": hub.role_arn,
         "region": hub.region,
         "bucket": hub.template_bucket,
+        "topic_arns": dict(hub.topic_arns),
+        "queue_url": hub.queue_url,
     }
 
 
-def spec_from(documents: Documents, *, external_id: str) -> AccessGrantSpec:
-    """The stack's specification as it was frozen. Raises BadGrant when rendered, not here."""
+def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:
+    """The stack's specification as it was frozen. Raises BadGrant when rendered, not here.
+
+    `callback_token` is for rendering alone: what the role must look like does not depend on it.
+    """
     return AccessGrantSpec(
         practice_name=documents["practice_name"],
         client_name=documents["client_name"],
@@ -103,6 +116,8 @@ def spec_from(documents: Documents, *, external_id: str) -> AccessGrantSpec:
         statements=tuple(documents["statements"]),
         look_only=documents["kind"] == Kind.LOOK,
         partition=documents["partition"],
+        callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
+        callback_token=callback_token,
     )
 
 
@@ -111,10 +126,14 @@ def spec_of(offer: Offer, grant: Grant) -> AccessGrantSpec:
     return spec_from(with_choice(offer.documents, choice_of(offer)), external_id=grant.external_id)
 
 
-def variants_of(documents: Documents, *, external_id: str) -> dict[tuple[str, ...], str]:
+def variants_of(
+    documents: Documents, *, external_id: str, callback_token: str = ""
+) -> dict[tuple[str, ...], str]:
     """The template for each choice that the client can make, but for none. Raises BadGrant."""
     return {
-        choice: render_template(spec_from(with_choice(documents, choice), external_id=external_id))
+        choice: render_template(
+            spec_from(with_choice(documents, choice), external_id=external_id, callback_token=callback_token)
+        )
         for choice in choices_among([line["key"] for line in documents["optional"]])
     }
 

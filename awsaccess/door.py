@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
 
+from awsaccess.aws.answering import AnswerDoor
+from awsaccess.aws.arns import BadAddress, loopback_origin
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
 from awsaccess.models import Hub
 from engagements.models import Offer
@@ -17,6 +21,12 @@ def gateway() -> AwsGateway:
     return make_gateway(
         endpoint_url=settings.AWS_ENDPOINT_URL, federation_base_url=settings.FEDERATION_BASE_URL
     )
+
+
+@cache
+def answer_door() -> AnswerDoor:
+    """The way out to the addresses at which CloudFormation waits for an answer."""
+    return AnswerDoor(settings.CFN_RESPONSE_ENDPOINT_URL)
 
 
 def hub_of(offer: Offer) -> HubIdentity:
@@ -42,3 +52,17 @@ def hub_identity(hub: Hub) -> HubIdentity:
         template_bucket=hub.template_bucket,
         partition=hub.partition,
     )
+
+
+@register(Tags.security)
+def check_stand_in(**_kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
+    """Answers to CloudFormation may go to a stand-in only where AWS itself is one, on this machine."""
+    if not settings.CFN_RESPONSE_ENDPOINT_URL:
+        return []
+    try:
+        AnswerDoor(settings.CFN_RESPONSE_ENDPOINT_URL)
+        loopback_origin(settings.AWS_ENDPOINT_URL)
+    except BadAddress as error:
+        hint = "It is for demo and tests: leave CFN_RESPONSE_ENDPOINT_URL empty."
+        return [Error(f"CFN_RESPONSE_ENDPOINT_URL is refused: {error}.", hint=hint, id="awsaccess.E001")]
+    return []

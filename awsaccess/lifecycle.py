@@ -140,6 +140,30 @@ VISIT_MOVES: Final[dict[VisitStatus, frozenset[VisitStatus]]] = {
 }
 
 
+class CallbackStatus(TextChoices):
+    """One report of a stack: `open` until it is answered. `lapsed` could not be answered any more."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    LAPSED = "lapsed"
+
+
+CALLBACK_MOVES: Final[dict[CallbackStatus, frozenset[CallbackStatus]]] = {
+    CallbackStatus.OPEN: frozenset({CallbackStatus.GRANTED, CallbackStatus.REFUSED, CallbackStatus.LAPSED}),
+    CallbackStatus.GRANTED: frozenset(),
+    CallbackStatus.REFUSED: frozenset(),
+    CallbackStatus.LAPSED: frozenset(),
+}
+# CloudFormation waits 300 seconds (the template says so); SNS, queue and this answer need some of them.
+CALLBACK_TIMEOUT: Final = dt.timedelta(seconds=300)
+CALLBACK_ANSWER_WITHIN: Final = dt.timedelta(seconds=240)
+# IAM spreads a new role within two minutes (AWS_FACTS §9); a wider or missing policy may be a half-made one.
+CALLBACK_DENIED_FOR: Final = dt.timedelta(seconds=180)
+CALLBACK_DOUBT_FOR: Final = dt.timedelta(seconds=15)
+CALLBACK_LOOKS_EVERY: Final = dt.timedelta(seconds=3)
+
+
 class VisitKind(TextChoices):
     """By which door."""
 
@@ -157,6 +181,8 @@ class AccessEvent(StrEnum):
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
     SESSIONS_END_ASKED = "client:grant:sessions-end-asked"
     EXIT_PROVED = "aws:grant:exit-proved"
+    STACK_TOLD = "aws:stack:told"
+    STACK_ANSWERED = "aws:stack:answered"
     VISIT_NOT_BEGUN = "aws:visit:not-begun"
     VISIT_INTENDED = "aws:visit:intended"
     VISIT_ISSUED = "aws:visit:issued"

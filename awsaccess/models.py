@@ -9,7 +9,8 @@ from django.db import models
 
 from accounts.models import Client, Practice, Row, User
 from awsaccess.aws.arns import RoleArn
-from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
+from awsaccess.callback import WORDS, Kind, Reason
+from awsaccess.lifecycle import CallbackStatus, GrantStatus, Verdict, VisitKind, VisitStatus
 from engagements.models import Engagement, Offer
 
 
@@ -22,6 +23,9 @@ class Hub(Row):
     role_arn = models.CharField(max_length=2048)
     region = models.CharField(max_length=25)
     template_bucket = models.CharField(max_length=63)
+    # Empty without call-back: then stacks report nothing, and the portal finds the roles by trying.
+    queue_url = models.CharField(max_length=256, blank=True, default="")
+    topic_arns = models.JSONField(default=dict, blank=True)  # by region
 
     class Meta:
         constraints: ClassVar = [
@@ -67,6 +71,9 @@ class Grant(Row):
     denied_before = models.DateTimeField(null=True)
     is_narrower = models.BooleanField(default=False, db_default=False)
     gone_at = models.DateTimeField(null=True)
+    # Of the one-time token in the template; empty without call-back. The stack is the one that has used it up.
+    callback_sha256 = models.CharField(max_length=64, blank=True, default="")
+    callback_stack = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -81,6 +88,11 @@ class Grant(Row):
                 fields=["partition", "account_id", "role_name"],
                 condition=models.Q(status=GrantStatus.VERIFIED),
                 name="grant_one_per_verified_role",
+            ),
+            models.UniqueConstraint(
+                fields=["practice", "callback_sha256"],
+                condition=~models.Q(callback_sha256=""),
+                name="grant_one_per_callback_token",
             ),
         ]
 
@@ -181,3 +193,64 @@ class ExitProof(Row):
 
     def __str__(self) -> str:
         return f"exit proof of {self.grant_id}"
+
+
+class Callback(Row):
+    """What a client's stack reported about a grant, and what it was answered. A hint, never proof.
+
+    `sealed_url` is where the answer goes: a secret for as long as it is open, and empty afterwards.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="callbacks")
+    kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in Kind])
+    status = models.CharField(max_length=8, choices=CallbackStatus.choices, default=CallbackStatus.OPEN)
+    stack_id = models.CharField(max_length=300)
+    request_id = models.CharField(max_length=128)
+    logical_id = models.CharField(max_length=255)
+    physical_id = models.CharField(max_length=1024)
+    sealed_url = models.BinaryField(default=bytes)
+    told_at = models.DateTimeField()
+    answer_by = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=CallbackStatus.values), name="callback_known_status"
+            ),
+            # CloudFormation's own key of a request (AWS_FACTS §4).
+            models.UniqueConstraint(
+                fields=["practice", "stack_id", "request_id"], name="callback_one_per_request"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["grant", "-told_at"], name="callback_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.status}"
+
+
+class DeadLetter(Row):
+    """A message of the hub's queue that was dropped, and why. Its text, which anybody may have written, is not kept."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    message_id = models.CharField(max_length=100)
+    reason = models.CharField(
+        max_length=20, choices=[(reason.value, words) for reason, words in WORDS.items()]
+    )
+    size = models.PositiveIntegerField()
+    body_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["practice", "-at"], name="deadletter_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.at}"
+
+    @property
+    def words(self) -> str:
+        """The reason for people."""
+        return WORDS[Reason(self.reason)]

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.conf import settings
+from django.utils.translation import gettext
 
-from awsaccess.lifecycle import BROKEN, PROPAGATION, GrantStatus, VisitStatus
-from awsaccess.models import ExitProof, Grant, Visit
+from awsaccess.aws.arns import is_example_account
+from awsaccess.callback import Kind
+from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, VisitStatus
+from awsaccess.models import Callback, ExitProof, Grant, Hub, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
 from awsaccess.provision.ways import StackAsk
@@ -40,9 +43,29 @@ class Check:
     state: str
 
 
+class StepState(StrEnum):
+    """Where one step on the way to an access stands. `skipped`: not needed, because the next one came by itself."""
+
+    DONE = "done"
+    NOW = "now"
+    LATER = "later"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One of the steps that a stack with call-back goes through: `making`, `told`, `checking`."""
+
+    key: str
+    state: StepState
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCard:
-    """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them."""
+    """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them.
+
+    `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no.
+    """
 
     state: CardState
     status: str
@@ -52,6 +75,8 @@ class LiveCard:
     checked_at: dt.datetime | None
     verified_at: dt.datetime | None
     has_template: bool
+    steps: tuple[Step, ...]
+    refusal: str
     digest: str
 
 
@@ -68,6 +93,9 @@ def live_card(engagement: Engagement) -> LiveCard:
     has_template = bool(grant and template_agreed(grant.offer).version_id)
     shown = {} if grant is None else dict(grant.checks)
     checks = tuple(Check(key=key, state=shown.get(key, PENDING)) for key in CHECKS)
+    told = _told_last(grant, state)
+    steps = _steps(grant, state, told)
+    refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -75,6 +103,8 @@ def live_card(engagement: Engagement) -> LiveCard:
         "problem": grant.problem if grant else "",
         "unanswered": bool(grant and grant.last_verdict == "unknown"),
         "template": has_template,
+        "steps": [step.state.value for step in steps],
+        "refusal": refusal,
     }
     return LiveCard(
         state=state,
@@ -85,8 +115,32 @@ def live_card(engagement: Engagement) -> LiveCard:
         checked_at=grant.checked_at if grant else None,
         verified_at=grant.verified_at if grant else None,
         has_template=has_template,
+        steps=steps,
+        refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
     )
+
+
+def _told_last(grant: Grant | None, state: CardState) -> Callback | None:
+    """What the newest stack reported, while it matters. One that has no token reports nothing."""
+    if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
+        return None
+    rows = Callback.objects.filter(grant=grant).exclude(kind=Kind.DELETE)
+    return rows.order_by("-told_at").first()
+
+
+def _steps(grant: Grant | None, state: CardState, told: Callback | None) -> tuple[Step, ...]:
+    """Only what is known: a report that came, a role that opened."""
+    if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
+        return ()
+    is_told = told is not None and told.status in (CallbackStatus.OPEN, CallbackStatus.GRANTED)
+    is_found = state is CardState.CHECKING
+    states = {
+        "making": StepState.DONE if is_told or is_found else StepState.NOW,
+        "told": StepState.DONE if is_told else StepState.SKIPPED if is_found else StepState.LATER,
+        "checking": StepState.NOW if is_told or is_found else StepState.LATER,
+    }
+    return tuple(Step(key=key, state=each) for key, each in states.items())
 
 
 def _state(engagement: Engagement, grant: Grant | None) -> CardState:
@@ -197,3 +251,14 @@ def residual(engagement: Engagement, *, now: dt.datetime) -> Residual:
 def exit_proof(engagement: Engagement) -> ExitProof | None:
     """The evidence that the access is gone, proved or under way."""
     return ExitProof.objects.select_related("grant", "confirmed_by").filter(engagement=engagement).first()
+
+
+def account_objection(account_id: str) -> str:
+    """Why this account of twelve digits can be no client's, in words for them; empty if it can. In a practice's scope."""
+    if is_example_account(account_id):
+        return gettext(
+            "That number is an example from AWS’s documentation. Yours is at the top right in AWS."
+        )
+    if Hub.objects.filter(account_id=account_id).exists():
+        return gettext("That is our own account. We need the number of yours, at the top right in AWS.")
+    return ""

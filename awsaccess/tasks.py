@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from awsaccess.services.callbacks import ANSWER, hub_listen, listen_soon, stack_answer
 from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
+from awsaccess.services.hubs import LISTEN
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.sending import offer_publish, variant_publish
@@ -36,8 +38,9 @@ def publish_denial(held: outbox.Claim) -> None:
 
 @outbox.handles("engagement.agreed")
 def agreed(held: outbox.Claim) -> None:
-    """A client agreed: the role is looked for."""
+    """A client agreed: the role is looked for, and its stack is listened for."""
     grant_watch(engagement_id=held.object_id)
+    listen_soon()
 
 
 @outbox.handles("engagement.change_agreed")
@@ -50,6 +53,7 @@ def change_agreed(held: outbox.Claim) -> None:
 def closing(held: outbox.Claim) -> None:
     """An engagement is being closed: its grants end."""
     closing_begin(engagement_id=held.object_id)
+    listen_soon()
 
 
 @outbox.handles(CERTIFICATE)
@@ -83,3 +87,15 @@ def closing_look(turn: due.Turn) -> dt.datetime | None:
 def orphan(turn: due.Turn) -> None:
     """A visit that was intended has no outcome."""
     visit_orphan(visit_id=turn.object_id)
+
+
+@due.handles(LISTEN)
+def listen(turn: due.Turn) -> dt.datetime | None:
+    """A hub's queue is read."""
+    return hub_listen(hub_id=turn.object_id)
+
+
+@due.handles(ANSWER)
+def answer(turn: due.Turn) -> dt.datetime | None:
+    """A stack waits for its answer."""
+    return stack_answer(callback_id=turn.object_id)

@@ -9,3 +9,7 @@ class EngagementsConfig(AppConfig):
     """Engagements, offers and consents. Never touches AWS."""
 
     name = "engagements"
+
+    def ready(self) -> None:
+        """Register who keeps secrets."""
+        import engagements.services.shops  # noqa: F401  # registers itself

@@ -121,3 +121,20 @@ class EngagementEvent(StrEnum):
     CHANGE_MOVED = "engagement:change:moved"
     PROFILE_SAVED = "engagement:profile:saved"
     PROFILE_RETIRED = "engagement:profile:retired"
+    TEMPLATE_SAVED = "engagement:template:saved"
+    TEMPLATE_RETIRED = "engagement:template:retired"
+    INTAKE_SET_UP = "practice:intake:set-up"
+    SHOP_ADDED = "practice:shop:added"
+    SHOP_CHANGED = "practice:shop:changed"
+    SHOP_SECRET_SET = "practice:shop:secret-set"  # noqa: S105  # names an event, is no secret
+    SHOP_CLOSED = "practice:shop:closed"
+    SHOP_REFUSED = "shop:order:refused"
+    ORDER_CONFIRMED = "client:order:confirmed"
+    ORDER_TAKEN = "shop:order:taken"
+
+
+class ShopKind(TextChoices):
+    """How a shop signs what it tells."""
+
+    SIGNED = "signed"  # our own form, for anything that can work out an HMAC
+    STRIPE = "stripe"

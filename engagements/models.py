@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -9,10 +10,16 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
-from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementStatus
+from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementStatus, ShopKind
 from engagements.profiles import Kind
 
 MOST_APPROVALS: Final = 3
+ORDER_PURPOSE: Final = "order"  # what the tokens in links that confirm an order are made for
+
+
+def new_shop_code() -> str:
+    """Names a connection in its address: as hard to guess as a password, though it opens nothing without the secret."""
+    return new_code() + new_code()
 
 
 class Engagement(Row):
@@ -363,3 +370,119 @@ class PracticeProfile(Row):
 
     def __str__(self) -> str:
         return self.title
+
+
+class EngagementTemplate(Row):
+    """What a gig that is sold again and again asks for. `days`: how long the access lasts from the day of the order."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=12, default=new_code)
+    name = models.CharField(max_length=60)
+    title = models.CharField(max_length=120)
+    purpose = models.CharField(max_length=300)
+    profile = models.CharField(max_length=40)
+    days = models.PositiveSmallIntegerField()
+    account_name = models.CharField(max_length=120, blank=True, default="")
+    number = models.PositiveIntegerField(default=1)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "code"], name="template_one_per_code"),
+            models.CheckConstraint(
+                condition=models.Q(days__gte=1, days__lte=366), name="template_days_are_possible"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IntakePage(Row):
+    """A practice's public page for who has just bought something. `token_sha256` is how a visitor finds it."""
+
+    practice = models.OneToOneField(Practice, on_delete=models.PROTECT, related_name="+")
+    token_sha256 = models.CharField(max_length=64, db_index=True)
+    template = models.ForeignKey(EngagementTemplate, on_delete=models.PROTECT, related_name="+")
+    lead = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    welcome = models.CharField(max_length=300, blank=True, default="")
+    is_open = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return "the intake page"
+
+
+class Shop(Row):
+    """A connection through which a shop tells of orders. The secret is sealed, and empty until it is set."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=32, default=new_shop_code)
+    token_sha256 = models.CharField(max_length=64, db_index=True)
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=6, choices=ShopKind.choices)
+    secret = models.BinaryField(default=bytes)
+    template = models.ForeignKey(EngagementTemplate, on_delete=models.PROTECT, related_name="+")
+    lead = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    secret_set_at = models.DateTimeField(null=True)
+    heard_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "code"], name="shop_one_per_code"),
+            models.CheckConstraint(condition=models.Q(kind__in=ShopKind.values), name="shop_known_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Order(Row):
+    """Somebody bought something: on the intake page (then `shop` is empty, and it counts once confirmed) or in a shop.
+
+    `event_id` names it at the shop, once. `token_sha256` is what the link opens that confirms the address. `problem`
+    says why no draft could be made of it.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    template = models.ForeignKey(EngagementTemplate, on_delete=models.PROTECT, related_name="+")
+    lead = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    shop = models.ForeignKey(Shop, on_delete=models.PROTECT, null=True, related_name="orders")
+    event_id = models.CharField(max_length=255, blank=True, default="")
+    name = models.CharField(max_length=120)
+    company = models.CharField(max_length=120, blank=True, default="")
+    email = models.EmailField()
+    account_id = models.CharField(max_length=12, blank=True, default="")
+    order_number = models.CharField(max_length=60)
+    token_sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    engagement = models.OneToOneField(Engagement, on_delete=models.PROTECT, null=True, related_name="order")
+    problem = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["practice", "shop", "event_id"],
+                condition=models.Q(shop__isnull=False),
+                name="order_taken_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^([0-9]{12})?$"), name="order_account_is_12_digits"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["practice", "-made_at"], name="orders_newest_first")]
+
+    def __str__(self) -> str:
+        return f"order {self.order_number}"
+
+    @property
+    def grouped_account(self) -> str:
+        """By four, as AWS shows it."""
+        return " ".join(self.account_id[start : start + 4] for start in (0, 4, 8)).strip()
+
+    def is_over_at(self, moment: dt.datetime) -> bool:
+        """Confirmed, or never to be confirmed any more."""
+        return self.confirmed_at is not None or (self.expires_at is not None and self.expires_at <= moment)

@@ -31,16 +31,20 @@ from engagements.models import (
     Document,
     DocumentMark,
     Engagement,
+    EngagementTemplate,
+    IntakePage,
     Offer,
+    Order,
     PracticeProfile,
     Referral,
     Remark,
     ScopeChange,
+    Shop,
     lead_first,
 )
 from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
-from portal.kernel import checkpoints, tenancy
+from portal.kernel import checkpoints, clock, secrets, tenancy
 from portal.kernel.errors import NotVisible
 from portal.kernel.models import AuditCheckpoint
 from portal.kernel.papers import judging, keys
@@ -380,3 +384,52 @@ def _state_of(document: Document) -> DocumentState:
     if document.consent.withdrawn_at is not None:
         return DocumentState.WITHDRAWN
     return DocumentState.ENDED if document.engagement.status in OVER else DocumentState.GENUINE
+
+
+def templates_offered() -> list[EngagementTemplate]:
+    """What drafts can be made of, by name."""
+    return list(EngagementTemplate.objects.filter(retired_at=None).order_by("name", "code"))
+
+
+def page_door(practice_code: str) -> str:
+    """By what a practice's intake page is found before anybody is known."""
+    return secrets.fingerprint(f"intake page of {practice_code}")
+
+
+def shop_door(code: str) -> str:
+    """By what a connection is found before its message was checked."""
+    return secrets.fingerprint(f"shop {code}")
+
+
+def intake_page_at(practice_code: str) -> IntakePage:
+    """The open page of a practice, with practice and template. Raises NotVisible: shut and never made look the same."""
+    read_only = tenancy.current().read_only
+    with apart(tenancy.bearer_scope(page_door(practice_code), read_only=read_only)):
+        page = IntakePage.objects.filter(token_sha256=page_door(practice_code), is_open=True).first()
+    if page is None:
+        raise NotVisible
+    with apart(tenancy.practice_scope(page.practice_id, read_only=read_only)):
+        return IntakePage.objects.select_related("practice", "template", "lead").get(pk=page.pk)
+
+
+def shop_at(code: str) -> Shop | None:
+    """The connection at this address, as long as it takes anything."""
+    with apart(tenancy.bearer_scope(shop_door(code))):
+        return Shop.objects.filter(token_sha256=shop_door(code), closed_at=None).exclude(secret=b"").first()
+
+
+def order_find(*, token: str) -> Order | None:
+    """The order that this link confirms, live or over; no other row of anybody is visible meanwhile."""
+    door = secrets.fingerprint(token)
+    with apart(tenancy.bearer_scope(door, read_only=tenancy.current().read_only)):
+        return Order.objects.filter(token_sha256=door).first()
+
+
+def order_to_confirm(*, token: str, practice_code: str) -> Order | None:
+    """A live order with its practice and template, if the link is this practice's. None when it is over."""
+    found = order_find(token=token)
+    if found is None or found.is_over_at(clock.now()):
+        return None
+    with apart(tenancy.practice_scope(found.practice_id, read_only=tenancy.current().read_only)):
+        rows = Order.objects.select_related("practice", "template")
+        return rows.filter(pk=found.pk, practice__code=practice_code).first()

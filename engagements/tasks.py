@@ -15,10 +15,14 @@ from accounts import selectors as accounts
 from engagements.emails import letters
 from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
+from engagements.models import Order
 from engagements.services.closing import certificate_key, engagement_expire
 from engagements.services.documents import PaperFailed, receipt_make
+from engagements.services.drafts import PART_OVER
 from engagements.services.moves import WINDOW
-from portal.kernel import checkpoints, due, mail, outbox
+from engagements.services.orders import CONFIRM, FORGET, order_forget
+from engagements.services.people import assignment_over
+from portal.kernel import checkpoints, clock, due, mail, outbox
 from portal.kernel.models import OutboxMessage, OutboxState
 
 INVITATION: Final = "engagements.invitation"
@@ -35,6 +39,12 @@ def window_over(turn: due.Turn) -> None:
     engagement_expire(engagement_id=turn.object_id)
 
 
+@due.handles(PART_OVER)
+def part_over(turn: due.Turn) -> None:
+    """The planned end of somebody's part in an engagement."""
+    assignment_over(assignment_id=turn.object_id)
+
+
 @outbox.handles(INVITATION)
 def invitation_mail(held: outbox.Claim) -> None:
     """Ask an approver, if the link still leads anywhere."""
@@ -44,6 +54,20 @@ def invitation_mail(held: outbox.Claim) -> None:
     letter = letters.invitation_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
     if letter is not None:
         mail.send(letter)
+
+
+@outbox.handles(CONFIRM)
+def order_confirm_mail(held: outbox.Claim) -> None:
+    """Ask who ordered whether the address is theirs, as long as the link would still work."""
+    order = Order.objects.select_related("practice", "template").filter(pk=held.object_id).first()
+    if order is not None and not order.is_over_at(clock.now()):
+        mail.send(letters.order_letter(order, reason=held.kind, message_key=mail.key_of(held)))
+
+
+@due.handles(FORGET)
+def order_over(turn: due.Turn) -> None:
+    """The end of a link that nobody pressed."""
+    order_forget(order_id=turn.object_id)
 
 
 @transaction.atomic(durable=True)

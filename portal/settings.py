@@ -193,6 +193,7 @@ CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "kernel.outbox_due_sweep", "schedule": 5.0, "options": {"expires": 5}},
     "due": {"task": "kernel.due_sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "sessions": {"task": "accounts.sessions_sweep", "schedule": 600.0, "options": {"expires": 600}},
 }
 
 # How long a claimed row belongs to its worker: longer than the hard time limit above.
@@ -301,16 +302,21 @@ MAIL_FROM: str = env.str("MAIL_FROM")
 DEFAULT_FROM_EMAIL = MAIL_FROM
 
 # AWS. Credentials come from boto3's own chain (instance or task role), never from here or the database.
-# The three addresses are set only when a simulated AWS stands in for the real one.
+# The four addresses are set only when a simulated AWS stands in for the real one.
 # How long a closed access must be refused without a break before it counts as gone (SECURITY §5), in seconds.
 EXIT_PROOF_SECONDS: int = env.int("EXIT_PROOF_SECONDS", default=300)
 # What one worker process may ask of STS for one hub; all of them together must stay below AWS's quota.
 STS_CALLS_PER_SECOND: int = env.int("STS_CALLS_PER_SECOND", default=100)
+# How many visits an hour: of one person at one engagement, and of a whole practice (SECURITY C6).
+VISITS_PER_HOUR: int = env.int("VISITS_PER_HOUR", default=20)
+PRACTICE_VISITS_PER_HOUR: int = env.int("PRACTICE_VISITS_PER_HOUR", default=200)
 # A visit needs a check that was good within this many seconds.
 GRANT_FRESH_SECONDS: int = env.int("GRANT_FRESH_SECONDS", default=2 * 60 * 60)
 AWS_ENDPOINT_URL: str = env.str("AWS_ENDPOINT_URL", default="")
 FEDERATION_BASE_URL: str = env.str("FEDERATION_BASE_URL", default="")
 CONSOLE_BASE_URL: str = env.str("CONSOLE_BASE_URL", default="")
+# Stands in for the addresses at which CloudFormation waits for answers; on this machine only.
+CFN_RESPONSE_ENDPOINT_URL: str = env.str("CFN_RESPONSE_ENDPOINT_URL", default="")
 
 # A file that worker and beat touch while they are in touch with the queue, for health checks.
 PULSE_PATH: str = env.str("PULSE_PATH", default="")

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.health import live, ready
+from portal.pages import hooks, intake
 from portal.pages.verifying import verify
 from portal.pages.views import home as client_home
 
@@ -21,6 +22,11 @@ urlpatterns = [
     path("console/", admin.site.urls),
     path("verify/", verify, name="verify"),
     path("e/", client_home, name="client_home"),
+    path("to/<slug:practice>/", intake.ask, name="intake"),
+    path("to/<slug:practice>/sent/", intake.sent, name="intake_sent"),
+    path("to/<slug:practice>/done/", intake.done, name="intake_done"),
+    path("to/<slug:practice>/<str:mark>/", intake.confirm, name="intake_confirm"),
+    path("hooks/<slug:shop>/", hooks.order_hook, name="order_hook"),
     path("e/", include("portal.pages.urls")),
     path("", include("portal.pages.help")),
     path("", include("accounts.urls")),

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -16,6 +17,10 @@ from tests.mailbox import Mailbox
 from tests.plugins.servers import TEMPLATE
 
 SqlAs = Callable[[str], "psycopg.Connection[tuple[Any, ...]]"]
+
+# Speed is for bench/ to show: a busy machine must fail no test.
+hypothesis.settings.register_profile("latchkey", deadline=None)
+hypothesis.settings.load_profile("latchkey")
 
 
 def _clone(name: str) -> None:

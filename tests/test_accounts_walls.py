@@ -28,6 +28,7 @@ GLOBAL_TABLES = {
     "auth_permission",
     "django_content_type",
     "django_migrations",
+    "kernel_signingcertificate",  # public halves of keys, by which anybody's paper is known
 }
 TOKEN_SHA256 = hashlib.sha256(b"a link").hexdigest()
 

@@ -7,6 +7,7 @@ the part of people and organisations.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID, uuid4
 
 from django.contrib.auth.hashers import make_password
@@ -15,9 +16,12 @@ from django.db.models import Q
 
 from accounts.lifecycle import AccountEvent, ContactRole, MemberRole
 from accounts.models import BrowserSession, Client, Contact, Invitation, Membership, Practice, User
-from portal.kernel import audit, clock, tenancy
+from portal.kernel import audit, clock, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, PortalError
+from portal.kernel.models import AuditEvent
+
+CHANGED: Final = "accounts.people_changed"  # promised once for each change; its event says what it was
 
 
 class LastOwner(PortalError):
@@ -77,6 +81,11 @@ def membership_add(
 @transaction.atomic(durable=True)
 def client_add(*, practice: Practice, name: str, actor: Actor) -> Client:
     """Add an organisation that the practice works for."""
+    return client_add_within(practice=practice, name=name, actor=actor)
+
+
+def client_add_within(*, practice: Practice, name: str, actor: Actor) -> Client:
+    """As above, in the caller's transaction."""
     client = Client.objects.create(practice=practice, name=name)
     audit.record(AccountEvent.CLIENT_ADDED, subject=client, actor=actor, client_id=client.pk)
     return client
@@ -87,6 +96,13 @@ def contact_add(
     *, client: Client, person: Person, role: ContactRole, title: str = "", actor: Actor
 ) -> Contact:
     """Add a person at a client, anew if they left. Raises InvalidMove if they are there already. Invites nobody."""
+    return contact_add_within(client=client, person=person, role=role, title=title, actor=actor)
+
+
+def contact_add_within(
+    *, client: Client, person: Person, role: ContactRole, title: str = "", actor: Actor
+) -> Contact:
+    """As above, in the caller's transaction."""
     user = user_find_or_add_within(person)
     contact = Contact.objects.filter(client=client, user=user).first()
     if contact is None:
@@ -95,13 +111,14 @@ def contact_add(
         )
     else:
         _come_back(contact, user, role, title)
-    audit.record(
+    event = audit.record(
         AccountEvent.CONTACT_ADDED,
         subject=contact,
         actor=actor,
         client_id=client.pk,
         details={"email": user.email, "role": role.value},
     )
+    _tell_within(contact, event)
     return contact
 
 
@@ -140,12 +157,13 @@ def membership_end_within(*, membership: Membership, actor: Actor) -> None:
     if rows.update(ended_at=clock.now()) != 1:
         raise InvalidMove
     sessions_end_within(membership.user_id)
-    audit.record(
+    event = audit.record(
         AccountEvent.MEMBERSHIP_ENDED,
         subject=membership,
         actor=actor,
         details={"email": membership.user.email, "role": membership.role},
     )
+    _tell_within(membership, event)
 
 
 def membership_change_role_within(*, membership: Membership, role: MemberRole, actor: Actor) -> None:
@@ -153,12 +171,13 @@ def membership_change_role_within(*, membership: Membership, role: MemberRole, a
     rows = Membership.objects.filter(pk=membership.pk, ended_at=None, role=membership.role)
     if rows.update(role=role) != 1:
         raise InvalidMove
-    audit.record(
+    event = audit.record(
         AccountEvent.MEMBERSHIP_CHANGED,
         subject=membership,
         actor=actor,
         details={"email": membership.user.email, "from": membership.role, "to": role.value},
     )
+    _tell_within(membership, event)
 
 
 def contact_end_within(*, contact: Contact, actor: Actor) -> None:
@@ -170,13 +189,14 @@ def contact_end_within(*, contact: Contact, actor: Actor) -> None:
     links = Invitation.objects.filter(contact_id=contact.pk, used_at=None, replaced_at=None)
     links.update(replaced_at=moment)
     sessions_end_within(contact.user_id)
-    audit.record(
+    event = audit.record(
         AccountEvent.CONTACT_ENDED,
         subject=contact,
         actor=actor,
         client_id=contact.client_id,
         details={"email": contact.user.email, "role": contact.role},
     )
+    _tell_within(contact, event)
 
 
 def contact_change_role_within(*, contact: Contact, role: ContactRole, actor: Actor) -> None:
@@ -184,12 +204,33 @@ def contact_change_role_within(*, contact: Contact, role: ContactRole, actor: Ac
     rows = Contact.objects.filter(pk=contact.pk, ended_at=None, role=contact.role)
     if rows.update(role=role) != 1:
         raise InvalidMove
-    audit.record(
+    event = audit.record(
         AccountEvent.CONTACT_CHANGED,
         subject=contact,
         actor=actor,
         client_id=contact.client_id,
         details={"email": contact.user.email, "from": contact.role, "to": role.value},
+    )
+    _tell_within(contact, event)
+
+
+@transaction.atomic(durable=True)
+def person_sign_out(*, seat: Membership | Contact, actor: Actor) -> None:
+    """Sign a colleague or a client's person out of every browser, for a lost laptop. They may sign in again.
+
+    Raises InvalidMove for who has left: their sessions ended then.
+    """
+    rows = Membership.objects.all() if isinstance(seat, Membership) else Contact.objects.all()
+    if not rows.filter(pk=seat.pk, ended_at=None).exists():
+        raise InvalidMove(f"{seat.user.name} has left already.", title="Nothing to change")
+    sessions_end_within(seat.user_id)
+    client_id = seat.client_id if isinstance(seat, Contact) else None
+    audit.record(
+        AccountEvent.SIGNED_OUT,
+        subject=seat,
+        actor=actor,
+        client_id=client_id,
+        details={"email": seat.user.email},
     )
 
 
@@ -201,6 +242,12 @@ def sessions_end_within(user_id: UUID) -> None:
     """
     BrowserSession.objects.filter(user_id=user_id).delete()
     User.objects.filter(pk=user_id).update(password=make_password(None))
+
+
+def _tell_within(seat: Membership | Contact, event: AuditEvent) -> None:
+    """Whoever answers for these people hears of each change once: it may be nobody's wish."""
+    client_id = seat.client_id if isinstance(seat, Contact) else None
+    outbox.put(CHANGED, seat.pk, dedupe_key=f"{CHANGED}:{event.pk}", client_id=client_id)
 
 
 def _come_back(row: Membership | Contact, user: User, role: str, title: str) -> None:
@@ -229,10 +276,11 @@ def _membership_add_within(
     else:
         _come_back(membership, user, role, title)
     User.objects.filter(pk=user.pk).update(is_staff=True)  # opens the console's door, and no row behind it
-    audit.record(
+    event = audit.record(
         AccountEvent.MEMBERSHIP_ADDED,
         subject=membership,
         actor=actor,
         details={"email": user.email, "role": role.value},
     )
+    _tell_within(membership, event)
     return membership

@@ -119,6 +119,21 @@ def parse_account_id(text: str) -> str:
     return digits
 
 
+# Numbers that stand in AWS's own documentation and in everybody's copies of it, and those that people make up.
+EXAMPLE_ACCOUNTS: Final = frozenset(
+    {
+        *(digit * 12 for digit in "0123456789"),
+        *("123456789012", "012345678901", "210987654321", "987654321098", "098765432109"),
+        *("111122223333", "444455556666", "777788889999", "123456789123", "123123123123"),
+    }
+)
+
+
+def is_example_account(account_id: str) -> bool:
+    """True for a number of twelve digits that is an example, and nobody's account."""
+    return account_id in EXAMPLE_ACCOUNTS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleArn:
     """One role. `path` begins and ends with a slash; AWS leaves it out of session ARNs."""

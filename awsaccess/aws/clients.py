@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -29,6 +29,14 @@ class Keys:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(repr=False)
+
+
+class SQSClient(Protocol):
+    """The two calls of SQS that are made; its types come with no package that is installed here."""
+
+    def receive_message(self, **asked: object) -> dict[str, Any]: ...  # Any: JSON of AWS
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> object: ...  # noqa: N803  # AWS's own names
+    def close(self) -> None: ...
 
 
 class Clients:
@@ -87,6 +95,12 @@ class Clients:
         finally:
             client.close()
 
+    def hub_sqs(self, region: str, keys: Keys) -> SQSClient:
+        """A client that its caller keeps or closes: the queue is listened to again and again."""
+        with self._lock:
+            made: SQSClient = self._any("sqs", region, keys)
+            return made
+
     @overload
     def _make(
         self, service: Literal["sts"], region: str, keys: Keys | None, *, visiting: bool = False
@@ -102,7 +116,13 @@ class Clients:
     def _make(
         self, service: Literal["sts", "iam", "s3"], region: str, keys: Keys | None, *, visiting: bool = False
     ) -> STSClient | IAMClient | S3Client:
-        return self._session_of(visiting=visiting).client(
+        made: STSClient | IAMClient | S3Client = self._any(service, region, keys, visiting=visiting)
+        return made
+
+    # Any: one client class per service
+    def _any(self, service: str, region: str, keys: Keys | None, *, visiting: bool = False) -> Any:
+        make: Any = self._session_of(visiting=visiting).client  # Any: an overload per service
+        return make(
             service,
             region_name=region,
             endpoint_url=self._endpoint_url,

@@ -90,7 +90,10 @@ TRANSIENT: Final = THROTTLES | frozenset(
     {"PriorRequestNotComplete", "ProvisionedThroughputExceededException", "TransactionInProgressException"}
     | {"RequestTimeout", "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException"}
     | {"InternalError", "InternalFailure", "InternalServerError", "InternalServiceError", "IDPCommunicationError"}
+    | {"OverLimit", "KmsThrottled", "KMS.ThrottlingException"}
 )  # fmt: skip
+# A message was read too long ago: it comes again.
+STALE_HANDLE: Final = frozenset({"ReceiptHandleIsInvalid"})
 # What a session looks at can go between two calls: list the policies, then read one that is no longer there.
 GONE_MEANWHILE: Final = frozenset({"NoSuchEntity", "NoSuchEntityException"})
 
@@ -146,7 +149,8 @@ def _unanswered(error: Exception) -> AwsError:
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
 
-    if isinstance(error, exceptions.HTTPClientError | ResponseParserError | exceptions.IncompleteReadError):
+    unanswered = exceptions.HTTPClientError | exceptions.ConnectionError | exceptions.IncompleteReadError
+    if isinstance(error, unanswered | ResponseParserError):
         return AwsTransient()
     if isinstance(error, exceptions.ParamValidationError):
         return AwsRejected("a value that we sent is not one that AWS takes")  # its own text shows the value

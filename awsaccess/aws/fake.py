@@ -28,6 +28,7 @@ from awsaccess.aws.gateway import (
     SessionCredentials,
 )
 from awsaccess.aws.judging import Question, allows, principals_of
+from awsaccess.aws.messages import QueueAddress, QueuedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ Method = Literal[
     "caller_identity",
     "inspect_role",
     "upload_template",
+    "receive_messages",
+    "delete_message",
     "signin_token",
 ]
 CHAINED_SECONDS: Final = 3600
@@ -99,7 +102,8 @@ class _Failure:
 
 
 class FakeAwsGateway:
-    """`roles` by ARN, `uploads` by bucket, key and version, `signins` by token and `calls` are open to tests."""
+    """`roles` by ARN, `uploads` by bucket, key and version, `signins` by token, `queues` by address (messages stay in
+    them until they are deleted) and `calls` are open to tests."""
 
     def __init__(
         self, *hubs: HubIdentity, now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
@@ -108,6 +112,7 @@ class FakeAwsGateway:
         self.roles: dict[str, FakeRole] = {}
         self.uploads: dict[tuple[str, str, str], bytes] = {}
         self.signins: dict[str, SessionCredentials] = {}
+        self.queues: dict[str, list[QueuedMessage]] = {}
         self.calls: list[Call] = []
         self.powerless: set[str] = set()  # ARNs of hub and control roles that lost sts:AssumeRole
         self._sessions: dict[str, _Session] = {}
@@ -143,6 +148,15 @@ class FakeAwsGateway:
     def mend(self) -> None:
         """Nothing fails any more."""
         self._failures.clear()
+
+    def publish(self, queue: str, body: str) -> QueuedMessage:
+        """A message arrives in a queue of a hub."""
+        number = next(self._numbers)
+        message = QueuedMessage(
+            message_id=f"message-{number}", receipt_handle=f"handle-{number}", body=body, sent_at=self._now()
+        )
+        self.queues.setdefault(queue, []).append(message)
+        return message
 
     # ------------------------------------------------------------ the Protocol
 
@@ -204,6 +218,20 @@ class FakeAwsGateway:
             version = f"version-{next(self._numbers)}"
             self.uploads[hub.template_bucket, key, version] = body
             return version
+
+    def receive_messages(
+        self, hub: HubIdentity, queue: QueueAddress, *, wait_seconds: int
+    ) -> tuple[QueuedMessage, ...]:
+        del wait_seconds  # nobody else writes into it meanwhile
+        with self._called(Call(method="receive_messages", subject=str(queue), region=queue.region)):
+            self._hub_role(hub)
+            return tuple(self.queues.get(str(queue), ())[:10])
+
+    def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
+        with self._called(Call(method="delete_message", subject=str(queue), region=queue.region)):
+            self._hub_role(hub)
+            there = self.queues.get(str(queue), [])
+            self.queues[str(queue)] = [each for each in there if each.receipt_handle != receipt_handle]
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         with self._called(Call(method="signin_token", subject=credentials.session_arn, region=region)):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from awsaccess.aws import arns
-from awsaccess.aws.clients import Clients, Keys
-from awsaccess.aws.errors import Asked, AwsMisconfigured, AwsTransient, translated
+from awsaccess.aws.clients import Clients, Keys, SQSClient
+from awsaccess.aws.errors import STALE_HANDLE, Asked, AwsMisconfigured, AwsTransient, translated
 from awsaccess.aws.federation import request_signin_token
 from awsaccess.aws.kept import Kept
+from awsaccess.aws.messages import QueueAddress, QueuedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -31,6 +32,9 @@ HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
 CONTROL_ROLE: Final = "latchkey-control"
 CONTROL_SECONDS: Final = 900
+# How long a message that was read stays hidden: longer than reading and answering ten of them takes.
+HIDDEN_SECONDS: Final = 60
+MOST_MESSAGES: Final = 10
 Document = dict[str, Any]  # Any: IAM's JSON nests as it likes
 
 
@@ -175,6 +179,16 @@ class AwsGateway(Protocol):
         """Put a template into the hub's bucket; gives the version id. AwsMisconfigured if the bucket keeps none."""
         ...
 
+    def receive_messages(
+        self, hub: HubIdentity, queue: QueueAddress, *, wait_seconds: int
+    ) -> tuple[QueuedMessage, ...]:
+        """Up to ten messages, waiting up to `wait_seconds` (1 to 5) for the first. They come back if not deleted."""
+        ...
+
+    def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
+        """A message was dealt with. One whose handle is too old comes back, and is known then."""
+        ...
+
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         """A sign-in token for 15 minutes: a secret. AwsRejected if AWS does not take the session."""
         ...
@@ -184,10 +198,18 @@ class AwsGateway(Protocol):
 class _HubSession:
     credentials: SessionCredentials
     sts: STSClient
+    make_sqs: Callable[[str, Keys], SQSClient]
+    kept_sqs: dict[str, SQSClient] = field(default_factory=dict)
 
     @property
     def expires_at(self) -> dt.datetime:
         return self.credentials.expires_at
+
+    def sqs(self, region: str) -> SQSClient:
+        """Kept with the session: a queue is asked every few seconds. Two made at once do no harm."""
+        if region not in self.kept_sqs:
+            self.kept_sqs[region] = self.make_sqs(region, _keys(self.credentials))
+        return self.kept_sqs[region]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +284,30 @@ class BotoGateway:
             raise AwsMisconfigured("The portal's template bucket keeps no versions; switch versioning on.")
         return version
 
+    def receive_messages(
+        self, hub: HubIdentity, queue: QueueAddress, *, wait_seconds: int
+    ) -> tuple[QueuedMessage, ...]:
+        with self._inside(hub) as session, translated(Asked.OF_OURSELVES):
+            answer = session.sqs(queue.region).receive_message(
+                QueueUrl=str(queue),
+                MaxNumberOfMessages=MOST_MESSAGES,
+                WaitTimeSeconds=wait_seconds,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                MessageSystemAttributeNames=["SentTimestamp"],
+            )
+        return tuple(_message(found) for found in answer.get("Messages", []))
+
+    def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
+        with self._inside(hub) as session:
+            try:
+                with translated(Asked.OF_OURSELVES):
+                    session.sqs(queue.region).delete_message(
+                        QueueUrl=str(queue), ReceiptHandle=receipt_handle
+                    )
+            except AwsMisconfigured as error:
+                if error.code not in STALE_HANDLE:
+                    raise
+
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         return request_signin_token(
             _keys(credentials), region=region, partition=partition, federation_base_url=self._federation
@@ -298,7 +344,11 @@ class BotoGateway:
                 DurationSeconds=HUB_SECONDS,
             )
             credentials = _credentials(answer)
-            return _HubSession(credentials=credentials, sts=self._clients.sts(hub.region, _keys(credentials)))
+            return _HubSession(
+                credentials=credentials,
+                sts=self._clients.sts(hub.region, _keys(credentials)),
+                make_sqs=self._clients.hub_sqs,
+            )
 
     def _open_control(self, hub: HubIdentity) -> _ControlSession:
         """Into the control role, and out of it into itself: so it is proved that it may ask for roles at all."""
@@ -380,6 +430,16 @@ def _credentials(answer: AssumeRoleResponseTypeDef) -> SessionCredentials:
         expires_at=given["Expiration"].astimezone(dt.UTC),
         assumed_role_id=user["AssumedRoleId"],
         session_arn=user["Arn"],
+    )
+
+
+def _message(found: dict[str, Any]) -> QueuedMessage:  # Any: JSON of AWS
+    sent = str(found.get("Attributes", {}).get("SentTimestamp", ""))  # milliseconds
+    return QueuedMessage(
+        message_id=str(found["MessageId"]),
+        receipt_handle=str(found["ReceiptHandle"]),
+        body=str(found.get("Body", "")),
+        sent_at=dt.datetime.fromtimestamp(int(sent) / 1000, dt.UTC) if sent.isdecimal() else None,
     )
 
 

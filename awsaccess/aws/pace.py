@@ -20,6 +20,7 @@ from awsaccess.aws.gateway import (
     RoleFacts,
     SessionCredentials,
 )
+from awsaccess.aws.messages import QueueAddress, QueuedMessage
 
 BURST_SECONDS: Final = 0.1  # how much may be asked at once after a rest
 SLOWEST: Final = 1 / 64  # of the full speed, under throttle after throttle
@@ -135,6 +136,14 @@ class PacedGateway:
 
     def upload_template(self, hub: HubIdentity, *, key: str, body: bytes) -> str:
         return self._inner.upload_template(hub, key=key, body=body)
+
+    def receive_messages(
+        self, hub: HubIdentity, queue: QueueAddress, *, wait_seconds: int
+    ) -> tuple[QueuedMessage, ...]:
+        return self._inner.receive_messages(hub, queue, wait_seconds=wait_seconds)
+
+    def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
+        self._inner.delete_message(hub, queue, receipt_handle=receipt_handle)
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         return self._inner.signin_token(credentials, region=region, partition=partition)

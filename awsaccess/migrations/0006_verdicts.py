@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("awsaccess", "0003_assigned")]
+    dependencies = [("awsaccess", "0005_callback")]
     operations = [
         migrations.AddField("grant", "deny_before", models.DateTimeField(null=True)),
         migrations.AddField(

@@ -35,6 +35,11 @@ ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{32,1224}", re.ASCII)
 MANAGED: Final = re.compile(r"arn:aws:iam::aws:(policy/(?:[\w+=,.@-]+/)*[\w+=,.@-]+)", re.ASCII)
 PARTITIONS: Final = ("aws", "aws-us-gov", "aws-cn")
+CALLBACK_TYPE: Final = "Custom::LatchkeyCallback"
+CALLBACK_SECONDS: Final = "300"  # CloudFormation waits so long for an answer (AWS_FACTS §4)
+CALLBACK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
+REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]", re.ASCII)
+TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 NOT_IN_A_NAME: Final = re.compile(r"[^\w .:/=+@-]+")  # the characters of a tag (SECURITY §8)
 NOT_IN_A_DESCRIPTION: Final = re.compile(r"[^\x20-\x7e\xa1-\xff]+")  # IAM takes Latin-1 there
 READ_SELF: Final = (
@@ -55,6 +60,7 @@ class AccessGrantSpec:
     """All that the access stack depends on.
 
     `managed_policy_arns` are AWS's own, written with `arn:aws:`; `statements` are plain IAM JSON without intrinsics.
+    `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
     """
 
     practice_name: str
@@ -69,6 +75,8 @@ class AccessGrantSpec:
     look_only: bool
     max_session_seconds: int = 3600
     partition: str = "aws"
+    callback_topics: tuple[tuple[str, str], ...] = ()
+    callback_token: str = field(default="", repr=False)
 
     @property
     def role_name(self) -> str:
@@ -107,11 +115,12 @@ def render_template(spec: AccessGrantSpec, *, sessions_end_before: dt.datetime |
     Needs CAPABILITY_NAMED_IAM. Its one output is `RoleArn`. Raises BadGrant.
     """
     _check(spec)
-    template = {
+    template: dict[str, Node] = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": _description(spec),
         "Resources": {
-            ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec, sessions_end_before)}
+            ROLE_LOGICAL_ID: {"Type": "AWS::IAM::Role", "Properties": _role(spec, sessions_end_before)},
+            **_callbacks(spec),
         },
         "Outputs": {
             "RoleArn": {
@@ -120,6 +129,11 @@ def render_template(spec: AccessGrantSpec, *, sessions_end_before: dt.datetime |
             }
         },
     }
+    if spec.callback_topics:
+        template["Conditions"] = {
+            _in_region(region): {"Fn::Equals": [{"Ref": "AWS::Region"}, region]}
+            for region, _topic in spec.callback_topics
+        }
     text = json.dumps(template, indent=2, sort_keys=True) + "\n"
     _require(len(text) <= LONGEST_TEMPLATE_BODY, "the template is longer than 51,200 bytes")
     return text
@@ -156,6 +170,7 @@ def _check(spec: AccessGrantSpec) -> None:
     _require(len(set(spec.managed_policy_arns)) == len(spec.managed_policy_arns), "a policy is named twice")
     _require(len(spec.managed_policy_arns) <= MOST_MANAGED, "a role takes at most 10 managed policies")
     _require(bool(spec.managed_policy_arns or spec.statements), "nothing is asked for")
+    _check_callback(spec)
     try:
         check_statements(spec.statements, partition=spec.partition)
     except BadStatement as error:
@@ -202,6 +217,61 @@ def _tags(spec: AccessGrantSpec) -> dict[str, str]:
         "latchkey:engagement": spec.engagement_code,
         "latchkey:practice": shown_name(spec.practice_name, otherwise="-"),
     }
+
+
+def _callbacks(spec: AccessGrantSpec) -> dict[str, Node]:
+    """What tells the portal that the role is there: one per region that has a topic, of which one is made.
+
+    The service token must be a topic of the stack's own region (AWS_FACTS §4). In a region without one nothing is told,
+    and the portal finds the role by trying.
+    """
+    return {
+        f"Callback{_squeezed(region)}": {
+            "Type": CALLBACK_TYPE,
+            "Condition": _in_region(region),
+            "Properties": {
+                "ServiceToken": topic,
+                "ServiceTimeout": CALLBACK_SECONDS,
+                "Token": spec.callback_token,
+                # Its change, too, is told; and GetAtt lets the role be finished first.
+                "RoleArn": {"Fn::GetAtt": [ROLE_LOGICAL_ID, "Arn"]},
+                "Expires": documents.iam_time(spec.expires_at),
+            },
+        }
+        for region, topic in spec.callback_topics
+    }
+
+
+def callback_token_in(template: str) -> str:
+    """The token that a template of ours reports itself with; empty where it reports nothing."""
+    resources = json.loads(template)["Resources"].values()
+    tokens = (one["Properties"]["Token"] for one in resources if one["Type"] == CALLBACK_TYPE)
+    return next(tokens, "")
+
+
+def _in_region(region: str) -> str:
+    return f"In{_squeezed(region)}"
+
+
+def _squeezed(region: str) -> str:
+    return "".join(part.capitalize() for part in region.split("-"))
+
+
+def _check_callback(spec: AccessGrantSpec) -> None:
+    _require(bool(spec.callback_topics) is bool(spec.callback_token), "a call-back needs topic and token")
+    if not spec.callback_topics:
+        return
+    _require(
+        CALLBACK_TOKEN.fullmatch(spec.callback_token) is not None, "the call-back's token is not one of ours"
+    )
+    _require(len(dict(spec.callback_topics)) == len(spec.callback_topics), "a region has two topics")
+    for region, topic in spec.callback_topics:
+        start = f"arn:{spec.partition}:sns:{region}:{spec.hub_account_id}:"
+        _require(REGION.fullmatch(region) is not None, "the call-back's region is none")
+        _require(
+            topic.startswith(start) and TOPIC_NAME.fullmatch(topic.removeprefix(start)) is not None,
+            "the call-back's topic is not one of the hub's in that region",
+        )
 
 
 def _description(spec: AccessGrantSpec) -> str:

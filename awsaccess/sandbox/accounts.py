@@ -12,10 +12,13 @@ from pathlib import Path
 
 from moto.iam.models import IAMBackend, iam_backends
 from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from awsaccess.sandbox import ids
 from awsaccess.sandbox.parties import (
     ADMINISTRATOR,
+    CALLBACK,
     CONTROL_ROLE,
     HUB_ROLE,
     PARTIES,
@@ -82,8 +85,9 @@ def _make_control_role(iam: IAMBackend, account_id: str, hub_role_arn: str) -> N
     iam.put_role_policy(CONTROL_ROLE, "ask", _policy(ask))
 
 
-def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str) -> None:
-    """The portal's user may become the hub role and look after the template bucket, the hub role enters clients."""
+def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str, account_id: str) -> None:
+    """The portal's user may become the hub role and look after the template bucket, the hub role enters clients and
+    reads what their stacks report."""
     enter: Statement = {
         "Effect": "Allow",
         "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
@@ -99,8 +103,13 @@ def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str) -> None:
         "Action": ["s3:ListBucket", "s3:GetBucketVersioning", "s3:GetBucketLocation"],
         "Resource": f"arn:aws:s3:::{bucket}",
     }
+    listen: Statement = {
+        "Effect": "Allow",
+        "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"],
+        "Resource": f"arn:aws:sqs:{REGION}:{account_id}:{CALLBACK}",
+    }
     become: Statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": hub_role_arn}
-    iam.put_role_policy(HUB_ROLE, "hub", _policy(enter, publish, look))
+    iam.put_role_policy(HUB_ROLE, "hub", _policy(enter, publish, look, listen))
     iam.put_user_policy(PORTAL_USER, "hub", _policy(become, publish, look))
 
 
@@ -116,6 +125,30 @@ def _make_template_bucket(account_id: str) -> str:
     }
     s3.put_bucket_policy(name, _policy(read).encode())
     return name
+
+
+def _make_callback(account_id: str) -> tuple[str, str]:
+    """Topic and queue, as the hub's own stack makes them: anybody may publish, the topic alone may deliver."""
+    sns, sqs = sns_backends[account_id][REGION], sqs_backends[account_id][REGION]
+    topic = sns.create_topic(CALLBACK)
+    publish: Statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": "SNS:Publish",
+        "Resource": topic.arn,
+    }
+    sns.set_topic_attribute(topic.arn, "policy", _policy(publish))
+    arn = f"arn:aws:sqs:{REGION}:{account_id}:{CALLBACK}"
+    deliver: Statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "SQS:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic.arn}},
+    }
+    sqs.create_queue(CALLBACK, Policy=_policy(deliver))
+    sns.subscribe(topic.arn, arn, "sqs")
+    return str(topic.arn), f"https://sqs.{REGION}.amazonaws.com/{account_id}/{CALLBACK}"
 
 
 def _make(party: Party) -> Account:
@@ -138,8 +171,9 @@ def _with_hub(iam: IAMBackend, account: Account) -> Account:
     key_id, secret = _make_user(iam, PORTAL_USER)
     bucket = _make_template_bucket(account.account_id)
     hub_role_arn = _make_hub_role(iam, account.account_id)
-    _let_hub_work(iam, hub_role_arn, bucket)
+    _let_hub_work(iam, hub_role_arn, bucket, account.account_id)
     _make_control_role(iam, account.account_id, hub_role_arn)
+    topic_arn, queue_url = _make_callback(account.account_id)
     return replace(
         account,
         portal_user=PORTAL_USER,
@@ -147,6 +181,8 @@ def _with_hub(iam: IAMBackend, account: Account) -> Account:
         portal_secret_access_key=secret,
         hub_role_arn=hub_role_arn,
         bucket=bucket,
+        topic_arn=topic_arn,
+        queue_url=queue_url,
     )
 
 

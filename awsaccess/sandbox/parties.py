@@ -15,6 +15,7 @@ REGION: Final = "eu-west-1"
 HUB_ROLE: Final = "latchkey-hub"
 CONTROL_ROLE: Final = "latchkey-control"
 PORTAL_USER: Final = "portal"
+CALLBACK: Final = "latchkey-callback"
 ADMINISTRATOR: Final = "administrator"
 
 
@@ -53,6 +54,8 @@ class Account:
     portal_secret_access_key: str | None = field(default=None, repr=False)
     hub_role_arn: str | None = None
     bucket: str | None = None
+    topic_arn: str | None = None
+    queue_url: str | None = None
 
     @property
     def portal_keys(self) -> Keys:

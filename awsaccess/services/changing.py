@@ -11,7 +11,7 @@ from django.db import transaction
 from awsaccess.asking import Asked, Documents, documents_of, spec_from, spec_of
 from awsaccess.models import Grant
 from awsaccess.policy.effect import effect_of
-from awsaccess.provision.access_stack import expected_role
+from awsaccess.provision.access_stack import callback_token_in, expected_role
 from awsaccess.selectors import grant_of
 from awsaccess.services.checks import CHECK
 from awsaccess.services.sending import NotReady, publish_promise_within, rendered
@@ -45,7 +45,8 @@ def change_offer(
     asked = _asked(before, profile, optional, ends_at)
     documents = documents_of(current, asked, before.documents)
     documents["change"] = _effect(before, documents, grant)
-    templates = rendered(documents, grant.external_id)
+    # The stack's report stays as it is: another token would be a new resource, and the old one's end would go unheard.
+    templates = rendered(documents, grant.external_id, callback_token_in(before.template))
     offer = offer_freeze_within(
         engagement=current,
         lines=asked.profile_in().lines_as_data(),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import transaction
 
 from accounts.models import Practice
 from awsaccess.aws import arns
+from awsaccess.aws.messages import QueueAddress, TopicArn
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Hub
-from portal.kernel import audit
+from portal.kernel import audit, clock, due
 from portal.kernel.actor import Actor
 from portal.kernel.errors import PortalError
 
+LISTEN: Final = "hub.listen"
+MOST_TOPICS: Final = 20
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
@@ -26,9 +30,19 @@ class BadHub(PortalError):
 
 
 @transaction.atomic(durable=True)
-def hub_set_up(*, practice: Practice, role_arn: str, region: str, template_bucket: str, actor: Actor) -> Hub:
+def hub_set_up(
+    *,
+    practice: Practice,
+    role_arn: str,
+    region: str,
+    template_bucket: str,
+    queue_url: str = "",
+    topic_arns: Sequence[str] = (),
+    actor: Actor,
+) -> Hub:
     """Write down the hub role, its region and bucket; account and partition are read off the role's ARN.
 
+    With queue and topics the clients' stacks report by call-back; without them the portal looks for the roles itself.
     Offers that were sent keep the hub they were frozen with. Raises BadHub.
     """
     role = _role(role_arn)
@@ -38,16 +52,55 @@ def hub_set_up(*, practice: Practice, role_arn: str, region: str, template_bucke
         raise BadHub(f"The region is {error}.") from None
     if not BUCKET.fullmatch(template_bucket):
         raise BadHub("A bucket's name has 3 to 63 small letters, digits and hyphens.")
+    topics = topics_of(topic_arns, role)
     facts = {
         "partition": role.partition,
         "account_id": role.account_id,
         "role_arn": str(role),
         "region": region,
         "template_bucket": template_bucket,
+        "queue_url": queue_of(queue_url, role),
     }
-    hub, _made = Hub.objects.update_or_create(practice=practice, defaults=facts)
-    audit.record(AccessEvent.HUB_SET_UP, subject=hub, actor=actor, details=facts)
+    if bool(facts["queue_url"]) is not bool(topics):
+        raise BadHub("A call-back needs both a queue and at least one topic. Leave both empty to do without.")
+    hub, _made = Hub.objects.update_or_create(practice=practice, defaults={**facts, "topic_arns": topics})
+    told = {**facts, "topic_arns": " ".join(topics.values())}
+    audit.record(AccessEvent.HUB_SET_UP, subject=hub, actor=actor, details=told)
+    # Also without a queue now: stacks of earlier offers report to the one they were made with.
+    due.schedule(LISTEN, hub.pk, at=clock.now())
     return hub
+
+
+def queue_of(text: str, role: arns.RoleArn) -> str:
+    """The address of the hub's queue, rebuilt; empty for none. Raises BadHub."""
+    if not text.strip():
+        return ""
+    try:
+        queue = QueueAddress.parse(text.strip())
+    except arns.BadAddress:
+        raise BadHub(
+            "That is not the address of a queue: it looks like"
+            " https://sqs.eu-west-1.amazonaws.com/111111111111/latchkey-callback."
+        ) from None
+    if (queue.partition, queue.account_id) != (role.partition, role.account_id):
+        raise BadHub("The queue lies in another account than the hub role.")
+    return str(queue)
+
+
+def topics_of(texts: Sequence[str], role: arns.RoleArn) -> dict[str, str]:
+    """By region, because a stack can report to a topic of its own region only. Raises BadHub."""
+    try:
+        topics = [TopicArn.parse(text.strip()) for text in texts if text.strip()]
+    except arns.BadArn:
+        raise BadHub(
+            "That is not the ARN of a topic: it looks like arn:aws:sns:eu-west-1:111111111111:latchkey-callback."
+        ) from None
+    if any((topic.partition, topic.account_id) != (role.partition, role.account_id) for topic in topics):
+        raise BadHub("A topic lies in another account than the hub role.")
+    by_region = {topic.region: str(topic) for topic in topics}
+    if len(by_region) != len(topics) or len(topics) > MOST_TOPICS:
+        raise BadHub(f"Each region has one topic, and there are at most {MOST_TOPICS}.")
+    return by_region
 
 
 def _role(text: str) -> arns.RoleArn:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from accounts.lifecycle import HANDS
 from accounts.models import Contact
 from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus, closing_wait
@@ -59,7 +60,7 @@ def closing_begin(*, engagement_id: UUID) -> None:
 @transaction.atomic(durable=True)
 def deletion_confirm(*, engagement: Engagement, contact: Contact, actor: Actor) -> None:
     """The client says that the access was deleted in AWS. It is tried at once; saying so proves nothing alone."""
-    if contact.client_id != engagement.client_id or contact.ended_at is not None:
+    if contact.client_id != engagement.client_id or contact.ended_at is not None or contact.role not in HANDS:
         raise NotAllowed
     proofs = ExitProof.objects.filter(engagement=engagement, proved_at=None).select_related("grant")
     if not proofs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from engagements.services.moves import engagement_invite_within, engagement_lock
 from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import PortalError
+from portal.kernel.secrets import fingerprint
 
 INVITATION_LETTER: Final = "engagements.invitation"
 NOT_OFFERED: Final = (
@@ -49,8 +51,9 @@ def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
     hub, approvers = _hub(), _approvers(current)
     _require_agreeable(current, hub)
     external_id = str(uuid4())  # ours, for this grant alone, never changed (SECURITY A1)
+    callback_token = _callback_token(hub)
     documents = _documents(current, hub)
-    templates = rendered(documents, external_id)
+    templates = rendered(documents, external_id, callback_token)
     offer = offer_freeze_within(
         engagement=current,
         lines=asked_in(current).profile_in().lines_as_data(),
@@ -59,7 +62,9 @@ def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
         variants=templates,
         actor=actor,
     )
-    _expect(current, offer, hub, external_id, actor)
+    grant = _expect(current, offer, hub, external_id, actor)
+    if callback_token:
+        Grant.objects.filter(pk=grant.pk).update(callback_sha256=fingerprint(callback_token))
     engagement_invite_within(engagement=current, actor=actor)
     publish_promise_within(offer)
     for contact in approvers:
@@ -149,16 +154,25 @@ def _documents(engagement: Engagement, hub: Hub) -> Documents:
         raise NotReady(NOT_OFFERED) from None
 
 
-def rendered(documents: Documents, external_id: str) -> dict[tuple[str, ...], str]:
+def _callback_token(hub: Hub) -> str:
+    """What the stack reports itself with, once; empty where the hub has no call-back and the role is looked for."""
+    return secrets.token_urlsafe(24) if hub.queue_url and hub.topic_arns else ""
+
+
+def rendered(documents: Documents, external_id: str, callback_token: str) -> dict[tuple[str, ...], str]:
     """The template for each choice, with none first. Raises NotReady for what AWS would not take."""
+    spec = spec_from(documents, external_id=external_id, callback_token=callback_token)
     try:
-        plain = render_template(spec_from(documents, external_id=external_id))
-        return {(): plain, **variants_of(documents, external_id=external_id)}
+        plain = render_template(spec)
+        return {
+            (): plain,
+            **variants_of(documents, external_id=external_id, callback_token=callback_token),
+        }
     except BadGrant as error:
         raise NotReady(f"AWS would not take this: {error}.") from None
 
 
-def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, actor: Actor) -> None:
+def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, actor: Actor) -> Grant:
     spec = spec_from(offer.documents, external_id=external_id)
     grant = Grant.objects.create(
         practice_id=engagement.practice_id,
@@ -178,3 +192,4 @@ def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, ac
         client_id=engagement.client_id,
         details={"role": spec.role_name, "account": engagement.account_id},
     )
+    return grant

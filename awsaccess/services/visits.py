@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts.lifecycle import WORKERS
 from accounts.models import Membership, User
+from accounts.services.attempts import Limit, attempt_count
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
@@ -25,7 +28,7 @@ from engagements.services.moves import engagement_locked
 from engagements.services.standing import consent_stands
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
-from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Unavailable
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
 
 ORPHAN: Final = "visit.orphan"
 ORPHANED_AFTER: Final = dt.timedelta(minutes=2)
@@ -36,9 +39,18 @@ SHORTEST: Final = dt.timedelta(seconds=900)
 # is taken off, so that no session outlives the consent (SECURITY I5).
 ANSWER_TAKES: Final = dt.timedelta(minutes=1)
 MAY_ENTER: Final = WORKING
+TOO_MANY: Final = (
+    "More visits than anybody needs were asked for within one hour. Nothing was opened, and the client reads of it. "
+    "Wait an hour, or talk to whoever runs this portal."
+)
 SWITCHED_OFF: Final = "The access was paused or ended while AWS was asked."
 NOT_ON: Final = "Access is not on: it is waiting, paused or ended."
 TAKEN_OFF: Final = "The person was taken off the project while AWS was asked."
+
+
+class OutcomeUnwritten(Exception):
+    """Raised when AWS was asked and what came of it could not be written: nobody gets what AWS gave, and the visit
+    stays an intent until the sweep shows it as orphaned. A bug page, never the words that nothing happened."""
 
 
 class VisitRefused(PortalError):
@@ -86,9 +98,10 @@ def visit_open(
     `longest` makes it shorter than AWS allows. `visit_id` names the visit beforehand, so that a form that is sent
     twice enters once.
 
-    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away.
+    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
+    audit.Unrecorded when the intent, OutcomeUnwritten when the outcome cannot be written.
     """
-    intent = visit_intend(
+    intent = _intended(
         engagement=engagement,
         consultant=consultant,
         reason=reason,
@@ -104,10 +117,10 @@ def visit_open(
         credentials = gateway().assume(intent.hub, intent.request)
         token = _signed_in(intent, credentials)
     except AwsError as error:
-        with tenancy.use(outcome):
+        with _written(outcome):
             _give_up(intent, error, credentials, actor)
         raise _as_refusal(error) from None
-    with tenancy.use(outcome):
+    with _written(outcome):
         is_open = visit_issue(intent=intent, credentials=credentials, actor=actor)
     if not is_open:
         raise VisitRefused(
@@ -116,8 +129,40 @@ def visit_open(
     return _signin_form(intent, token, service, credentials.expires_at)
 
 
+def _intended(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta,
+    visit_id: UUID | None,
+) -> Intent:
+    """The intent, committed. Whatever else the database refuses, down to the commit, is no record and so no call."""
+    try:
+        return visit_intend(
+            engagement=engagement,
+            consultant=consultant,
+            reason=reason,
+            actor=actor,
+            longest=longest,
+            visit_id=visit_id,
+        )
+    except DatabaseError as error:
+        raise audit.Unrecorded(AccessEvent.VISIT_INTENDED.value) from error
+
+
+@contextmanager
+def _written(scope: tenancy.Scope) -> Iterator[None]:
+    """What came of it is written in this scope, or else it is told apart from an act that never was."""
+    try:
+        with tenancy.use(scope):
+            yield
+    except DatabaseError as error:
+        raise OutcomeUnwritten("the outcome of a visit could not be written") from error
+
+
 @refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
-@transaction.atomic(durable=True)
 def visit_intend(
     *,
     engagement: Engagement,
@@ -126,6 +171,40 @@ def visit_intend(
     actor: Actor,
     longest: dt.timedelta = LONGEST,
     visit_id: UUID | None = None,
+) -> Intent:
+    """Count the try, then write the intent down. Raises RateLimited, and what else keeps people out."""
+    _count(engagement, consultant)
+    return _intend(
+        engagement=engagement,
+        consultant=consultant,
+        reason=reason,
+        actor=actor,
+        longest=longest,
+        visit_id=visit_id,
+    )
+
+
+def _count(engagement: Engagement, consultant: User) -> None:
+    """One person at one engagement, then the whole practice: nobody uses up what is left for the others."""
+    hour = dt.timedelta(hours=1)
+    own = Limit(name="visits of a person", tries=settings.VISITS_PER_HOUR, within=hour)
+    everybodys = Limit(name="visits of a practice", tries=settings.PRACTICE_VISITS_PER_HOUR, within=hour)
+    try:
+        attempt_count(own, f"{engagement.pk}:{consultant.pk}")
+        attempt_count(everybodys, str(engagement.practice_id))
+    except RateLimited:
+        raise RateLimited(TOO_MANY, title="Too many visits in one hour") from None
+
+
+@transaction.atomic(durable=True)
+def _intend(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta,
+    visit_id: UUID | None,
 ) -> Intent:
     """Transaction 1: everything that must hold, then the visit as `intended` with its worst case."""
     if not reason.strip():

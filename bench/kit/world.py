@@ -21,7 +21,7 @@ from accounts.models import Client, Contact, Practice, User
 from accounts.services.people import Firm, Person, client_add, contact_add, practice_open
 from accounts.sessions import SessionStore
 from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
-from awsaccess.models import Grant, Visit
+from awsaccess.models import Grant, Verification, Visit
 from awsaccess.probes import CHECKS, OK
 from awsaccess.services.hubs import hub_set_up
 from awsaccess.services.sending import engagement_send
@@ -141,7 +141,15 @@ def _switch_on(engagement: Engagement) -> None:
         last_verdict=Verdict.OK,
     )
     engagement_activate_within(engagement=engagement, actor=BUILDER)
-    grant = Grant.objects.get(engagement=engagement)
+    grant = Grant.objects.select_related("offer").get(engagement=engagement)
+    Verification.objects.create(
+        practice_id=grant.practice_id,
+        client_id=grant.client_id,
+        grant=grant,
+        at=now,
+        verdict=Verdict.OK,
+        findings={"offer_sha256": grant.offer.offer_sha256},
+    )
     maya = User.objects.get(email="maya@northgate.example")
     Visit.objects.bulk_create(_visit(grant, maya, number, now) for number in range(VISITS))
 

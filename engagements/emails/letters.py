@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import translation
 
@@ -15,9 +16,10 @@ from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
 from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement
+from engagements.models import ORDER_PURPOSE, Engagement, Order
 from portal.kernel import clock, mail, outbox, secrets
 
+LIFETIME_HOURS = 24  # of the link that confirms an order
 # Nothing of these is shown to a client, so nothing leads there.
 HIDDEN = frozenset({EngagementStatus.DRAFT, EngagementStatus.CANCELLED})
 
@@ -63,8 +65,37 @@ def agreement_code_letter(*, engagement: Engagement, person: User, code: str, mi
                 "person": person,
             },
             to=person.email,
-            from_name=f"{practice.name} portal",
+            from_name=practice.sender,
         )
+
+
+def order_letter(order: Order, *, reason: str, message_key: str) -> mail.Letter:
+    """To whoever ordered: the link that confirms the address. `order` comes with practice and template.
+
+    Nothing stands in it that was typed on the page: a stranger could send words of theirs to anybody's mailbox.
+    Raises outbox.Hopeless for a link that can never be sent.
+    """
+    practice = order.practice
+    try:
+        return mail.compose(
+            "order_confirm",
+            {"practice": practice, "url": _order_url(order), "hours": LIFETIME_HOURS},
+            to=order.email,
+            from_name=practice.sender,
+            reply_to=practice.support_email,
+            reason=reason,
+            list_label=practice.code,
+            message_key=message_key,
+        )
+    except ValidationError as error:
+        raise outbox.Hopeless("one of its addresses is none") from error
+
+
+def _order_url(order: Order) -> str:
+    for token in secrets.tokens(ORDER_PURPOSE, order.pk.bytes):
+        if secrets.fingerprint(token) == order.token_sha256:
+            return f"{settings.SITE_URL}/to/{order.practice.code}/{token}/"
+    raise outbox.Hopeless("the key its link was made with is gone")
 
 
 def _is_open(scene: Scene) -> bool:
@@ -94,7 +125,7 @@ def _letter(scene: Scene, told: Words, *, reason: str, message_key: str) -> mail
                 "is_client": reader.is_client,
             },
             to=reader.user.email,
-            from_name=f"{name} via {practice.name}" if name != practice.name else name,
+            from_name=f"{name} via {practice.sender}" if name != practice.name else practice.sender,
             reply_to=_answers_to(scene),
             thread=f"engagement-{scene.engagement.pk}",
             reason=reason,

@@ -265,4 +265,5 @@ NEWS: Final[dict[str, News]] = {
     "engagements.closed": News(
         find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
     ),
+    "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), words.order_arrived, _practice),
 }

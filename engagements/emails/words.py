@@ -355,6 +355,24 @@ def changed(scene: Scene, change: ScopeChange) -> Words:
     )
 
 
+def order_arrived(scene: Scene) -> Words:
+    """To the consultants: somebody bought something, and a draft waits for them."""
+    engagement = scene.engagement
+    order = Fact(name=gettext("Order"), value=engagement.contract_reference or gettext("no number"))
+    return _to_practice(
+        scene,
+        subject=subject(gettext("New order: %(client)s") % _client(engagement), engagement.title),
+        preview=gettext("A draft is ready. The client sees nothing until you send it."),
+        heading=gettext("New order: %(client)s") % _client(engagement),
+        lines=(
+            gettext("%(client)s ordered “%(title)s”. The portal made a draft of it from your template.")
+            % {**_client(engagement), **_title(engagement)},
+            gettext("Look it over, then send it. The client sees nothing before that."),
+        ),
+        facts=(order, *_three_facts(scene)),
+    )
+
+
 def access_on(scene: Scene) -> Words:
     """To both: AWS has confirmed the access."""
     engagement = scene.engagement

@@ -18,7 +18,7 @@ from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementSta
 from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer, Variant
 from engagements.selectors import profile_for
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, tenancy
+from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
@@ -62,6 +62,7 @@ class Span:
 
 
 ALWAYS: Final = Span()
+PART_OVER: Final = "assignment.over"  # the due row of a planned end
 
 
 @transaction.atomic(durable=True)
@@ -98,13 +99,19 @@ def engagement_draft(
         approvals_needed=approvals_needed,
         code_at_agreement=code_at_agreement,
     )
+    return engagement_draft_within(client=client, lead=lead, terms=terms, actor=actor)
+
+
+def engagement_draft_within(*, client: Client, lead: User, terms: Terms, actor: Actor) -> Engagement:
+    """As above, in the caller's transaction; `terms.purpose` is a `purpose_phrase`. BadDraft comes before any write."""
+    tenancy.require_transaction("a draft")
     require_possible(terms)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
     # Held before the record's head, and by whoever leaves: nobody leads who is gone.
     place = memberships_locked(lead.pk).get(lead.pk)
     if place is None or place.role not in WORKERS:
         raise NotAllowed(f"{lead.name} can’t lead it: they don’t work here. Nothing was changed.")
-    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": title})
+    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": terms.title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
 
@@ -178,6 +185,8 @@ def assignment_make_within(
         starts_at=span.starts_at or clock.now(),
         ends_at=span.ends_at,
     )
+    if made.ends_at is not None:
+        due.schedule(PART_OVER, made.pk, at=made.ends_at, client_id=made.client_id)
     _record(
         EngagementEvent.ASSIGNED,
         made,
@@ -274,7 +283,7 @@ def variant_published(*, variant: Variant, version_id: str, actor: Actor) -> boo
 
 
 def require_possible(terms: Terms) -> None:
-    """What can be asked for at all. Raises BadDraft; reads the practice's own profiles."""
+    """Raises BadDraft for what could never be agreed to. Reads only, the practice's own profiles too."""
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
     if not 1 <= terms.approvals_needed <= MOST_APPROVALS:

@@ -25,10 +25,10 @@ from accounts.services.people import (
 )
 from engagements.lifecycle import KNOWN_TO_CLIENT, TERMINAL, AssignmentRole, EngagementEvent
 from engagements.models import Assignment, Engagement
-from engagements.services.drafts import ALWAYS, Span, assignment_make_within
+from engagements.services.drafts import ALWAYS, PART_OVER, Span, assignment_make_within
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, outbox, tenancy
-from portal.kernel.actor import Actor
+from portal.kernel import audit, clock, due, outbox, tenancy
+from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError
 
 JOINED: Final = "engagements.person_added"
@@ -161,6 +161,22 @@ def assignment_end(*, assignment: Assignment, actor: Actor) -> None:
 
 
 @transaction.atomic(durable=True)
+def assignment_over(*, assignment_id: UUID) -> None:
+    """A planned end has come: the record and both sides hear of it, once. Nothing for a part that ended before."""
+    row = Assignment.objects.select_related("consultant").filter(pk=assignment_id).first()
+    if row is None:
+        return
+    engagement = engagement_locked(row.engagement_id)
+    # Read under the lock: a part that was ended by hand, or a turn that comes twice, has nothing planned any more.
+    planned = due.next_look(PART_OVER, row.pk)
+    if planned is None or engagement.status in TERMINAL:
+        return
+    due.drop(PART_OVER, row.pk)
+    _record_end(row, engagement, machine("assignments"))
+    _tell(LEFT, row, engagement)
+
+
+@transaction.atomic(durable=True)
 def lead_hand_over(*, engagement: Engagement, to: User, actor: Actor) -> Assignment:
     """Somebody else leads from now on; who led works on. The client is told.
 
@@ -232,6 +248,11 @@ def _end_within(row: Assignment, engagement: Engagement, moment: dt.datetime, ac
     rows = Assignment.objects.filter(pk=row.pk).filter(Q(ends_at=None) | Q(ends_at__gt=moment))
     if rows.update(ends_at=ends_at) != 1:
         raise InvalidMove
+    due.drop(PART_OVER, row.pk)
+    _record_end(row, engagement, actor)
+
+
+def _record_end(row: Assignment, engagement: Engagement, actor: Actor) -> None:
     audit.record(
         EngagementEvent.UNASSIGNED,
         subject=row,

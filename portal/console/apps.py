@@ -13,9 +13,12 @@ class ConsoleConfig(SimpleAdminConfig):
     def ready(self) -> None:
         """Register the lists and pages."""
         super().ready()
+        import portal.console.branding
         import portal.console.engagements
         import portal.console.grants
+        import portal.console.intake
         import portal.console.people
         import portal.console.profiles
         import portal.console.records
-        import portal.console.services  # noqa: F401  # all of them register themselves
+        import portal.console.services
+        import portal.console.shops  # noqa: F401  # all of them register themselves

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.dateformat import format as date_format
@@ -18,7 +18,7 @@ from accounts.models import User
 from awsaccess.lifecycle import BROKEN, WATCHED, GrantStatus, VisitStatus
 from awsaccess.models import Grant, Hub, Visit
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement
+from engagements.models import Engagement, Order
 from portal.console import filters, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import OWNERS, WRITERS, Cell, has_role, page_of
@@ -178,7 +178,9 @@ def _tasks(
     if has_role(request, OWNERS):
         yield from _set_up()
         yield from _given_up()
+        yield from _stuck(now)
     yield from _broken(grants, now)
+    yield from _arrived(seen, now)
     running = seen.filter(status__in=(_S.PAUSED, _S.INVITED, _S.AGREED, _S.ACTIVE)).order_by("ends_at")
     rows = list(running[: 20 * SHOWN])
     yield from [_paused(row, now) for row in rows if row.status == _S.PAUSED][:SHOWN]
@@ -215,6 +217,29 @@ def _given_up() -> Iterator[Task]:
             icon="mail",
             tone="stop",
         )
+
+
+def _stuck(now: dt.datetime) -> Iterator[Task]:
+    """Orders that no draft could be made of."""
+    rows = Order.objects.filter(engagement=None, confirmed_at__gt=now - SOON).order_by("-confirmed_at")
+    for order in rows[:SHOWN]:
+        yield Task(
+            title=f"Order {order.order_number} became no draft",
+            note=f"{order.company or order.name}. {order.problem}",
+            when=words.span(now - order.made_at),
+            url=reverse("admin:engagements_intakepage_changelist"),
+            icon="circle-x",
+            tone="stop",
+        )
+
+
+def _arrived(seen: QuerySet[Engagement], now: dt.datetime) -> Iterator[Task]:
+    """Drafts that orders made: somebody has paid and waits."""
+    rows = seen.filter(status=_S.DRAFT, order__isnull=False).annotate(ordered_at=F("order__confirmed_at"))
+    for row in rows.order_by("ordered_at")[:SHOWN]:
+        since = now - reads.noted(row, "ordered_at")
+        note = f"{row.title}, order {row.contract_reference}. Look the draft over, then send it."
+        yield _task(row, f"{row.client.name} ordered", note, since, "bell", "wait")
 
 
 def _broken(grants: QuerySet[Grant], now: dt.datetime) -> Iterator[Task]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
@@ -22,6 +23,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     parse_account_id,
 )
+from awsaccess.services.hubs import BadHub, queue_of, topics_of
 from engagements.lifecycle import AssignmentRole
 from engagements.models import MOST_APPROVALS, Assignment
 from engagements.selectors import profiles_offered
@@ -464,6 +466,21 @@ class HubForm(forms.Form):
         max_length=63, help_text="A versioned bucket that clients’ CloudFormation can read templates from."
     )
 
+    queue_url = Line(
+        label="Address of the call-back queue",
+        required=False,
+        max_length=256,
+        help_text="Where clients’ stacks report, such as https://sqs.eu-west-1.amazonaws.com/111111111111/latchkey-callback."
+        " Leave it empty to do without: the portal then finds the roles by trying.",
+    )
+    topic_arns = Lines(
+        label="ARNs of the call-back topics",
+        required=False,
+        max_length=5000,
+        help_text="One line for each region in which clients may make the stack. `manage.py hub_stack` makes the template"
+        " for topics and queue.",
+    )
+
     def clean_account_id(self) -> str:
         """Twelve digits."""
         return _account(self.cleaned_data["account_id"])
@@ -491,7 +508,24 @@ class HubForm(forms.Form):
                 self.add_error("role_arn", "This role lies in another account than the number above.")
             if "region" in asked:
                 self._check_region(arn.partition, asked["region"])
+            self._check_callback(arn)
         return asked
+
+    def _check_callback(self, arn: RoleArn) -> None:
+        """Queue and topics are the hub's own, and neither stands alone."""
+        asked = self.cleaned_data
+        checks: dict[str, Callable[[], object]] = {
+            "queue_url": lambda: queue_of(asked.get("queue_url", ""), arn),
+            "topic_arns": lambda: topics_of(asked.get("topic_arns", "").split(), arn),
+        }
+        found = {}
+        for name, check in checks.items():
+            try:
+                found[name] = bool(check())
+            except BadHub as error:
+                self.add_error(name, error.user_message)
+        if len(found) == len(checks) and len(set(found.values())) > 1:
+            self.add_error("topic_arns", "A call-back needs both a queue and at least one topic, or neither.")
 
     def _check_region(self, partition: str, region: str) -> None:
         try:

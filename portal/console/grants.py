@@ -238,9 +238,13 @@ def _work_of(visit: Visit) -> Cell:
 
 
 def _change_hub(request: HttpRequest, hub: Hub, asked: Asked) -> str:
-    names = ("role_arn", "region", "template_bucket")
-    hub_set_up(practice=hub.practice, **{name: asked[name] for name in names}, actor=actor_of(request))
+    hub_set_up(practice=hub.practice, **_hub_facts(asked), actor=actor_of(request))
     return "Saved. Check it now, so that nothing comes as a surprise."
+
+
+def _hub_facts(asked: Asked) -> dict[str, Any]:  # Any: what `hub_set_up` takes
+    names = ("role_arn", "region", "template_bucket", "queue_url")
+    return {**{name: asked[name] for name in names}, "topic_arns": asked["topic_arns"].split()}
 
 
 def _explain_change(_hub: Hub) -> list[str]:
@@ -251,8 +255,9 @@ def _explain_change(_hub: Hub) -> list[str]:
 
 
 def _hub_now(_request: HttpRequest, hub: Hub) -> dict[str, Any]:  # Any: what forms start from
-    names = ("account_id", "role_arn", "region", "template_bucket")
-    return {name: getattr(hub, name) for name in names}
+    names = ("account_id", "role_arn", "region", "template_bucket", "queue_url")
+    topics = "\n".join(hub.topic_arns.values())
+    return {**{name: getattr(hub, name) for name in names}, "topic_arns": topics}
 
 
 def _check_hub(_request: HttpRequest, hub: Hub, _asked: Asked) -> str:
@@ -349,9 +354,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
         """Write it down for the practice in force."""
         return hub_set_up(
             practice=request.membership.practice,  # type: ignore[attr-defined]  # put there by ScopeMiddleware
-            role_arn=asked["role_arn"],
-            region=asked["region"],
-            template_bucket=asked["template_bucket"],
+            **_hub_facts(asked),
             actor=actor_of(request),
         )
 
@@ -371,6 +374,10 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             Fact(label="Hub role", value=Cell(text=obj.role_arn)),
             Fact(label="Region", value=Cell(text=obj.region)),
             Fact(label="Template bucket", value=Cell(text=obj.template_bucket)),
+            Fact(
+                label="Call-back queue", value=Cell(text=obj.queue_url or "none: roles are found by trying")
+            ),
+            Fact(label="Call-back topics", value=Cell(text=", ".join(obj.topic_arns) or "none")),
         )
         return [
             Panel(
@@ -380,6 +387,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
                 facts=facts,
             ),
             _templates_panel(request),
+            *([_dropped_panel()] if obj.queue_url else []),
         ]
 
 
@@ -392,6 +400,20 @@ def _templates_panel(request: HttpRequest) -> Panel:
         empty="None. Every template that was sent lies in the bucket.",
     )
     return Panel(key="templates", title="Templates on their way", table=table)
+
+
+def _dropped_panel() -> Panel:
+    rows = tuple(
+        (Cell(text=words.moment(letter.at)), Cell(text=letter.words))
+        for letter in reads.newest_dead_letters()
+    )
+    table = Table(headings=("When", "Why"), rows=rows, empty="None.")
+    return Panel(
+        key="dropped",
+        title="Messages that were dropped",
+        words="Anybody in AWS may write to the topics. What no stack of yours sent is dropped, and changes nothing.",
+        table=table,
+    )
 
 
 def _template_row(offer: Offer) -> tuple[Cell, ...]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership
-from accounts.services.people import Person, client_add, contact_add, membership_add
+from accounts.services.people import Person, client_add, contact_add, membership_add, person_sign_out
 from engagements.models import Engagement
 from engagements.services.people import (
     contact_change_role,
@@ -193,6 +193,18 @@ def _nobody_may_agree(contact: Contact) -> list[str]:
     return [f"Nobody else at {contact.client} may agree.{asked} Add somebody who may."]
 
 
+def _signed_out(request: HttpRequest, seat: Membership | Contact, _asked: Mapping[str, Any]) -> str:
+    person_sign_out(seat=seat, actor=actor_of(request))
+    return f"{seat.user.name} is signed out everywhere."
+
+
+def _explain_signed_out(seat: Membership | Contact) -> list[str]:
+    return [
+        f"Every browser in which {seat.user.name} is signed in has to sign in again, from the next click on.",
+        "For a lost laptop or telephone. Nothing else changes, and the record tells of it.",
+    ]
+
+
 def _is_here(membership: Membership) -> bool:
     return membership.ended_at is None
 
@@ -224,6 +236,15 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
             form=ContactRoleForm,
             initial=lambda _request, contact: {"role": contact.role},
             button="Save",
+        ),
+        ObjectAction(
+            slug="sign-out",
+            label="Sign out everywhere",
+            title="Sign this contact out everywhere",
+            explain=_explain_signed_out,
+            run=_signed_out,
+            offered=_is_ours_to_tend,
+            button="Sign them out",
         ),
         ObjectAction(
             slug="end",
@@ -353,6 +374,16 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
             initial=lambda _request, membership: {"role": membership.role},
             fit=_fit_successor,
             button="Save",
+        ),
+        ObjectAction(
+            slug="sign-out",
+            label="Sign out everywhere",
+            title="Sign this person out everywhere",
+            explain=_explain_signed_out,
+            run=_signed_out,
+            roles=OWNERS,
+            offered=_is_here,
+            button="Sign them out",
         ),
         ObjectAction(
             slug="end",

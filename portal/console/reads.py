@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from accounts.lifecycle import WORKERS, ContactRole, MemberRole
 from accounts.models import Contact, Invitation, Membership, User
 from awsaccess.lifecycle import BROKEN
-from awsaccess.models import Grant, Visit
+from awsaccess.models import DeadLetter, Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
 from engagements.lifecycle import OPEN_CHANGES, TERMINAL, AssignmentRole, EngagementStatus
 from engagements.models import NOT_OVER, Assignment, Engagement, Offer
@@ -141,6 +141,11 @@ def history_of_subject(row: Model) -> list[AuditEvent]:
     subject = f"{row._meta.label_lower}:{row.pk}"  # noqa: SLF001  # Django documents _meta
     rows = AuditEvent.objects.select_related("body").filter(subject=subject)
     return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def newest_dead_letters() -> QuerySet[DeadLetter]:
+    """What was dropped from the hub's queue last."""
+    return DeadLetter.objects.order_by("-at")[:10]
 
 
 def unpublished_offers() -> QuerySet[Offer]:

@@ -77,6 +77,16 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
                 readers=pages.RECORD_READERS,
             ),
             Entry(name="AWS set-up", url_name="admin:awsaccess_hub_changelist"),
+            Entry(name="Branding", url_name="admin:accounts_practice_changelist", readers=pages.OWNERS),
+            Entry(
+                name="Engagement templates",
+                url_name="admin:engagements_engagementtemplate_changelist",
+                readers=pages.OWNERS,
+            ),
+            Entry(name="Intake", url_name="admin:engagements_intakepage_changelist", readers=pages.OWNERS),
+            Entry(
+                name="Shop connections", url_name="admin:engagements_shop_changelist", readers=pages.OWNERS
+            ),
             Entry(
                 name="Mail and deliveries",
                 url_name="admin:kernel_outboxmessage_changelist",

@@ -104,6 +104,7 @@ ROLES: Final = {
 }
 EVENTS: Final = {
     "person:session:ended": "Signed out elsewhere",
+    "practice:person:signed-out": "Signed out everywhere by the practice",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
     "engagement:change:asked": "Change asked for",
@@ -139,7 +140,20 @@ EVENTS: Final = {
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
+    "aws:stack:told": "The client’s stack reported",
+    "aws:stack:answered": "The client’s stack was answered",
     "practice:practice:opened": "Practice opened",
+    "practice:brand:changed": "Branding changed",
+    "practice:intake:set-up": "Intake page changed",
+    "practice:shop:added": "Shop connection added",
+    "practice:shop:changed": "Shop connection changed",
+    "practice:shop:secret-set": "New secret of a shop connection",
+    "practice:shop:closed": "Shop connection closed",
+    "shop:order:taken": "Order came from a shop",
+    "shop:order:refused": "Message of a shop refused",
+    "client:order:confirmed": "Order confirmed on the intake page",
+    "engagement:template:saved": "Engagement template saved",
+    "engagement:template:retired": "Engagement template retired",
     "practice:client:added": "Client added",
     "practice:membership:added": "Consultant added",
     "practice:membership:role-changed": "Consultant’s role changed",
@@ -181,7 +195,11 @@ DELIVERY_KINDS: Final = {
     "engagements.question": "Mail: question",
     "engagements.answer": "Mail: answer",
     "engagements.colleague": "Mail: colleague named",
+    "engagements.order_confirm": "Mail: confirm an order",
+    "engagements.order_arrived": "Mail: new order",
     "accounts.invitation": "Mail: invitation",
+    "accounts.people_changed": "Mail: people changed",
+    "accounts.people_changed.to_one": "Mail: people changed",
     "engagements.receipt_paper": "Signed receipt",
     "grant.certificate": "Signed certificate",
     "audit.checkpoint_mail": "Mail: seal of the record",
@@ -194,6 +212,11 @@ DELIVERY_KINDS: Final = {
     "engagements.changed": "Mail: change in force",
     "engagements.change_declined": "Mail: change declined",
     "engagement.closing": "Begin to close",
+}
+
+SHOPS: Final = {
+    "signed": "Signed messages (our own form)",
+    "stripe": "Stripe",
 }
 
 # Which details of an event are words for people.

@@ -105,6 +105,7 @@ def _aws(addresses: Addresses, keys: AwsKeys | None) -> dict[str, str]:
         "AWS_ENDPOINT_URL": addresses.sandbox_url,
         "FEDERATION_BASE_URL": addresses.sandbox_url,
         "CONSOLE_BASE_URL": addresses.sandbox_url,
+        "CFN_RESPONSE_ENDPOINT_URL": addresses.sandbox_url,
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_DEFAULT_REGION": keys.region,

@@ -77,6 +77,9 @@ def _set_up(practice: Practice, world_file: Path) -> None:
         role_arn=account["hub_role_arn"],
         region=account["region"],
         template_bucket=account["bucket"],
+        queue_url=account.get("queue_url")
+        or "",  # a world of before call-back has none: the role is looked for
+        topic_arns=[account["topic_arn"]] if account.get("topic_arn") else [],
         actor=SEEDER,
     )
 

@@ -428,7 +428,7 @@ def dangerous_action(model_admin: ScopedModelAdmin[M], action: ObjectAction[M]) 
 def _act(
     model_admin: ScopedModelAdmin[M], action: ObjectAction[M], request: HttpRequest, obj: M
 ) -> HttpResponse:
-    form = action.form(request.POST)
+    form = action.form(request.POST, request.FILES)
     action.fit(form, obj)
     act = _act_of(model_admin, action, obj)
     # Proved first and spent last: what was typed wrong elsewhere in the form costs no second code.

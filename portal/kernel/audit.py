@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from django.db import models
+from django.db import DatabaseError, models
 
 from portal.kernel import clock, due, tenancy
 from portal.kernel.actor import Actor
@@ -47,6 +47,10 @@ class Link:
 BEGINNING: Final = Link(seq=0, hash=START)
 
 
+class Unrecorded(DatabaseError):
+    """Raised when an act's event cannot be written, and so the act does not happen: its transaction goes with it."""
+
+
 def record(
     kind: StrEnum,
     *,
@@ -59,10 +63,23 @@ def record(
     """Append one event to the chain of the practice in scope, as the last statement before the commit.
 
     `about_id` names the thing under whose history it is told; `details` go into the erasable body.
-    Raises OutsideTransaction, and ScopeError without a practice.
+    Raises OutsideTransaction, ScopeError without a practice, and Unrecorded when the database refuses or is away.
     """
     tenancy.require_transaction(kind)
-    body = _body(actor, details or {})
+    try:
+        return _append(kind, subject, actor, about_id, client_id, _body(actor, details or {}))
+    except DatabaseError as error:
+        raise Unrecorded(kind.value) from error
+
+
+def _append(
+    kind: StrEnum,
+    subject: models.Model,
+    actor: Actor,
+    about_id: UUID | None,
+    client_id: UUID | None,
+    body: str,
+) -> AuditEvent:
     head = _lock_head(tenancy.practice_id())
     event = AuditEvent(
         practice_id=head.practice_id,

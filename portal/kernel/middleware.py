@@ -12,12 +12,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from portal.kernel import tenancy, web
+from portal.kernel import audit, tenancy, web
 from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-LINKS: Final = "/i/"  # the token stands in the address
+LINKS: Final = ("/i/", "/to/")  # a token stands in the address
+SAME_FOR_ALL: Final = "max-age=31536000, public, immutable"  # what is named after its own bytes
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 # Where a file is asked for, by path. It is held in memory alone, and its page counts who sends how many.
 LARGER_BODIES: Final[dict[str, int]] = settings.LARGER_BODIES
@@ -106,6 +107,8 @@ class ErrorPages:
         """A page for a PortalError; acts that a signed-in person was refused are told in the record."""
         if (status := _told_status(request, exception)) is not None:
             web.refusal_tell(request, status=status, code=getattr(exception, "code", ""))
+        if isinstance(exception, audit.Unrecorded):
+            return web.unrecorded(request, exception)
         return web.refusal(request, exception) if isinstance(exception, PortalError) else None
 
 
@@ -150,13 +153,16 @@ class PrivateResponse:
         response = self.get_response(request)
         response["X-Robots-Tag"] = "noindex"
         response["Permissions-Policy"] = NO_DEVICES
-        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        # A logo stands in mails too, which people read on other sites.
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         is_link = request.path.startswith(LINKS)
         if is_link:
             # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"
         # Whoever has a session, also one that ends with this answer, or that only remembers an address so far.
         had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if response.get("Cache-Control") == SAME_FOR_ALL:
+            return response
         if is_link or had_session or settings.SESSION_COOKIE_NAME in response.cookies:
             response["Cache-Control"] = "no-store"
         return response

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Final
 
-TOKEN_IN_PATH: Final = re.compile(r"/i/[^/\s'\"]+")
+TOKEN_IN_PATH: Final = re.compile(r"(/i/|/to/[^/\s'\"]+/)[^/\s'\"]+")
 
 
 def hide_tokens(text: str) -> str:
     """The text with every link's token taken out."""
-    return TOKEN_IN_PATH.sub("/i/[hidden]", text)
+    return TOKEN_IN_PATH.sub(r"\1[hidden]", text)
 
 
 class HideTokens(logging.Filter):
@@ -29,7 +30,14 @@ class OneLine(logging.Formatter):
     """A record is one line: whatever somebody else wrote into it cannot begin another.
 
     A traceback follows on lines of its own, each behind a mark, because exceptions tell what somebody sent as well.
+    Times are UTC, so that lines of several machines can be laid side by side.
     """
+
+    default_msec_format = "%s,%03dZ"
+
+    def converter(self, seconds: float | None) -> time.struct_time:
+        """UTC, wherever the machine stands."""
+        return time.gmtime(seconds)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and the traceback's lines under it."""

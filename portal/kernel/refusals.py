@@ -67,7 +67,7 @@ def refusal_record(
                 kind, subject=subject, actor=actor, details=details, about_id=about_id, client_id=client_id
             )
     except DatabaseError as error:
-        log.error("a refusal (%s) could not be recorded: %s", kind, type(error).__name__)  # noqa: TRY400  # no values
+        log.error("a refusal (%s) could not be recorded: %s", kind, type(error.__cause__ or error).__name__)  # noqa: TRY400  # no values
 
 
 @transaction.atomic(durable=True)

@@ -209,6 +209,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_plain(title, words, reference), status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def unrecorded(request: HttpRequest, error: Exception) -> HttpResponse:
+    """503 for an act whose event could not be written: it did not happen. The log has the reference and the cause."""
+    reference, cause = secrets.token_hex(4), type(error.__cause__ or error).__name__
+    log.error("reference %s: no record, no act: %s %s (%s)", reference, request.method, request.path, cause)
+    title = _("We couldn't write this down, so it didn't happen")
+    words = _("Nothing was changed, and nobody was let in anywhere. Please try again in a minute.")
+    return HttpResponse(_plain(title, words, reference), status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 def _simple(request: HttpRequest, *, status: HTTPStatus, title: str, words: str) -> HttpResponse:
     error = PortalError(words, title=title, next_url="/", next_label=_("Go to the start page"))
     error.http_status, error.code = status, status.name.lower().replace("_", "-")

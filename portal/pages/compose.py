@@ -85,7 +85,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_known=bool(desk.engagement.account_id),
         optional=optional_keys(offer),
         code_out=code_is_out(desk, offer),
-        initial=keeping.kept(request),
+        initial=keeping.kept(request, desk.engagement.code),
     )
     return consent_page(request, desk, offer, shown, form)
 

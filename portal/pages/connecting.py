@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext, gettext_lazy
 
-from awsaccess.selectors import CardState, Check, LiveCard
+from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts
@@ -58,6 +58,13 @@ ANSWERS: Final = {
     "fail": (gettext_lazy("No"), "stop", "circle-x"),
     "pending": (gettext_lazy("Waiting"), "", "circle"),
 }
+# what stands there, mark, icon
+STEPS: Final = {
+    StepState.DONE: (gettext_lazy("Done"), "ok", "circle-check"),
+    StepState.NOW: (gettext_lazy("Now"), "", SPINNER),
+    StepState.LATER: (gettext_lazy("Then"), "", "circle"),
+    StepState.SKIPPED: (gettext_lazy("Not needed"), "ok", "circle-check"),
+}
 
 
 def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.datetime) -> Card:
@@ -79,6 +86,7 @@ def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.d
         poll_seconds=0 if live.state in FINISHED else pace_seconds(started, now),
         started=started,
         problem=problem,
+        steps=tuple(_step(step, desk) for step in live.steps),
     )
 
 
@@ -112,6 +120,8 @@ def colleague_mail(desk: Desk, quick_create_url: str) -> str:
 def _text(live: LiveCard, desk: Desk, usual: str) -> str:
     if live.state is CardState.ON:
         return _passed(live, desk)
+    if live.refusal and live.state is CardState.WAITING:
+        return gettext("We told AWS no, so AWS takes the stack back. %(reason)s") % {"reason": live.refusal}
     if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
         return gettext("AWS hasn’t answered yet. We keep trying for 7 days, and email you then.")
     return usual
@@ -122,6 +132,20 @@ def _passed(live: LiveCard, desk: Desk) -> str:
         return gettext("All four checks passed. We’ve emailed you a receipt.")
     at = words.clock_time(live.verified_at, desk.zone)
     return gettext("All four checks passed at %(time)s. We’ve emailed you a receipt.") % {"time": at}
+
+
+def _step(step: Step, desk: Desk) -> CheckRow:
+    answer, mark, icon = STEPS[step.state]
+    title = {
+        "making": gettext("AWS makes the role when you press “Create stack”"),
+        "told": gettext("AWS tells us by itself"),
+        "checking": gettext("We check that only %(practice)s gets in") % {"practice": desk.frame.practice},
+    }[step.key]
+    if step.state is StepState.DONE:
+        title = {"making": gettext("AWS has made the role"), "told": gettext("AWS told us")}[step.key]
+    if step.state is StepState.NOW and step.key == "checking":
+        title = gettext("We are checking the role")
+    return CheckRow(title=title, answer=str(answer), mark=mark, icon=icon)
 
 
 def _row(check: Check, desk: Desk, facts: Facts) -> CheckRow:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
-from accounts.lifecycle import ContactRole
+from accounts.lifecycle import HANDS, ContactRole
 from accounts.models import Contact, User
 from engagements.selectors import engagement_for_client, staffing_of
 from portal.kernel import actor, web
@@ -93,7 +93,7 @@ def _came_too_late(request: HttpRequest) -> bool:
 def _answer(view: CodeView, request: HttpRequest, code: str) -> HttpResponse:
     response = view(request, code)
     arrived = request.method == "POST" and response.status_code == FOUND
-    return keeping.forget(request, response, code) if arrived else response
+    return keeping.forget(request, response) if arrived else response
 
 
 def _sign_in_again(back: str) -> HttpResponse:
@@ -115,11 +115,13 @@ def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) ->
 
 
 def _not_for(roles: frozenset[ContactRole], code: str) -> NotAllowed:
-    """Papers are for readers; everything else that is closed to somebody is a decision."""
+    """Papers are for readers, the step in AWS for who does it; everything else that is closed is a decision."""
     title, said = (
         gettext("Someone else has to do this"),
         gettext("Only someone who may agree for your company can."),
     )
+    if roles == HANDS:
+        said = gettext("Only someone who may agree for your company, or who does the step in AWS, can.")
     if roles == READERS:
         title, said = gettext("This paper is for your colleagues"), gettext("You help with the step in AWS.")
     return NotAllowed(

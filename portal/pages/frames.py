@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.utils.translation import gettext
 
-from accounts.lifecycle import ContactRole
+from accounts.lifecycle import HANDS, ContactRole
 from accounts.models import Contact, User
 from engagements.lifecycle import WORKING
 from engagements.models import Assignment, Engagement
@@ -102,6 +102,7 @@ def _frame(
         host=urlsplit(settings.SITE_URL).netloc,
         zone=words.zone_words(zone, engagement.ends_at),
         may_decide=contact.role == ContactRole.APPROVER,
+        does_aws=contact.role in HANDS,
         sees_paper=contact.role != ContactRole.AWS_ADMIN,
     )
 

@@ -31,6 +31,7 @@ class Frame:
     host: str
     zone: str
     may_decide: bool
+    does_aws: bool
     sees_paper: bool
 
 
@@ -149,7 +150,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come."""
+    """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come.
+
+    `steps` tell what AWS and the portal are at, while they are.
+    """
 
     tone: str
     icon: str
@@ -164,6 +168,7 @@ class Card:
     poll_seconds: int
     started: int
     problem: Problem | None = None
+    steps: tuple[CheckRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from accounts.lifecycle import HANDS
 from awsaccess.provision import ways
 from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
@@ -122,7 +123,7 @@ def decline(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Saying no needs no reason."""
     if desk.engagement.status != _S.INVITED:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    form = _reason(request, desk)
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/decline.html", form)
     engagement_decline(
@@ -139,7 +140,10 @@ def question(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Asking decides nothing. The talk stays on the page."""
     if desk.engagement.status not in KNOWN_TO_CLIENT:
         return _front(desk)
-    form = QuestionForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    form = QuestionForm(
+        request.POST if request.method == "POST" else None,
+        initial=keeping.kept(request, desk.engagement.code),
+    )
     if not form.is_valid():
         return compose.question_page(request, desk, form)
     question_ask(
@@ -156,7 +160,10 @@ def colleague(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Who should answer instead. It adds nobody: the practice is told, and invites."""
     if desk.engagement.status != _S.INVITED:
         return _front(desk)
-    form = ColleagueForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    form = ColleagueForm(
+        request.POST if request.method == "POST" else None,
+        initial=keeping.kept(request, desk.engagement.code),
+    )
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/colleague.html", form)
     colleague_name(
@@ -263,7 +270,7 @@ def live(request: HttpRequest, desk: Desk) -> HttpResponse:
     return response
 
 
-@at_desk("POST", roles=ANYONE)
+@at_desk("POST", roles=HANDS)
 def check(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Ask AWS now; the answer shows itself on the card."""
     check_soon(engagement=desk.engagement)
@@ -278,7 +285,7 @@ def pause(request: HttpRequest, desk: Desk) -> HttpResponse:
     """No visit can start from the next second on."""
     if desk.engagement.status != _S.ACTIVE:
         return _front(desk)
-    form = ReasonForm(request.POST if request.method == "POST" else None, initial=keeping.kept(request))
+    form = _reason(request, desk)
     if not form.is_valid():
         return compose.reason_page(request, desk, "engagements/pause.html", form)
     engagement_pause(engagement=desk.engagement, actor=actor_of(desk), reason=form.cleaned_data["reason"])
@@ -318,7 +325,7 @@ def end(request: HttpRequest, desk: Desk) -> HttpResponse:
     return _front(desk)
 
 
-@at_desk("POST", roles=ANYONE)
+@at_desk("POST", roles=HANDS)
 def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The client says that it is deleted; the portal then proves it."""
     if desk.engagement.status == _S.CLOSING:
@@ -444,6 +451,12 @@ def _agree(request: HttpRequest, desk: Desk, asking: _Asking, shown: Shown) -> H
         form.add_error("account_id", consenting.own_account(desk))
         return asking.page(shown, form)
     return redirect(asking.next_name, desk.engagement.code)
+
+
+def _reason(request: HttpRequest, desk: Desk) -> ReasonForm:
+    """Starts from what was typed before the sign-in was over."""
+    typed = request.POST if request.method == "POST" else None
+    return ReasonForm(typed, initial=keeping.kept(request, desk.engagement.code))
 
 
 def _mail_code(desk: Desk, asking: _Asking, shown: Shown, form: AgreeForm) -> HttpResponse:

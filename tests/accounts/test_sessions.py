@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.core.cache import cache
 from django.test import Client as Browser
 
+from accounts import tasks
 from accounts.lifecycle import AccountEvent
 from accounts.models import BrowserSession
 from accounts.services.attempts import CODE_MAILS, CODE_TRIES, attempt_count
@@ -125,6 +128,25 @@ def test_what_is_over_is_forgotten(firm: Firm, sam: Browser, sql_as: SqlAs) -> N
     SessionStore.clear_expired()
     assert [row.pk for row in BrowserSession.objects.all()] == [secrets.fingerprint(key_of(other))]
     assert str(BrowserSession.objects.get()).startswith("session since")
+
+
+def test_a_task_forgets_what_is_over_as_the_worker(
+    firm: Firm, sam: Browser, sql_as: SqlAs, as_worker: Callable[[], AbstractContextManager[None]]
+) -> None:
+    age(sql_as, "seen_at", "31 minutes")
+    let_in(make_browser(), firm.owner)
+    planned = {one["task"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert tasks.sessions_sweep_task.name in planned
+    with as_worker():
+        tasks.sessions_sweep_task()
+    assert [row.user_id for row in BrowserSession.objects.all()] == [firm.owner.pk]
+
+
+def test_signing_out_tells_the_browser_to_forget(firm: Firm, sam: Browser) -> None:
+    assert "Clear-Site-Data" not in sam.get("/account/logout/").headers
+    answer = sam.post("/account/logout/")
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    assert sam.get("/welcome/").status_code == 302
 
 
 def test_the_list_shows_ones_own_and_ends_them(firm: Firm, sam: Browser) -> None:

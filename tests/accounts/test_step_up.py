@@ -355,6 +355,7 @@ def test_what_widens_access_asks_and_what_closes_it_never_does() -> None:
     assert {name for name in console_addresses() if name.endswith("_add")} - asking == {
         "accounts_client_add",
         "engagements_engagement_add",
+        "engagements_engagementtemplate_add",
     }
     assert all(hasattr(one, "act_of") for one in admin.site._registry.values())
 

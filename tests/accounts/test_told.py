@@ -12,10 +12,14 @@ from accounts.lifecycle import AccountEvent, ContactRole, FactorKind, MemberRole
 from accounts.models import Membership, User
 from accounts.services import totp
 from accounts.services.factors import factor_prove, factor_remove, recovery_codes_renew, totp_enrol
+from accounts.services.people import person_sign_out
 from engagements.services.people import contact_change_role, contact_end, membership_change_role
 from portal.kernel import clock, secrets, tenancy
+from portal.kernel.errors import InvalidMove
 from portal.kernel.models import AuditEvent
-from tests.factories import Firm, acting, make_contact
+from tests.accounts.conftest import make_browser
+from tests.factories import Firm, acting, make_consultant, make_contact
+from tests.signing_in import let_in
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -58,6 +62,25 @@ def test_a_changed_role_and_the_leaving_of_a_contact_are_told_to_both_sides(firm
             act()
         for scope in (firm.practice_side, firm.client_side):
             assert last(scope) == (kind, f"user:{firm.owner.pk}")
+
+
+def test_signing_somebody_out_everywhere_is_told_and_ends_every_session(firm: Firm) -> None:
+    ben = make_consultant(firm, "ben")
+    with tenancy.use(firm.practice_side):
+        place = Membership.objects.select_related("user").get(user=ben)
+    for seat in (place, firm.contact):
+        browsers = [let_in(make_browser(), seat.user) for _ in range(2)]
+        assert [one.get("/welcome/").status_code for one in browsers] == [200, 200]
+        with tenancy.use(firm.practice_side):
+            person_sign_out(seat=seat, actor=acting(firm.owner))
+        assert [one.get("/welcome/").status_code for one in browsers] == [302, 302]
+        assert last(firm.practice_side) == (AccountEvent.SIGNED_OUT, f"user:{firm.owner.pk}")
+        assert let_in(make_browser(), User.objects.get(pk=seat.user_id)).get("/welcome/").status_code == 200
+    assert last(firm.client_side) == (AccountEvent.SIGNED_OUT, f"user:{firm.owner.pk}")
+    with tenancy.use(firm.practice_side):
+        Membership.objects.filter(user=ben).update(ended_at=clock.now())
+        with pytest.raises(InvalidMove):
+            person_sign_out(seat=place, actor=acting(firm.owner))
 
 
 def test_new_recovery_codes_and_a_factor_taken_away_are_told_where_the_person_sits(firm: Firm) -> None:

@@ -9,6 +9,7 @@ import pytest
 from awsaccess.aws.errors import AwsDenied, AwsMisconfigured, AwsTransient
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.aws.gateway import AssumeRequest, HubIdentity
+from awsaccess.aws.messages import QueueAddress
 from awsaccess.aws.pace import Bucket, PacedGateway, Paces
 
 
@@ -129,3 +130,8 @@ def test_what_is_no_business_of_the_pace_passes() -> None:
     fake = FakeAwsGateway(ours)
     door = PacedGateway(fake, Paces(1000))
     assert door.upload_template(ours, key="k", body=b"{}")
+    queue = QueueAddress.parse("https://sqs.eu-west-1.amazonaws.com/111111111111/latchkey-callback")
+    message = fake.publish(str(queue), "{}")
+    assert door.receive_messages(ours, queue, wait_seconds=1) == (message,)
+    door.delete_message(ours, queue, receipt_handle=message.receipt_handle)
+    assert door.receive_messages(ours, queue, wait_seconds=1) == ()

@@ -78,6 +78,22 @@ def test_whoever_is_removed_is_out_at_the_next_click(home: House) -> None:
     )
 
 
+def test_an_owner_signs_somebody_out_everywhere(home: House) -> None:
+    url = person_url(home, tomasz(), "sign-out/")
+    assert "has to sign in again" in home.owner.get(url).content.decode()
+    assert home.assigned.get(home.url()).status_code == 200
+    assert home.owner.post(url, YES)["Location"] == person_url(home, tomasz())
+    assert home.assigned.get(home.url())["Location"].startswith("/console/login/")
+    assert home.unassigned.post(url, YES).status_code == 403
+    assert home.contact.get(home.stage.path()).status_code == 200
+    assert (
+        home.unassigned.post(contact_url(home, "sign-out/"), YES).status_code == 302
+    )  # led back: not theirs
+    assert home.contact.get(home.stage.path()).status_code == 200
+    assert home.owner.post(contact_url(home, "sign-out/"), YES).status_code == 302
+    assert home.contact.get(home.stage.path()).status_code == 302
+
+
 def test_a_lead_is_removed_with_somebody_to_follow(home: House) -> None:
     member(home.stage, "Olga Perez", MemberRole.OWNER)
     url = person_url(home, home.stage.maya, "end/")

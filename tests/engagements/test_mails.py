@@ -178,6 +178,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.answer": make_engagement_asked,
         "engagements.colleague": make_engagement_asked,
         "engagements.declined": make_engagement_invited,
+        "engagements.order_arrived": make_engagement_drafted,
         "engagements.access_on": make_engagement_active,
         "engagements.paused": make_engagement_paused,
         "engagements.resumed": make_engagement_paused,
@@ -201,6 +202,8 @@ def in_state(firm: Firm, kind: str) -> Engagement:
     if kind == "engagements.resumed":
         with tenancy.use(firm.client_side):
             engagement_resume(engagement=engagement, actor=acting(firm.approver))
+    if kind == "engagements.order_arrived":
+        tell(firm, kind, engagement)
     if kind == "engagements.problem":
         tell(firm, kind, engagement)
     with tenancy.use(firm.practice_side):
@@ -223,6 +226,7 @@ SUBJECTS = {
     "engagements.colleague": {MAYA: "Client of north: somebody else has to agree (Cost review)"},
     "engagements.approved": {LEE: "Sam Carter agreed (Cost review, North)"},
     "engagements.declined": {MAYA: "Client of north said no (Cost review)"},
+    "engagements.order_arrived": {MAYA: "New order: Client of north (Cost review)"},
     "engagements.access_on": {
         SAM: "Access is on (Cost review, North)",
         MAYA: "Access is on: Client of north (Cost review)",

@@ -29,13 +29,15 @@ from engagements.services.people import (
     NeedsLead,
     assignment_end,
     assignment_make,
+    assignment_over,
     contact_change_role,
     contact_end,
     lead_hand_over,
     membership_change_role,
     membership_end,
 )
-from portal.kernel import audit, clock, tenancy
+from engagements.tasks import part_over
+from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 from portal.kernel.models import AuditEvent, AuditHead, OutboxMessage
 from tests.engagements.records import as_stored, everything, kinds, refused
@@ -214,6 +216,50 @@ def test_a_part_whose_time_is_over_is_over_by_itself(north: Firm) -> None:
     assert names(north, engagement) == [("Maya Okafor", "lead")]
     assign(north, engagement, ben)
     assert names(north, engagement) == [("Maya Okafor", "lead"), ("Ben", "member")]
+
+
+def test_a_planned_end_is_told_to_record_and_client_when_it_comes_and_once(north: Firm) -> None:
+    engagement, ben = make_engagement_active(north), make_consultant(north, "ben")
+    row = assign(north, engagement, ben, span=Span(ends_at=clock.now() + dt.timedelta(days=1)))
+    with tenancy.use(north.practice_side):
+        assert due.next_look("assignment.over", row.pk) == row.ends_at
+        Assignment.objects.filter(pk=row.pk).update(ends_at=clock.now() - dt.timedelta(seconds=1))
+        for _ in range(2):
+            part_over(turn_of("assignment.over", row))
+        assert OutboxMessage.objects.filter(kind="engagements.person_left", object_id=row.pk).count() == 1
+        ended = AuditEvent.objects.filter(kind=EngagementEvent.UNASSIGNED)
+        assert [one.actor for one in ended] == ["system:assignments"]
+        assert due.next_look("assignment.over", row.pk) is None
+
+
+def test_a_part_that_ended_before_or_whose_project_is_over_needs_no_telling(north: Firm) -> None:
+    engagement, ben = make_engagement_active(north), make_consultant(north, "ben")
+    row = assign(north, engagement, ben, span=Span(ends_at=clock.now() + dt.timedelta(days=1)))
+    with tenancy.use(north.practice_side):
+        assignment_end(assignment=row, actor=acting(north.owner))
+        assert due.next_look("assignment.over", row.pk) is None
+        part_over(turn_of("assignment.over", row))
+        assert AuditEvent.objects.filter(kind=EngagementEvent.UNASSIGNED).count() == 1
+        assignment_over(assignment_id=engagement.pk)  # no assignment at all
+    drafted = make_engagement_drafted(north)
+    late = assign(north, drafted, ben, span=Span(ends_at=clock.now() + dt.timedelta(days=1)))
+    with tenancy.use(north.practice_side):
+        engagement_cancel(engagement=drafted, actor=acting(north.owner))
+        part_over(turn_of("assignment.over", late))
+        assert AuditEvent.objects.filter(kind=EngagementEvent.UNASSIGNED).count() == 1
+
+
+def turn_of(kind: str, row: Assignment) -> due.Turn:
+    """As the worker's sweep would hand it on."""
+    return due.Turn(
+        due_id=1,
+        lease_id=row.pk,
+        practice_id=row.practice_id,
+        client_id=row.client_id,
+        kind=kind,
+        object_id=row.pk,
+        attempts=1,
+    )
 
 
 # Going off it.

@@ -25,7 +25,18 @@ from tests.factories import Firm, make_engagement_active, make_firm
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # What our kinds begin with; tests register others.
-OURS: Final = {"accounts", "audit", "awsaccess", "engagement", "engagements", "grant", "visit"}
+OURS: Final = {
+    "accounts",
+    "assignment",
+    "audit",
+    "awsaccess",
+    "engagement",
+    "engagements",
+    "grant",
+    "hub",
+    "stack",
+    "visit",
+}
 # Kinds that are known only at run time, and where each of them comes from.
 CHOSEN_LATER: Final = {
     "accounts/services/invitations.py: letter_kind": {"accounts.invitation", "engagements.invitation"},

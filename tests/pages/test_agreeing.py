@@ -423,6 +423,16 @@ def test_a_number_typed_before_the_sign_in_was_over_is_still_there_after_the_nex
     assert len(scene.consents()) == 1
 
 
+def test_a_number_that_was_typed_for_one_project_is_not_kept_for_another() -> None:
+    scene = stage.invited(account_id="")
+    browser = scene.browser()
+    browser.logout()
+    browser.post("/e/7qk2m4w9xz/agree/", {"account_id": "4417 0926 5583"})
+    assert browser.cookies["kept"]["path"] == "/"
+    browser.force_login(scene.sam)
+    assert "4417 0926 5583" not in browser.get(scene.path()).content.decode()
+
+
 def test_a_kept_number_that_somebody_changed_counts_for_nothing() -> None:
     scene = stage.invited(account_id="")
     browser = scene.browser()

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.lifecycle import ContactRole
+from accounts.lifecycle import HANDS, ContactRole
+from accounts.models import Contact
 from awsaccess.models import ExitProof, Grant
+from awsaccess.services.leaving import deletion_confirm
 from engagements.services.closing import engagement_end
 from portal.kernel import actor, tenancy
+from portal.kernel.errors import NotAllowed
 from portal.kernel.models import Due, OutboxMessage
 from tests.pages import stage
 from tests.pages.conftest import Overtake
@@ -226,8 +229,24 @@ def test_ending_before_the_aws_step_takes_the_answer_back() -> None:
     assert consent.withdrawn_at is not None
 
 
-@pytest.mark.parametrize("role", list(ContactRole))
-def test_anybody_may_say_that_it_is_deleted(role: ContactRole) -> None:
+def test_a_viewer_does_not_say_that_it_is_deleted() -> None:
+    scene = stage.closing()
+    viewer = scene.colleague(ContactRole.VIEWER)
+    page = read(scene.browser(viewer).get(scene.path()))
+    assert page.h1
+    assert page.forms == []
+    assert scene.browser(viewer).post(scene.path("deleted/")).status_code == 403
+    with tenancy.use(scene.client_scope):
+        theirs = Contact.objects.get(user=viewer)
+        acts = actor.person(viewer.pk, name=viewer.name, email=viewer.email)
+        with pytest.raises(NotAllowed):
+            deletion_confirm(engagement=scene.engagement, contact=theirs, actor=acts)
+    with tenancy.use(scene.scope):
+        assert ExitProof.objects.get(engagement=scene.engagement).confirmed_at is None
+
+
+@pytest.mark.parametrize("role", sorted(HANDS))
+def test_who_decides_or_does_the_aws_step_may_say_that_it_is_deleted(role: ContactRole) -> None:
     scene = stage.closing()
     user = scene.sam if role == ContactRole.APPROVER else scene.colleague(role)
     response = scene.browser(user).post(scene.path("deleted/"))

@@ -152,13 +152,16 @@ def test_a_problem_during_a_pause_is_told_as_well() -> None:
     assert len(page.filled) == 1
 
 
-def test_a_viewer_may_look_again_at_a_problem() -> None:
+def test_a_viewer_reads_of_a_problem_and_leaves_it_to_others() -> None:
     case = CASES["trusts anyone"]
     scene = stage.broken(case.checks, status=case.status, problem="")
     browser = scene.browser(scene.colleague(ContactRole.VIEWER))
     page = read(browser.get(scene.path()))
-    assert page.forms == [scene.path("check/")]
-    assert browser.post(scene.path("check/")).status_code == 302
+    assert page.forms == []
+    assert "What you can do" in page.text
+    refused = browser.post(scene.path("check/"))
+    assert refused.status_code == 403
+    assert "or who does the step in AWS, can. Nothing was changed." in read(refused).text
 
 
 @pytest.mark.parametrize("status", [GrantStatus.EXPECTED, GrantStatus.CHECKING])

@@ -59,8 +59,9 @@ def _send_mail(demo: Demo) -> Path:
     port = demo.setting("EMAIL_URL").rpartition(":")[2]
     with smtplib.SMTP("127.0.0.1", int(port)) as server:
         server.sendmail("a@northgate.example", ["b@brightwater.example"], b"Subject: kept\r\n\r\n.. dots\r\n")
-    (kept,) = (demo.folder / "mail").iterdir()
-    assert kept.read_bytes() == b"Subject: kept\r\n\r\n.. dots\r\n"
+    # The worker may have mailed its own by now: the sample client's invitation.
+    ours = b"Subject: kept\r\n\r\n.. dots\r\n"
+    (kept,) = [file for file in (demo.folder / "mail").iterdir() if file.read_bytes() == ours]
     return kept
 
 

@@ -21,6 +21,7 @@ from django.db import connection
 from psycopg import sql
 
 from engagements.models import Engagement, Offer
+from engagements.services.drafts import offer_hash
 from portal.kernel import tenancy
 from portal.kernel.errors import PortalError
 from tests.awsaccess.services.cast import Case
@@ -35,6 +36,25 @@ TABLES: Final = {
     "engagements_offer": ("id", "engagement_id"),
     "engagements_consent": ("id", "engagement_id", "offer_id"),
     "awsaccess_grant": ("id", "engagement_id", "offer_id"),
+    "awsaccess_verification": ("id", "grant_id"),
+}
+SEALS: Final = (
+    "update engagements_offer set offer_sha256 = %s where id = %s",
+    "update engagements_consent set offer_sha256 = %s where offer_id = %s",
+    (
+        "update awsaccess_verification set findings = jsonb_set(findings, '{offer_sha256}', to_jsonb(%s::text), false)"
+        " where grant_id in (select id from awsaccess_grant where offer_id = %s)"
+    ),
+)
+# What keeps these three as they are, also from whoever plays a replica.
+GUARDS: Final = (
+    "select tgrelid::regclass::text, quote_ident(tgname) from pg_trigger where tgenabled = 'A' and tgrelid in"
+    " ('engagements_offer'::regclass, 'engagements_consent'::regclass, 'awsaccess_verification'::regclass)"
+)
+# Which rows of a table belong to an engagement, where that is not told by its `engagement_id`.
+BELONGS: Final = {
+    "engagements_engagement": "old.id = %s",
+    "awsaccess_verification": "old.grant_id in (select id from awsaccess_grant where engagement_id = %s)",
 }
 CODE: Final = "'r' || lpad(n::text, 9, '0')"
 ALSO: Final = {
@@ -68,6 +88,7 @@ def rounds_of(
     superuser.execute("set session_replication_role = replica")  # copies are whole by construction
     for table, names in TABLES.items():
         _copy(superuser, table, names, case.engagement.pk, count)
+    _seal(superuser)
     superuser.execute("set session_replication_role = origin")
     with tenancy.use(case.firm.practice_side):
         offers = Offer.objects.filter(engagement__code__regex=r"^r[0-9]{9}$")
@@ -94,12 +115,29 @@ def _copy(
     values = {name: f'old."{name}"' for name in columns}
     values |= {name: f"md5(old.\"{name}\"::text || ':' || n)::uuid" for name in renewed}
     values |= {column: words for (where, column), words in ALSO.items() if where == table}
-    own = "id" if table == "engagements_engagement" else "engagement_id"
+    belongs = BELONGS.get(table, "old.engagement_id = %s")
     statement = (
         f"insert into {table} ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in values)})"  # noqa: S608  # our own names
-        f" select {', '.join(values.values())} from {table} old, generate_series(1, %s) n where old.{own} = %s"
+        f" select {', '.join(values.values())} from {table} old, generate_series(1, %s) n where {belongs}"
     )
     superuser.execute(sql.SQL(statement), [count, engagement_id])
+
+
+def _seal(superuser: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """A copied offer says another code, so it has another hash; what people agreed to and a check found has it too."""
+    found = superuser.execute(
+        "select o.id, o.lines, o.documents, o.template_sha256 from engagements_offer o"
+        " join engagements_engagement e on e.id = o.engagement_id where e.code ~ '^r[0-9]{9}$'"
+    ).fetchall()
+    guards = superuser.execute(GUARDS).fetchall()
+    for table, name in guards:
+        superuser.execute(f"alter table {table} disable trigger {name}")
+    for offer_id, lines, documents, template_sha256 in found:
+        digest = offer_hash(lines, documents, template_sha256)
+        for statement in SEALS:
+            superuser.execute(sql.SQL(statement), [digest, offer_id])
+    for table, name in guards:
+        superuser.execute(f"alter table {table} enable always trigger {name}")
 
 
 def duel(

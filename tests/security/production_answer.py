@@ -20,7 +20,10 @@ def main() -> None:
     secure = Client().get("/account/login/", secure=True, headers={"host": "portal.example.com"})
     plain = Client().get("/account/login/", headers={"host": "portal.example.com"})
     traced = Client().trace("/account/login/", secure=True, headers={"host": "portal.example.com"})
+    project, typed = "/e/7qk2m4w9xz/agree/", {"account_id": "441709265583"}
+    late = Client().post(project, typed, secure=True, headers={"host": "portal.example.com"})
     told = {
+        "kept": {name: dict(morsel) for name, morsel in late.cookies.items()},
         "headers": dict(secure.headers),
         "cookies": {name: dict(morsel) for name, morsel in secure.cookies.items()},
         "session_cookie": [

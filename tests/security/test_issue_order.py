@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,16 +14,23 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import DatabaseError
+from django.db import OperationalError
+from django.test import Client as Browser
 
 from awsaccess import selectors
 from awsaccess.lifecycle import VisitStatus
-from portal.kernel import clock, due, tenancy
+from awsaccess.services import visits
+from awsaccess.services.visits import OutcomeUnwritten
+from portal.kernel import audit, clock, due, tenancy
 from tests.awsaccess.services.cast import Case, enter, make_practice, verified
 from tests.awsaccess.services.worlds import InMemory, Simulated
 from tests.conftest import SqlAs
+from tests.console.cast import house, open_the_door
+from tests.console.test_opening import asked as asked_form
 from tests.factories import Firm
+from tests.pages.stage import active
 from tests.security.haul import Haul
+from tests.signing_in import prove_at
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SESSION_TOKENS_BEGIN: Final = "FQoGZXIvYXdz"  # all of them, here as at AWS
@@ -53,10 +61,49 @@ def test_while_the_record_cannot_be_written_sts_is_asked_nothing(
     case = verified(firm, memory)
     before = asked(memory)
     sql_as("superuser").execute(unwritable)
-    with pytest.raises(DatabaseError):
+    with pytest.raises(audit.Unrecorded):
         enter(case)
     assert asked(memory) == before
     assert sql_as("superuser").execute("select count(*) from awsaccess_visit").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("unwritable", UNWRITABLE)
+def test_the_console_says_in_words_that_nothing_happened(
+    real_db: None,
+    sql_as: SqlAs,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    unwritable: str,
+) -> None:
+    home = house(active())
+    aws = open_the_door(home.stage, monkeypatch)
+    before, form = len(aws.calls), asked_form(home.assigned, home)
+    prove_at(home.assigned, home.url("open/"))
+    sql_as("superuser").execute(unwritable)
+    answer = Browser.post(home.assigned, home.url("open/"), form)  # proved before the record was shut
+    shown = answer.content.decode()
+    assert answer.status_code == 503
+    assert "it didn&#x27;t happen" in shown
+    assert "Please try again in a minute" in shown
+    reference = re.search(r"<code>([0-9a-f]{8})</code>", shown)
+    assert reference is not None
+    assert f"reference {reference[1]}: no record, no act" in caplog.text
+    assert len(aws.calls) == before
+    assert home.visits() == []
+
+
+def test_a_commit_that_fails_asks_aws_nothing(
+    firm: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, before = verified(firm, memory), asked(memory)
+
+    def away(**_asked: object) -> None:
+        raise OperationalError("the connection went away")
+
+    monkeypatch.setattr(visits, "visit_intend", away)
+    with pytest.raises(audit.Unrecorded):
+        enter(case)
+    assert asked(memory) == before
 
 
 def test_when_the_outcome_cannot_be_written_nobody_gets_what_aws_gave(
@@ -68,7 +115,7 @@ def test_when_the_outcome_cannot_be_written_nobody_gets_what_aws_gave(
         sql_as("superuser").execute("revoke insert on kernel_auditevent from portal_web")
 
     memory.door.before("signin_token", fill_the_disk)
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(OutcomeUnwritten) as caught:
         enter(case)
     (token,) = memory.fake.signins
     assert token not in str(caught.value)

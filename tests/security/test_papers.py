@@ -51,7 +51,7 @@ def test_every_threat_has_its_row_and_each_row_its_test_or_says_that_it_is_open(
     found = rows("threat-model.md", r"[TACPWL]\d+")
     assert sorted(found) == sorted(THREATS)
     for number, line in found.items():
-        assert NAMED.search(line) or "open:" in line, number
+        assert NAMED.search(line) or "open:" in line or "accepted:" in line, number
 
 
 def test_each_of_awss_checks_has_tests() -> None:
@@ -73,12 +73,14 @@ def test_the_counts_on_the_paper_are_those_of_its_rows() -> None:
     found = rows("asvs.md", r"\d+\.\d+\.\d+").values()
     tested = sum(1 for line in found if NAMED.search(line) and "open:" not in line)
     partly = sum(1 for line in found if NAMED.search(line) and "open:" in line)
+    beside = sum(1 for line in found if NAMED.search(line) and "accepted:" in line)
     unmet = sum(1 for line in found if not NAMED.search(line) and "open:" in line)
     away = sum(1 for line in found if "not here:" in line)
     said = (
-        f"{len(found)} requirements: {tested} tested, {partly} tested in part, {unmet} open, {away} not here."
+        f"{len(found)} requirements: {tested} tested ({beside} of them beside an accepted risk), "
+        f"{partly} tested in part, {unmet} open, {away} not here."
     )
-    assert said in paper("asvs.md")
+    assert said in " ".join(paper("asvs.md").split())
 
 
 def test_every_accepted_risk_says_why_and_until_when() -> None:
@@ -86,5 +88,5 @@ def test_every_accepted_risk_says_why_and_until_when() -> None:
     assert len(found) >= 5
     for line in found.values():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        assert len(cells) == 5
+        assert len(cells) == 6
         assert all(cells)

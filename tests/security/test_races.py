@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid5
@@ -11,6 +12,7 @@ import pytest
 from accounts.lifecycle import ContactRole, Proof
 from accounts.models import Contact, StepUp
 from accounts.services.step_up import step_up_make, step_up_spend
+from awsaccess.aws.gateway import CallerIdentity, HubIdentity
 from awsaccess.lifecycle import VisitStatus
 from awsaccess.models import Grant, Verification, Visit
 from engagements.lifecycle import EngagementStatus
@@ -26,7 +28,7 @@ from tests.awsaccess.services.cast import Case, check, enter, make_practice, sen
 from tests.awsaccess.services.worlds import InMemory
 from tests.conftest import SqlAs
 from tests.factories import EVIDENCE, Firm, acting, make_contact, paper_shown
-from tests.security.duels import Act, Round, duel, rounds_of, told
+from tests.security.duels import WAIT_SECONDS, Act, Round, duel, rounds_of, told
 
 ONE_WINNER = [("InvalidMove", "done"), ("done", "InvalidMove")]
 Say = Callable[[str, object], None]
@@ -290,9 +292,17 @@ def test_of_two_step_ups_on_one_proof_one_passes(firm: Firm, sql_as: SqlAs, reco
 
 
 def test_of_two_verifications_at_once_one_is_written(
-    firm: Firm, memory: InMemory, sql_as: SqlAs, record_property: Say
+    firm: Firm, memory: InMemory, sql_as: SqlAs, record_property: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds = deployed(firm, memory, rounds_of(watched(firm), sql_as("superuser")))
+    # Both have read before either asks AWS: two looks one after the other would rightly be two.
+    meet, own_identity = threading.Barrier(2), memory.fake.own_identity
+
+    def asked_together(hub: HubIdentity) -> CallerIdentity:
+        meet.wait(WAIT_SECONDS)
+        return own_identity(hub)
+
+    monkeypatch.setattr(memory.fake, "own_identity", asked_together)
     results = duel(rounds, look, look)
     record_property("verify / verify", told(results))
     assert set(results) == {("done", "done")}
@@ -331,4 +341,5 @@ def test_a_copied_round_stands_where_its_original_stands(firm: Firm, memory: InM
     assert one.case.grant().external_id != original.grant().external_id
     check(one.case)
     assert one.case.verifications()[-1].verdict == "ok"
+    assert enter(one.case).account_id == one.case.account_id
     assert isinstance(one.case, Case)

@@ -17,19 +17,37 @@ KERNEL: Final = "portal/kernel/"
 ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"_base_manager|objects\.using\(|\.raw\(": (),
     r"\.cursor\(": (KERNEL, "portal/boot.py"),
-    r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py"),
+    r"tenancy\.SYSTEM\b": ("portal/kernel/tasks.py", "portal/kernel/relay.py", "portal/kernel/due.py"),
     r"is_superuser": (),
-    r"csrf_exempt": (),
+    r"csrf_exempt": ("portal/pages/hooks.py",),  # a shop has no cookie to forge with: its messages are signed
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
+    # The doors that lead out by hand: each says at its top what it lets through.
     r"urllib\.request|http\.client|\bsocket\.": (
+        "awsaccess/aws/answering.py",
         "awsaccess/aws/federation.py",
         "portal/kernel/outgoing.py",
         "portal/kernel/papers/stamping.py",
     ),
-    r"django\.template\.(Template|engines)|Template\(|engines\[": ("portal/kernel/mail.py",),
+    r"django\.template\.(Template|engines)|\bTemplate\(|engines\[": ("portal/kernel/mail.py",),
     r"verify=False|CERT_NONE|_create_unverified_context": (),
+    r"\bcryptography\b|AESGCM|Fernet|\bhmac\b": (
+        "portal/kernel/secrets.py",
+        "portal/kernel/signatures.py",
+        "portal/kernel/checkpoints.py",
+        "portal/kernel/papers/",
+        "portal/kernel/management/commands/receipt_key.py",
+        "accounts/services/id_tokens.py",
+        "accounts/services/service_sign_in.py",
+    ),
+    r"(?i)\bmd5\b|\bsha1\b|\bdes\b|\brc4\b|\becb\b": (),
+    r"\bimport random\b|from random import|\brandom\.": (  # when to look or try again: no secret
+        "portal/kernel/outbox.py",
+        "portal/kernel/due.py",
+        "awsaccess/services/checks.py",
+        "awsaccess/services/sweeping.py",
+    ),
     r"\bset_config\b|SET LOCAL|session_replication_role": ("portal/kernel/database/base.py",),
 }
 

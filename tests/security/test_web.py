@@ -113,10 +113,11 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:  # A
 
 def test_cookies_are_for_this_host_over_tls_and_not_for_scripts(production: dict[str, Any]) -> None:
     assert production["session_cookie"] == ["__Host-sessionid", True, True, "Lax", None, "/"]
-    (cookie,) = production["cookies"].items()
-    assert cookie[0] == "__Host-csrftoken"
-    assert (cookie[1]["secure"], cookie[1]["httponly"], cookie[1]["samesite"]) == (True, True, "Lax")
-    assert (cookie[1]["domain"], cookie[1]["path"]) == ("", "/")
+    for where, name in (("cookies", "__Host-csrftoken"), ("kept", "__Host-kept")):
+        (cookie,) = production[where].items()
+        assert cookie[0] == name
+        assert (cookie[1]["secure"], cookie[1]["httponly"], cookie[1]["samesite"]) == (True, True, "Lax")
+        assert (cookie[1]["domain"], cookie[1]["path"]) == ("", "/")
 
 
 def test_browsers_are_told_to_come_by_tls_for_a_year(production: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Invitation, Membership, Practice, SignInService, User
 from accounts.selectors import door_of
+from accounts.services.branding import brand_mark, look_of, practice_brand
+from accounts.sessions import SessionStore
 from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
@@ -29,15 +31,17 @@ from awsaccess.services.checks import target_of
 from awsaccess.services.leaving import certificate_keep
 from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
-from engagements.lifecycle import AssignmentRole
-from engagements.models import Assignment, Consent, Engagement, Offer
+from engagements.lifecycle import AssignmentRole, ShopKind
+from engagements.models import Assignment, Consent, Engagement, EngagementTemplate, IntakePage, Offer, Shop
 from engagements.profiles import Kind
 from engagements.profiles.own import DraftLine, DraftProfile
 from engagements.services.closing import engagement_end
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from engagements.services.pauses import engagement_pause
+from engagements.services.shops import Handing, intake_set_up, shop_add, shop_close, shop_secret_make
 from engagements.services.talk import question_ask
+from engagements.services.templates import Gig, template_add
 from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
@@ -59,6 +63,7 @@ ACTORS: Final = (
     "y_approver",
     "b_owner",
 )
+SIGNS_OUT: Final = "admin:accounts_membership_sign-out"
 # Each address that acts gets an engagement of its own, so that no cell of the walk spoils another.
 STATES: Final[Mapping[str, str]] = {
     "draft": "draft",
@@ -105,6 +110,11 @@ class Room:
     membership: str
     event: str
     message: str
+    practice_code: str
+    template: str
+    page: str
+    shop: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +149,35 @@ class World:
         if name != "anonymous":
             sign_in(browser, self.user(name))
         return browser
+
+
+@dataclass(slots=True, kw_only=True)
+class Walker:
+    """Somebody who goes on with one session, and comes in anew only when an answer has changed it."""
+
+    world: World
+    actor: str
+    browser: Browser = field(init=False)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.come_in()
+
+    def come_in(self) -> None:
+        """With a fresh session."""
+        self.browser = self.world.browser(self.actor)
+        self.key = session_of(self.browser)
+
+    def posted(self, name: str) -> None:
+        """After a form of this address was sent: the owner's own sessions end there, and no cookie says so."""
+        if name == SIGNS_OUT and self.key and not SessionStore().exists(self.key):
+            self.come_in()
+
+    def ready(self) -> Browser:
+        """The browser, signed in as it was at the start."""
+        if session_of(self.browser) != self.key:
+            self.come_in()
+        return self.browser
 
 
 def sign_in(browser: Browser, user: User) -> None:
@@ -221,7 +260,23 @@ def _practice(word: str, name: str, account: str) -> tuple[Practice, User]:
             client_secret=b"",
             domains=[f"{word}.example"],
         )
-    return practice, _member(practice, f"Owner Of{word.title()}", MemberRole.OWNER)
+    owner = _member(practice, f"Owner Of{word.title()}", MemberRole.OWNER)
+    _sell(practice, owner)
+    return practice, owner
+
+
+def _sell(practice: Practice, owner: User) -> None:
+    """What a practice has for who orders: a look of its own, a template, an open page, and a shop that was closed."""
+    gig = Gig(name="Two weeks", title="Cost review", purpose="to look", profile="cost_review", days=14)
+    who = actor.machine("test")
+    with tenancy.use(tenancy.practice_scope(practice.pk)):
+        look = replace(look_of(practice), colour="#0b6b3a")
+        practice_brand(practice=practice, look=look, seen=brand_mark(practice), actor=who)
+        handing = Handing(template=template_add(practice=practice, gig=gig, actor=who), lead=owner)
+        intake_set_up(practice=practice, handing=handing, welcome="", is_open=True, actor=who)
+        shop = shop_add(practice=practice, name="Shop", kind=ShopKind.SIGNED, handing=handing, actor=who)
+        shop_secret_make(shop=shop, actor=who)
+        shop_close(shop=shop, actor=who)
 
 
 def _member(practice: Practice, name: str, role: MemberRole) -> User:
@@ -460,6 +515,11 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             service=str(SignInService.objects.get().pk),
             membership=str(Membership.objects.get(user=stage.maya).pk),
             event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
+            practice_code=stage.practice.code,
+            template=EngagementTemplate.objects.get().code,
+            page=str(IntakePage.objects.get().pk),
+            shop=Shop.objects.get().code,
+            digest=Practice.objects.get().brand_sheet,
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above
         )
 

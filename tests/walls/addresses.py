@@ -85,12 +85,24 @@ class Address:
         slot = SLOTS.get(self.name, "active")
         if place == "object_id":
             return object_id(self.name, room, slot)
-        known = {"code": room.codes[slot], "token": room.token, "url": "nowhere/", "factor_id": "1"}
-        return {**known, "practice_code": "northgate"}[place]
+        known = {
+            "code": room.codes[slot],
+            "token": room.token,
+            "url": "nowhere/",
+            "factor_id": "1",
+            "practice_code": "northgate",
+            "practice": room.practice_code,
+            "mark": "a-link-that-is-over",
+            "shop": room.shop,
+            "digest": room.digest,
+        }
+        return known[place]
 
     def _made_up(self, place: str) -> str:
         if place == "factor_id":
             return "987654321"
+        if "intakepage" in self.name:
+            return str(uuid4())
         if place in {"code", "practice_code"} or self.name.startswith(
             ("admin:engagements_", "admin:accounts_client_")
         ):
@@ -116,6 +128,10 @@ def object_id(name: str, room: Room, slot: str) -> str:
         "outboxmessage": room.message,
         "invitation": room.invitation,
         "practiceprofile": room.profiles["retire" if name.endswith("_retire") else "read"],
+        "practice": str(room.practice_id),
+        "engagementtemplate": room.template,
+        "intakepage": room.page,
+        "shop": room.shop,
     }
     return known[model]
 

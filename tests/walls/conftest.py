@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -40,18 +41,30 @@ def built(
     return world, kept
 
 
+@pytest.fixture(scope="package")
+def left_clean(built: tuple[World, str], database_name: str) -> Iterator[None]:
+    """Whoever walks starts from a copy; so the database is made empty again once, when all have been here."""
+    yield
+    _copy(f"{database_name}_before", database_name)
+
+
 @pytest.fixture
 def world(
     built: tuple[World, str],
-    real_db: None,
+    left_clean: None,
+    django_db_blocker: Any,  # Any: pytest-django's private type
     database_name: str,
     monkeypatch: pytest.MonkeyPatch,
-    settings: Any,  # Any: pytest-django's private type
-) -> World:
+    settings: Any,  # Any: as above
+) -> Iterator[World]:
     """A fresh copy, with real commits, and an AWS in memory behind every door."""
+    from django.db import connection
+
     made, kept = built
     settings.ACCOUNT_RATE_LIMITS = False  # everybody comes from one address here, and within a minute
     _copy(kept, database_name)
     for place in DOORS:
         monkeypatch.setattr(f"{place}.gateway", lambda: made.aws)
-    return made
+    with django_db_blocker.unblock():
+        yield made
+        connection.close()

@@ -27,9 +27,86 @@ account_inactive  account/inactive/
 
 # Whoever has a paper may check it. 422: neither a file nor a reference was sent.
 verify  verify/
+# For who has just bought something. 422: sent without the fields; 410: a link that is over.
+intake  to/<slug:practice>/
   GET     200   200   200   200   200   200   200   200   200   200   200   200   200
   POST    422   422   422   422   422   422   422   422   422   422   422   422   422
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+intake_sent  to/<slug:practice>/sent/
+intake_done  to/<slug:practice>/done/
+brand_sheet  brand/<str:digest>.css
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# There is no logo with the hash of the stylesheet.
+brand_logo  brand/<str:digest>.png
+  GET     404   404   404   404   404   404   404   404   404   404   404   404   404
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+intake_confirm  to/<slug:practice>/<str:mark>/
+  GET     410   410   410   410   410   410   410   410   410   410   410   410   410
+  POST    410   410   410   410   410   410   410   410   410   410   410   410   410
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Shops sign what they tell; who cannot is told nothing. No cookie counts here, so no form is forged.
+order_hook  hooks/<slug:shop>/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    400   400   400   400   400   400   400   400   400   400   400   400   400
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# What the practice sells, and how it looks: owners.
+admin:accounts_practice_changelist  console/accounts/practice/
+admin:engagements_engagementtemplate_changelist  console/engagements/engagementtemplate/
+admin:engagements_intakepage_changelist  console/engagements/intakepage/
+admin:engagements_shop_changelist  console/engagements/shop/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   200
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_practice_change  console/accounts/practice/<str:object_id>/
+admin:engagements_engagementtemplate_change  console/engagements/engagementtemplate/<str:object_id>/
+admin:engagements_intakepage_change  console/engagements/intakepage/<str:object_id>/
+admin:engagements_shop_change  console/engagements/shop/<str:object_id>/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   405   405   405   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# 422: allowed, and asked without the fields.
+admin:engagements_engagementtemplate_add  console/engagements/engagementtemplate/add/
+admin:engagements_shop_add  console/engagements/shop/add/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   200
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   422
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_practice_brand  console/accounts/practice/<str:object_id>/brand/
+admin:engagements_engagementtemplate_edit  console/engagements/engagementtemplate/<str:object_id>/edit/
+admin:engagements_intakepage_edit  console/engagements/intakepage/<str:object_id>/edit/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# The page makes drafts of the template, so it cannot go.
+admin:engagements_engagementtemplate_retire  console/engagements/engagementtemplate/<str:object_id>/retire/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   422   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# A page is set up once. A shop that was closed is left as it is: owners are led back to it.
+admin:engagements_intakepage_add  console/engagements/intakepage/add/
+  GET     302   404   403   403   403   403   404   404   404   404   404   404   403
+  POST    302   404   403   403   403   403   404   404   404   404   404   404   403
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_shop_secret  console/engagements/shop/<str:object_id>/secret/
+admin:engagements_shop_stripe  console/engagements/shop/<str:object_id>/stripe/
+admin:engagements_shop_edit  console/engagements/shop/<str:object_id>/edit/
+admin:engagements_shop_close  console/engagements/shop/<str:object_id>/close/
+  GET     302   404   302   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # The console's lists: everybody sees their own practice's, and for others there is no console.
 admin:index  console/
@@ -217,10 +294,11 @@ client:live  e/<slug:code>/live/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# The step in AWS: who decides, and who does it there. Viewers read.
 client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
-  POST    302   302   302   302   302   302   302   302   302   302   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   302   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # Who only helps with AWS is led back to the page of the step.
@@ -359,9 +437,15 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   POST    302   404   422   422   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+admin:accounts_contact_sign-out  console/accounts/contact/<str:object_id>/sign-out/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:accounts_membership_sign-out  console/accounts/membership/<str:object_id>/sign-out/
+  GET     302   404   200   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # 422, too: the world's service lies at an address that is refused before anything is asked.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 from django.http import HttpResponseBase
-from django.test import Client as Browser
 
 from portal.kernel import tenancy
 from tests.conftest import SqlAs
-from tests.walls.actors import ACTORS, Room, World, session_of
+from tests.walls.actors import ACTORS, Room, Walker, World
 from tests.walls.addresses import METHODS, SAFE, TURNING, Address, addresses, payload
 from tests.walls.digests import Digests, Owner, changed, digests
 from tests.walls.matrix import EXPECTED
@@ -21,32 +19,17 @@ STEADY = [one for one in ALL if one.name not in TURNING]
 OUTSIDERS = {"anonymous", "loner", "a_left", "x_left"}
 
 
-@dataclass(slots=True, kw_only=True)
-class Walk:
+class Walk(Walker):
     """One person on their way past all doors, with a session that no answer can change for the next one."""
-
-    world: World
-    actor: str
-    browser: Browser = field(init=False)
-    key: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._come_in()
 
     def answer(self, address: Address, method: str, room: Room) -> HttpResponseBase:
         """What this person is answered there."""
         path = address.at(room)
         if method == "POST":
-            answer = self.browser.post(path, payload(address.name, self.world, self.actor, room))
-        else:
-            answer = self.browser.generic(method, path)
-        if session_of(self.browser) != self.key:
-            self._come_in()
-        return answer
-
-    def _come_in(self) -> None:
-        self.browser = self.world.browser(self.actor)
-        self.key = session_of(self.browser)
+            answer = self.ready().post(path, payload(address.name, self.world, self.actor, room))
+            self.posted(address.name)
+            return answer
+        return self.ready().generic(method, path)
 
 
 def test_every_address_has_its_row_and_every_row_its_address() -> None:

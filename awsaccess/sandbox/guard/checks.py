@@ -377,6 +377,7 @@ def authorize(self: Moto, iam_request_cls: Any, resource: str = "*") -> None:  #
     if caller and action == "sts:AssumeRole":
         _check_assume_role(self, caller, params, context)
     elif action not in _ALWAYS_ALLOWED:
-        if resource == "*" and caller:
+        # moto looks for a queue of that name in the caller's own account, whatever account its address names.
+        if caller and (resource == "*" or service == "sqs"):
             resource = resource_arn(service, caller.account, self.region, params)
         _check_action(self, caller, action, resource, context)

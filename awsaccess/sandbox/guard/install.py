@@ -12,6 +12,7 @@ from typing import Any, Final
 import moto.cloudformation.models
 import moto.iam.models
 import moto.s3.models
+import moto.sns.models
 import moto.sts.models
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.iam.access_control import PermissionResult
@@ -22,10 +23,10 @@ from moto.s3.models import FakeBucket
 from moto.sts.responses import TokenResponse
 
 from awsaccess.sandbox import clock, ids
-from awsaccess.sandbox.guard import checks
+from awsaccess.sandbox.guard import checks, resource_policies
 from awsaccess.sandbox.guard.caller import SESSIONS, Moto, Session, find_caller, role_by_arn
 from awsaccess.sandbox.guard.context import tags_of
-from awsaccess.sandbox.guard.language import Document, as_list, parse_document, statements
+from awsaccess.sandbox.guard.language import SNS, Document, as_list, parse_document, statements
 from awsaccess.sandbox.guard.validation import trust_document_fault
 
 _ENTITY: Final = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/.+")
@@ -163,6 +164,19 @@ def _remembering(assume: Callable[..., Moto]) -> Callable[..., Moto]:
     return assume_role
 
 
+def _careful_delivery(publish: Callable[..., None]) -> Callable[..., None]:
+    def deliver(self: Moto, *args: Any, **kwargs: Any) -> None:  # Any: moto's arguments, passed on
+        """A queue takes from SNS what its own policy lets in; the rest is lost without a word, as on AWS."""
+        if self.protocol == "sqs":
+            context = {"aws:sourcearn": self.topic.arn, "aws:sourceaccount": self.topic.account_id}
+            said = resource_policies.verdict(SNS, "sqs:SendMessage", self.endpoint, context)
+            if said != "allow":
+                return
+        publish(self, *args, **kwargs)
+
+    return deliver
+
+
 @functools.cache
 def _aws_policies() -> list[Moto]:
     """AWS's own policies, read once and shared: reading 1,485 documents per account takes seconds each."""
@@ -202,6 +216,8 @@ def install() -> None:
     for action in ("GetSessionToken", "GetFederationToken"):
         setattr(token, re.sub(r"(?<!^)([A-Z])", r"_\1", action).lower(), _refuse_action(action))
     # The guard decides about buckets; moto's own reading ignores conditions and principals.
+    subscription = _open(moto.sns.models.Subscription)
+    subscription.publish = _careful_delivery(subscription.publish)
     bucket.get_permission = lambda *_: PermissionResult.PERMITTED
 
 

@@ -34,16 +34,19 @@ class UnknownElement(Exception):
 class Principal:
     """Who calls, as a policy can name it.
 
-    `arn` is the session's for a role, `principal_arn` the role's; `unique_id` is the user's or role's.
+    `arn` is the session's for a role, `principal_arn` the role's; `unique_id` is the user's or role's. For a service of
+    AWS's own only `service` is set.
     """
 
     account: str
     arn: str
     principal_arn: str
     unique_id: str
+    service: str = ""
 
 
 ANYBODY: Final = Principal(account="", arn="", principal_arn="", unique_id="")
+SNS: Final = Principal(account="", arn="", principal_arn="", unique_id="", service="sns.amazonaws.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +188,9 @@ def principal_match(statement: Document, question: Question) -> Verdict | None:
         raise UnknownElement("NotPrincipal")
     principal = question.principal or ANYBODY
     element = statement.get("Principal", {})
+    if principal.service:
+        services = ["*"] if element == "*" else as_list(element.get("Service", []))
+        return "allow" if {"*", principal.service} & set(services) else None
     named = ["*"] if element == "*" else as_list(element.get("AWS", []))
     if principal.arn and (principal.arn in named or principal.principal_arn in named):
         # AWS keeps the unique id of who was named: a role deleted and made again is somebody else.

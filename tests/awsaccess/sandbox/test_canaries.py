@@ -21,6 +21,7 @@ from moto.iam.models import IAMBackend
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server import werkzeug_app
 from moto.s3.models import FakeBucket
+from moto.sns.models import Subscription
 from moto.sts.responses import TokenResponse
 
 _CLOUDFORMATION: Final[Any] = cfr.CloudFormationResponse  # Any: its methods are patched by name
@@ -38,6 +39,17 @@ _CREATE_ROLE: Final = [
     "linked_service",
 ]
 
+_PUBLISH: Final = [
+    "self",
+    "message",
+    "message_id",
+    "subject",
+    "message_attributes",
+    "group_id",
+    "deduplication_id",
+    "message_structure",
+]
+
 SEAMS: Final[tuple[tuple[Callable[..., object], list[str]], ...]] = (
     (ActionAuthenticatorMixin._authenticate_and_authorize_action, ["self", "iam_request_cls", "resource"]),
     (IAMBackend.create_role, _CREATE_ROLE),
@@ -48,6 +60,7 @@ SEAMS: Final[tuple[tuple[Callable[..., object], list[str]], ...]] = (
     (TokenResponse.assume_role, ["self"]),
     (TokenResponse.get_session_token, ["self"]),
     (TokenResponse.get_federation_token, ["self"]),
+    (Subscription.publish, _PUBLISH),
     (FakeBucket.get_permission, ["self", "action", "resource"]),
     (MotoRandom.random, ["self"]),
     (MotoRandom.getrandbits, ["self", "k"]),

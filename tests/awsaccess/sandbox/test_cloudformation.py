@@ -424,8 +424,16 @@ class CallBack:
         sns.set_topic_attributes(
             TopicArn=self.topic, AttributeName="Policy", AttributeValue=policy(everybody)
         )
-        self._queue = self._sqs.create_queue(QueueName="calls")["QueueUrl"]
         arn = f"arn:aws:sqs:eu-west-1:{NORTHGATE}:calls"
+        deliver = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": self.topic}},
+        }
+        made = self._sqs.create_queue(QueueName="calls", Attributes={"Policy": policy(deliver)})
+        self._queue = made["QueueUrl"]
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn)
 
     def resource(self, **properties: object) -> dict[str, object]:

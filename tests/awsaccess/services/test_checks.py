@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from uuid import uuid4
 
 import pytest
 
+from awsaccess import probes
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.aws.gateway import CallerIdentity
 from awsaccess.lifecycle import PROPAGATION, AccessEvent, GrantStatus, Verdict
 from awsaccess.models import Grant
 from awsaccess.provision.access_stack import expected_role
-from awsaccess.services.checks import SOONEST, check_soon, grant_verify
+from awsaccess.services.checks import SOONEST, check_soon, grant_verify, target_of
 from awsaccess.services.visits import VisitRefused
 from engagements.lifecycle import EngagementStatus
 from engagements.services.consents import engagement_decline
@@ -257,6 +259,21 @@ def test_one_practices_role_cannot_be_taken_for_anothers(
     )
     check(ours)
     assert ours.grant().status == GrantStatus.EXPECTED
+
+
+def test_a_probe_from_another_practices_hub_is_refused_and_of_our_own_is_not(
+    north: Firm, harbour: Firm, memory: InMemory
+) -> None:
+    """Harbour knows role and external ID to the letter, and asks AWS with its own hub's credentials."""
+    case = verified(north, memory)
+    with case.seen():
+        target = target_of(case.grant())
+    foreign = dataclasses.replace(target, hub=hub_of("harbour"))
+    assert isinstance(probes.enter(memory.door, target), probes.Entered)
+    assert probes.is_refused(memory.door, foreign) is True
+    tried = probes.enter(memory.door, foreign)
+    assert not isinstance(tried, probes.Entered)
+    assert tried.verdict == Verdict.DENIED
 
 
 # A role that goes, or changes.

@@ -37,7 +37,7 @@ from engagements.models import Assignment
 from engagements.services.closing import engagement_expire
 from engagements.services.pauses import engagement_pause, engagement_resume
 from portal.kernel import clock, due, tenancy
-from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError, Unavailable
+from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError, RateLimited, Unavailable
 from tests.awsaccess.services.cast import (
     REASON,
     Case,
@@ -563,6 +563,31 @@ def test_a_form_that_is_sent_twice_enters_once(north: Firm, memory: InMemory) ->
     assert case.visit().pk == key
     stays_out(case, VisitRefused, "used already", visit_id=key)
     assert len(requests_of_visits(memory)) == 1
+
+
+def test_more_visits_than_a_person_needs_are_refused_in_words_and_told(
+    north: Firm, memory: InMemory, settings: Any
+) -> None:
+    settings.VISITS_PER_HOUR = 2
+    case = verified(north, memory)
+    for _ in range(2):
+        enter(case)
+    before = len(memory.fake.calls)
+    with pytest.raises(RateLimited, match="Wait an hour") as caught:
+        enter(case)
+    assert caught.value.http_status == 429
+    assert len(memory.fake.calls) == before
+    assert len(case.visits()) == 2
+    kind, details = case.told()[-1]
+    assert (kind, details["code"]) == (AccessEvent.VISIT_NOT_BEGUN, "rate-limited")
+
+
+def test_a_whole_practice_has_its_measure_too(north: Firm, memory: InMemory, settings: Any) -> None:
+    settings.PRACTICE_VISITS_PER_HOUR = 1
+    case = verified(north, memory)
+    enter(case)
+    with pytest.raises(RateLimited, match="Nothing was opened"):
+        enter(case)
 
 
 def test_too_little_time_is_no_visit(north: Firm, memory: InMemory) -> None:

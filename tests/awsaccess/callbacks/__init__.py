@@ -1,0 +1,3 @@
+"""Call-backs of the clients' stacks."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""A practice's own look, as far as it is pure."""
+
+from __future__ import annotations
