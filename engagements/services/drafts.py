@@ -139,8 +139,9 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
     changed = {name: value for name, value in after.items() if value != before[name]}
     if not changed:
         return current
-    if Engagement.objects.filter(pk=current.pk, status=EngagementStatus.DRAFT).update(**changed) != 1:
-        raise InvalidMove
+    Engagement.objects.filter(pk=current.pk).update(
+        **changed
+    )  # still a draft: its row is locked since the look
     for name, value in changed.items():
         setattr(current, name, value)
     _record(
