@@ -14,7 +14,7 @@ from awsaccess.lifecycle import BROKEN
 from awsaccess.models import DeadLetter, Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
 from engagements.lifecycle import OPEN_CHANGES, TERMINAL, AssignmentRole, EngagementStatus
-from engagements.models import NOT_OVER, Assignment, Engagement, Offer
+from engagements.models import NOT_OVER, Assignment, Engagement, Offer, Variant
 from portal.kernel import tenancy
 from portal.kernel.admin import role_of
 from portal.kernel.models import AuditEvent
@@ -150,7 +150,10 @@ def newest_dead_letters() -> QuerySet[DeadLetter]:
 
 def unpublished_offers() -> QuerySet[Offer]:
     """Offers of which a template is not in the bucket yet, of engagements that still need it."""
-    rows = Offer.objects.select_related("engagement__client").filter(template_version_id="")
+    missing = Q(template_version_id="") | Exists(
+        Variant.objects.filter(offer=OuterRef("pk"), template_version_id="")
+    )
+    rows = Offer.objects.select_related("engagement__client").filter(missing)
     first = Q(change=None, engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED))
     return rows.filter(first | Q(change__status__in=OPEN_CHANGES)).order_by("frozen_at")
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("<slug:code>/change/", views.change, name="change"),
     path("<slug:code>/change/agree/", views.change_agree, name="change_agree"),
     path("<slug:code>/change/decline/", views.change_keep, name="change_decline"),
+    path("<slug:code>/change/undo/", views.change_let_go, name="change_undo"),
     path("<slug:code>/question/", views.question, name="question"),
     path("<slug:code>/colleague/", views.colleague, name="colleague"),
     path("<slug:code>/colleague/told/", views.colleague_named, name="colleague_named"),

@@ -28,7 +28,7 @@ from engagements.selectors import (
     template_agreed,
 )
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
-from engagements.services.change_answers import change_decline
+from engagements.services.change_answers import change_decline, change_undo
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -240,6 +240,16 @@ def change_keep(request: HttpRequest, desk: Desk) -> HttpResponse:
         reason=form.cleaned_data["reason"],
         actor=actor_of(desk),
     )
+    return _front(desk)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def change_let_go(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """An agreed change that AWS does not have yet is taken back. What was agreed to before goes on."""
+    found = change_open(desk.engagement)
+    if request.method != "POST" or found is None or found.status != ChangeStatus.AGREED:
+        return _to_change(desk)
+    change_undo(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
     return _front(desk)
 
 

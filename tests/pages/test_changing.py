@@ -221,6 +221,23 @@ def test_once_it_holds_the_pages_and_the_receipt_are_of_the_new_access() -> None
     assert "A change waits" not in read(scene.browser().get(scene.path())).text
 
 
+def test_an_agreed_change_that_aws_does_not_have_can_be_taken_back() -> None:
+    scene = asked()
+    path, browser = scene.path("change/undo/"), scene.browser()
+    assert browser.post(path)["Location"] == scene.path("change/")
+    assert change_of(scene).status == ChangeStatus.ASKED
+    agree(scene)
+    assert browser.get(path)["Location"] == scene.path("change/")
+    assert path in read(browser.get(scene.path("change/"))).forms
+    helper = scene.browser(scene.colleague(ContactRole.AWS_ADMIN))
+    assert path not in read(helper.get(scene.path("change/"))).forms
+    answer = browser.post(path)
+    assert (answer.status_code, answer["Location"]) == (302, scene.path())
+    assert change_of(scene).status == ChangeStatus.TAKEN_BACK
+    assert [bool(one.withdrawn_at) for one in scene.consents()] == [False, True]
+    assert "A change waits" not in read(browser.get(scene.path())).text
+
+
 def test_keeping_it_as_it_is_changes_nothing() -> None:
     scene = asked()
     browser = scene.browser()

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client as Browser
 
 from accounts.emails import invitation_url
@@ -32,12 +32,23 @@ from awsaccess.services.leaving import certificate_keep
 from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole, ShopKind
-from engagements.models import Assignment, Consent, Engagement, EngagementTemplate, IntakePage, Offer, Shop
+from engagements.models import (
+    Assignment,
+    Consent,
+    Engagement,
+    EngagementTemplate,
+    IntakePage,
+    Offer,
+    ScopeChange,
+    Shop,
+)
 from engagements.profiles import Kind
 from engagements.profiles.own import DraftLine, DraftProfile
+from engagements.services.changes import change_agree_within
 from engagements.services.closing import engagement_end
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
+from engagements.services.moves import engagement_locked
 from engagements.services.pauses import engagement_pause
 from engagements.services.shops import Handing, intake_set_up, shop_add, shop_close, shop_secret_make
 from engagements.services.talk import question_ask
@@ -83,6 +94,7 @@ STATES: Final[Mapping[str, str]] = {
     "changing": "changing",
     "changing_to_keep": "changing",
     "changing_to_take_back": "changing",
+    "change_agreed": "change_agreed",
     "closing": "closing",
     "closed": "closed",
 }
@@ -447,6 +459,14 @@ def _change(stage: Stage) -> None:
         )
 
 
+def _agree_to_change(stage: Stage) -> None:
+    _change(stage)
+    with tenancy.use(stage.scope), transaction.atomic():
+        engagement = engagement_locked(stage.engagement.pk)
+        change = ScopeChange.objects.get(engagement=engagement)
+        change_agree_within(engagement=engagement, change=change, actor=actor.machine("test"))
+
+
 def _close(stage: Stage) -> None:
     _activate(stage)
     with tenancy.use(stage.client_scope):
@@ -487,6 +507,7 @@ MOVES: Final[Mapping[str, Callable[[Stage], None]]] = {
     "paused_by_client": _pause_by_client,
     "paused_by_practice": _pause_by_practice,
     "changing": _change,
+    "change_agreed": _agree_to_change,
     "closing": _close,
     "closed": _prove,
 }

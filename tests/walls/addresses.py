@@ -35,6 +35,7 @@ SLOTS: Final = {
     "client:change": "changing",
     "client:change_agree": "changing",
     "client:change_decline": "changing_to_keep",
+    "client:change_undo": "change_agreed",
     "admin:engagements_engagement_change-back": "changing_to_take_back",
     "client:activity_table": "closed",
     "client:connect_script": "agreed",

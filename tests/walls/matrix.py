@@ -273,6 +273,11 @@ client:agree  e/<slug:code>/agree/
   POST    302   302   302   302   302   302   302   409   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+client:change_undo  e/<slug:code>/change/undo/
+  GET     302   302   302   302   302   302   302   302   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 client:decline  e/<slug:code>/decline/
 client:change_decline  e/<slug:code>/change/decline/
 client:pause  e/<slug:code>/pause/
