@@ -18,7 +18,7 @@ from django.db.models import Model
 
 from awsaccess.models import ExitProof, Grant, Verification, Visit
 from engagements.lifecycle import EngagementEvent
-from engagements.models import Consent, Document, Engagement
+from engagements.models import Consent, Document, Engagement, Offer, ScopeChange
 from engagements.selectors import grouped
 from portal.kernel import checkpoints, clock, export
 from portal.kernel.models import AuditCheckpoint, AuditEvent
@@ -47,7 +47,7 @@ What is in it
 -------------
 papers/            Signed receipts and certificates, as they were mailed. A PDF reader shows their signatures.
 shown/             The pages that were shown and agreed to, byte for byte.
-offers/            What was asked: plain words, permissions, and the template that AWS got.
+offers/            What was asked: plain words, permissions, and a template for each choice.
 engagement.json    What, why, who, until when.
 decisions.json     Each consent with its circumstances; each answer, also no; each act that was refused.
 visits.json        Each time a consultant went into the account, or tried to: who, why, from when to when.
@@ -108,8 +108,8 @@ def _files(engagement: Engagement, made: dt.datetime) -> Iterator[File]:
     yield "engagement.json", _text(_engagement(engagement))
     consents = list(_consents(engagement))
     yield "decisions.json", _text(_decisions(engagement, consents))
-    for consent in consents:
-        yield f"shown/consent-{consent.offer.number}.html", consent.shown_html.encode()
+    for number, consent in enumerate(consents, start=1):
+        yield f"shown/consent-{number}.html", consent.shown_html.encode()
     yield from _offers(engagement)
     for document in Document.objects.filter(engagement=engagement).order_by("made_at", "pk"):
         yield f"papers/{document.kind}-{grouped(document.reference)}.pdf", bytes(document.pdf)
@@ -172,6 +172,20 @@ def _engagement(engagement: Engagement) -> Json:
             }
             for row in staff
         ],
+        "changes": [_change(row) for row in engagement.changes.select_related("offer", "before", "moved_by")],
+    }
+
+
+def _change(change: ScopeChange) -> Json:
+    return {
+        "offer": change.offer.number,
+        "instead_of": change.before.number,
+        "status": change.status,
+        "asked_at": _iso(change.asked_at),
+        "answered_at": _iso(change.answered_at),
+        "in_force_at": _iso(change.in_force_at),
+        "answered_by": change.moved_by.name if change.moved_by else None,
+        "note": change.moved_note,
     }
 
 
@@ -205,6 +219,9 @@ def _consent(consent: Consent) -> Json:
         "account_id": consent.account_id,
         "shown_sha256": consent.shown_sha256,
         "offer_sha256": consent.offer_sha256,
+        "choice": consent.choice,
+        "template_sha256": consent.template_sha256,
+        "agreed_sha256": consent.agreed_sha256,
         "evidence": consent.evidence,
         "withdrawn_at": _iso(consent.withdrawn_at),
         "withdrawn_by": consent.withdrawn_by.name if consent.withdrawn_by else None,
@@ -237,6 +254,14 @@ def _offers(engagement: Engagement) -> Iterator[File]:
         }
         yield f"offers/offer-{offer.number}.json", _text(told)
         yield f"offers/template-{offer.number}.txt", offer.template.encode()
+        yield from _variants(offer)
+
+
+def _variants(offer: Offer) -> Iterator[File]:
+    """The template of each choice, numbered from 1 in the order in which the offer's `choices` seal them."""
+    templates = {tuple(variant.choice): variant.template for variant in offer.variants.all()}
+    for number, choice in enumerate(offer.documents.get("choices", ()), start=1):
+        yield f"offers/template-{offer.number}-{number}.txt", templates[tuple(choice["keys"])].encode()
 
 
 def _visit(visit: Visit) -> Json:

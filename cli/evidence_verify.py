@@ -109,12 +109,34 @@ def _consents(folder: Path, events: Sequence[Json]) -> Iterator[str]:
     yield from _compared(told, _prints(folder, "shown/*.html"), "page that was shown")
     rows = {one["consent"]: one for one in _json(folder / "decisions.json")["consents"]}
     for event in _of(events, "client:consent:given"):
-        row = rows.get(_key(event), {})
-        if row.get("offer_sha256") != _details(event)["offer_sha256"]:
+        row, details = rows.get(_key(event), {}), _details(event)
+        if any(row.get(part) != details.get(part, "") for part in ("offer_sha256", "agreed_sha256")):
             yield "decisions.json does not tell of a consent as the record does."
+    for row in rows.values():
+        yield from _choice(folder, row)
     taken_back = {_key(event) for event in _of(events, "client:consent:withdrawn")}
     if taken_back != {key for key, row in rows.items() if row["withdrawn_at"]}:
         yield "decisions.json and the record differ on which consents were taken back."
+
+
+def _choice(folder: Path, consent: Json) -> Iterator[str]:
+    """What was agreed to is one hash over the offer, the lines that were ticked and the template of that choice.
+
+    Consents from before there was a choice have none.
+    """
+    if not consent["agreed_sha256"]:
+        return
+    parts = {part: consent[part] for part in ("offer_sha256", "choice", "template_sha256")}
+    if hashlib.sha256(canonical({"v": 1, **parts})).hexdigest() != consent["agreed_sha256"]:
+        yield f"decisions.json: the consent of {consent['by']} does not seal what it says."
+    offer = _json(folder / "offers" / f"offer-{consent['offer']}.json")
+    choices = [
+        *offer["documents"].get("choices", ()),
+        {"keys": [], "template_sha256": offer["template_sha256"]},
+    ]
+    templates = {tuple(each["keys"]): each["template_sha256"] for each in choices}
+    if templates.get(tuple(consent["choice"])) != consent["template_sha256"]:
+        yield f"decisions.json: the choice of {consent['by']} has another template than the offer says."
 
 
 def _offers(folder: Path, events: Sequence[Json]) -> Iterator[str]:
@@ -126,6 +148,10 @@ def _offers(folder: Path, events: Sequence[Json]) -> Iterator[str]:
         name = str(path.relative_to(folder))
         if hashlib.sha256(template).hexdigest() != offer["template_sha256"]:
             yield f"offers/template-{offer['number']}.txt is not the template of {name}."
+        for number, choice in enumerate(offer["documents"].get("choices", ()), start=1):
+            variant = f"offers/template-{offer['number']}-{number}.txt"
+            if hashlib.sha256(_read(folder / variant)).hexdigest() != choice["template_sha256"]:
+                yield f"{variant} is not the template of {name} with {', '.join(choice['keys'])}."
         whole = {"v": 1, **{part: offer[part] for part in ("lines", "documents", "template_sha256")}}
         found[hashlib.sha256(canonical(whole)).hexdigest()] = name
     yield from _compared(told, found, "offer")

@@ -112,6 +112,24 @@ def test_a_commit_wakes_whoever_listens(real_db: None, sql_as: SqlAs) -> None:
     assert [notice.channel for notice in listener.notifies(timeout=5, stop_after=1)] == [outbox.CHANNEL]
 
 
+@pytest.mark.parametrize(("after", "wakes"), [(dt.timedelta(seconds=5), 1), (HOUR, 0)])
+def test_many_that_look_again_soon_wake_whoever_listens(
+    real_db: None, sql_as: SqlAs, as_worker: AsWorker, after: dt.timedelta, wakes: int
+) -> None:
+    plan_for(A, 2)
+    due.MANY_HANDLERS["sample"] = lambda turns: ((turn, clock.now() + after) for turn in turns)
+    listener = sql_as("portal_worker")
+    try:
+        with as_worker():
+            turns = claim()
+            listener.execute(f"listen {outbox.CHANNEL}")
+            assert due.take_many("sample", turns) == len(turns) == 2
+    finally:
+        del due.MANY_HANDLERS["sample"]
+    listener.execute("select 1")  # a notice comes no later than the answer to what is asked after its commit
+    assert len(list(listener.notifies(timeout=0.2))) == wakes
+
+
 def test_the_latest_plan_counts(real_db: None) -> None:
     moment = clock.now() + HOUR
     plan_thing()

@@ -18,7 +18,7 @@ from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.services.checks import CHECK, check_soon
 from awsaccess.services.hubs import hub_set_up
-from awsaccess.services.sending import offer_publish
+from awsaccess.services.sending import offer_publish, variant_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
 from portal.console.forms import HubForm
@@ -281,6 +281,8 @@ def _publish(_request: HttpRequest, _hub: Hub, _asked: Asked) -> str:
     for offer in waiting:
         try:
             offer_publish(offer_id=offer.pk)
+            for variant in offer.variants.all():
+                variant_publish(variant_id=variant.pk)
         except (outbox.Later, outbox.Hopeless) as error:
             raise Unavailable(f"“{offer.engagement.title}” could not be published: {error}") from None
     return f"Published: {len(waiting)}."

@@ -43,6 +43,7 @@ OF_THE_PRACTICE: Final = (
     "admin:engagements_engagementtemplate_",
     "admin:engagements_intakepage_",
     "admin:engagements_shop_",
+    "admin:engagements_practiceprofile_",
 )
 CLOCKS: Final = {"Expires", "Last-Modified"}  # the second in which the answer was made
 SHORTEST_NAME: Final = 6

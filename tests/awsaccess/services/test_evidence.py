@@ -36,6 +36,8 @@ from tests.awsaccess.services.cast import (
     send,
     verified,
 )
+from tests.awsaccess.services.test_changing_together import agree as agree_to
+from tests.awsaccess.services.test_changing_together import sent as sent_with
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, make_client
 from tests.papers import is_valid
@@ -186,6 +188,27 @@ def test_a_file_that_was_listed_anew_does_not_fit_the_record(
         run = verify(folder)
         assert run.returncode == 1, name
         assert "was changed" not in run.stdout, name
+
+
+def test_what_was_ticked_is_bound_to_the_template_of_that_choice(
+    firm: Firm, memory: InMemory, tmp_path: Path
+) -> None:
+    case = sent_with(firm, "advice", "history")
+    agree_to(case, "history")
+    folder = unpack(pack_of(case), tmp_path / "pack")
+    assert verify(folder).returncode == 0
+    offer = json.loads((folder / "offers" / "offer-1.json").read_text())
+    of_choice = [each["keys"] for each in offer["documents"]["choices"]].index(["history"]) + 1
+    changes: dict[str, tuple[bytes, bytes, str]] = {
+        f"offers/template-1-{of_choice}.txt": (b"Description", b"Descripti0n", "with history"),
+        "decisions.json": (b'"history"\n', b'"advice"\n', "does not seal what it says"),
+    }
+    for name, (old, new, words) in changes.items():
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(kept.replace(old, new) if old in kept else kept + b" ")
+        _list_anew(folder)
+        assert words in verify(folder).stdout, name
+        (folder / name).write_bytes(kept)
 
 
 def _list_anew(folder: Path) -> None:

@@ -95,6 +95,15 @@ def test_who_is_watched_no_more_is_planned_no_more(north: Firm, memory: InMemory
     assert moments[1] is not None
 
 
+def test_a_role_that_is_waited_for_leaves_one_row_however_often_it_is_refused(
+    north: Firm, memory: InMemory
+) -> None:
+    absent, well = watched(north), verified(north, memory)
+    for _ in range(3):
+        swept(absent, well)
+    assert [each.verdict for each in absent.verifications()] == [Verdict.DENIED]
+
+
 def test_well_ones_cost_the_same_statements_however_many(north: Firm, memory: InMemory) -> None:
     cases = [verified(north, memory) for _ in range(6)]
     counts = []
