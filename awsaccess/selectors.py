@@ -19,6 +19,7 @@ from awsaccess.provision import links
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
+from engagements.selectors import offer_or_none, template_agreed
 from portal.kernel import audit
 
 
@@ -89,6 +90,7 @@ def live_card(engagement: Engagement) -> LiveCard:
     """The card of the connect and status pages."""
     grant = grant_of(engagement)
     state = _state(engagement, grant)
+    has_template = bool(grant and template_agreed(grant.offer).version_id)
     shown = {} if grant is None else dict(grant.checks)
     checks = tuple(Check(key=key, state=shown.get(key, PENDING)) for key in CHECKS)
     told = _told_last(grant, state)
@@ -100,7 +102,7 @@ def live_card(engagement: Engagement) -> LiveCard:
         "checks": [check.state for check in checks],
         "problem": grant.problem if grant else "",
         "unanswered": bool(grant and grant.last_verdict == "unknown"),
-        "template": bool(grant and grant.offer.template_version_id),
+        "template": has_template,
         "steps": [step.state.value for step in steps],
         "refusal": refusal,
     }
@@ -112,7 +114,7 @@ def live_card(engagement: Engagement) -> LiveCard:
         is_unanswered=bool(grant and grant.last_verdict == "unknown"),
         checked_at=grant.checked_at if grant else None,
         verified_at=grant.verified_at if grant else None,
-        has_template=bool(grant and grant.offer.template_version_id),
+        has_template=has_template,
         steps=steps,
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
@@ -162,8 +164,8 @@ def stack_name(engagement: Engagement) -> str:
 
 def quick_create_url(engagement: Engagement) -> str | None:
     """CloudFormation's review page with everything filled in; None while the template is on its way."""
-    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
-    if offer is None or not offer.template_version_id:
+    offer = offer_or_none(engagement)
+    if offer is None or not template_agreed(offer).version_id:
         return None
     documents = offer.documents
     return links.quick_create_link(
@@ -176,21 +178,21 @@ def quick_create_url(engagement: Engagement) -> str | None:
 
 
 def template_address(offer: Offer) -> str:
-    """The pinned version in the hub's bucket."""
+    """The pinned version of what was agreed to, in the hub's bucket."""
     documents = offer.documents
     return links.template_url(
         bucket=documents["bucket"],
         region=documents["region"],
         key=documents["template_key"],
-        version_id=offer.template_version_id,
+        version_id=template_agreed(offer).version_id,
         partition=documents["partition"],
     )
 
 
 def stack_ask(engagement: Engagement) -> StackAsk | None:
     """What a script or Terraform asks AWS for; None while the account is not known or the template is on its way."""
-    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
-    if offer is None or not offer.template_version_id or not engagement.account_id:
+    offer = offer_or_none(engagement)
+    if offer is None or not template_agreed(offer).version_id or not engagement.account_id:
         return None
     return StackAsk(
         account_id=engagement.account_id,
@@ -203,7 +205,7 @@ def stack_ask(engagement: Engagement) -> StackAsk | None:
 
 def stack_url(engagement: Engagement) -> str:
     """CloudFormation's list of stacks in the console, filtered to ours."""
-    offer = Offer.objects.filter(engagement=engagement).order_by("-number").first()
+    offer = offer_or_none(engagement)
     region = offer.documents["region"] if offer else "us-east-1"
     partition = offer.documents["partition"] if offer else "aws"
     return links.stacks_link(

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 
 from awsaccess.services.callbacks import ANSWER, hub_listen, listen_soon, stack_answer
+from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import LISTEN
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.revoking import DENIAL, denial_publish
-from awsaccess.services.sending import offer_publish
+from awsaccess.services.sending import offer_publish, variant_publish
 from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from engagements.services.documents import PaperFailed
@@ -21,6 +22,12 @@ from portal.kernel import due, outbox
 def publish(held: outbox.Claim) -> None:
     """An offer was frozen: its template goes into the hub's bucket."""
     offer_publish(offer_id=held.object_id)
+
+
+@outbox.handles("awsaccess.publish_variant")
+def publish_variant(held: outbox.Claim) -> None:
+    """And so does the template of each choice."""
+    variant_publish(variant_id=held.object_id)
 
 
 @outbox.handles(DENIAL)
@@ -34,6 +41,12 @@ def agreed(held: outbox.Claim) -> None:
     """A client agreed: the role is looked for, and its stack is listened for."""
     grant_watch(engagement_id=held.object_id)
     listen_soon()
+
+
+@outbox.handles("engagement.change_agreed")
+def change_agreed(held: outbox.Claim) -> None:
+    """A client agreed to a change: their stack is about to be updated."""
+    change_watch(engagement_id=held.object_id)
 
 
 @outbox.handles("engagement.closing")

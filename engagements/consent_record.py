@@ -46,7 +46,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was agreed to: the offer as it was frozen, and the bytes that were shown of it."""
+    """What was agreed to: the offer as it was frozen, with the lines that were ticked, and the bytes that were shown."""
 
     engagement: str
     title: str
@@ -56,6 +56,7 @@ class Asked:
     offer_number: int
     offer_sha256: str
     template_sha256: str
+    agreed_sha256: str
     lines: tuple[str, ...]
     documents: Mapping[str, Any]  # Any: JSON
     shown_html: str
@@ -174,6 +175,7 @@ def _service(asked: Asked) -> Json:
         "offer_number": asked.offer_number,
         "offer_sha256": asked.offer_sha256,
         "template_sha256": asked.template_sha256,
+        "agreed_sha256": asked.agreed_sha256,
     }
 
 

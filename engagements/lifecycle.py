@@ -56,6 +56,29 @@ class AssignmentRole(TextChoices):
 WORKING: Final = frozenset({AssignmentRole.LEAD, AssignmentRole.MEMBER})
 
 
+class ChangeStatus(TextChoices):
+    """Where a change of a running access stands. `agreed` waits for the client's stack; `in_force` is proved in AWS."""
+
+    ASKED = "asked"
+    AGREED = "agreed"
+    IN_FORCE = "in_force"
+    DECLINED = "declined"
+    TAKEN_BACK = "taken_back"
+
+
+_C = ChangeStatus
+CHANGE_MOVES: Final[dict[ChangeStatus, frozenset[ChangeStatus]]] = {
+    _C.ASKED: frozenset({_C.AGREED, _C.DECLINED, _C.TAKEN_BACK}),
+    _C.AGREED: frozenset({_C.IN_FORCE, _C.TAKEN_BACK}),
+    _C.IN_FORCE: frozenset(),
+    _C.DECLINED: frozenset(),
+    _C.TAKEN_BACK: frozenset(),
+}
+OPEN_CHANGES: Final = frozenset({_C.ASKED, _C.AGREED})
+# A change is asked while there is an access to change.
+CHANGEABLE: Final = frozenset({_S.ACTIVE, _S.PAUSED})
+
+
 class DocumentKind(TextChoices):
     """What a paper is: proof of what was agreed, or of its end."""
 
@@ -94,6 +117,8 @@ class EngagementEvent(StrEnum):
     QUESTION_ANSWERED = "practice:question:answered"
     COLLEAGUE_NAMED = "client:colleague:named"
     MOVE_REFUSED = "engagement:engagement:move-refused"
+    CHANGE_ASKED = "engagement:change:asked"
+    CHANGE_MOVED = "engagement:change:moved"
     PROFILE_SAVED = "engagement:profile:saved"
     PROFILE_RETIRED = "engagement:profile:retired"
     TEMPLATE_SAVED = "engagement:template:saved"

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
-from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementStatus, ShopKind
+from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementStatus, ShopKind
 from engagements.profiles import Kind
 
 MOST_APPROVALS: Final = 3
@@ -34,6 +34,9 @@ class Engagement(Row):
     account_id = models.CharField(max_length=12, blank=True, default="")
     account_name = models.CharField(max_length=120, blank=True, default="")
     profile = models.CharField(max_length=40, default="cost_review")
+    optional = models.JSONField(
+        default=list, blank=True
+    )  # keys of the optional lines that the client may tick
     ends_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=EngagementStatus.choices, default=EngagementStatus.DRAFT)
     invited_at = models.DateTimeField(null=True)
@@ -136,11 +139,77 @@ class Offer(Row):
         return f"offer {self.number} of {self.engagement_id}"
 
 
+class Variant(Row):
+    """The frozen template of one offer with some of its optional lines ticked; the offer's own template has none.
+
+    `choice`: their keys, in the order of the offer. Only the place of its published template is filled in later.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="+")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="variants")
+    choice = models.JSONField()
+    template = models.TextField()
+    template_sha256 = models.CharField(max_length=64)
+    template_version_id = models.CharField(max_length=120, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["offer", "choice"], name="variant_one_per_choice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} with {', '.join(self.choice)}"
+
+
+class ScopeChange(Row):
+    """Another access asked of a client whose access is on: `offer` is to take the place of `before`.
+
+    Until the role in AWS was proved to be what `offer` says, `before` and its consent hold.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="changes")
+    offer = models.OneToOneField(Offer, on_delete=models.PROTECT, related_name="change")
+    before = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=10, choices=ChangeStatus.choices, default=ChangeStatus.ASKED)
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    in_force_at = models.DateTimeField(null=True)
+    moved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    moved_note = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=ChangeStatus.values), name="change_known_status"
+            ),
+            models.UniqueConstraint(
+                fields=["engagement"],
+                condition=models.Q(status__in=[ChangeStatus.ASKED, ChangeStatus.AGREED]),
+                name="change_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} instead of {self.before_id}"
+
+
+# What was first asked, or a change once it holds; a change that is only asked for changes nothing.
+IN_FORCE: Final = models.Q(change=None) | models.Q(change__status=ChangeStatus.IN_FORCE)
+CONSENT_IN_FORCE: Final = models.Q(offer__change=None) | models.Q(offer__change__status=ChangeStatus.IN_FORCE)
+
+
 class Consent(Row):
     """A contact's recorded agreement to one offer, with the exact bytes shown.
 
-    Where several people have to agree, each has a row. `record` is the whole of it as one JSON text, made at the
-    moment of agreement (engagements.consent_record).
+    `choice`: keys of the optional lines that were ticked. `template_sha256` is of the template with that choice, and
+    `agreed_sha256` seals offer, choice and template together; both are empty for consents from before there was a choice.
+
+    Where several people have to agree, each has a row, all with one choice. `record` is the whole of it as one JSON
+    text, made at the moment of agreement (engagements.consent_record).
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
@@ -152,6 +221,9 @@ class Consent(Row):
     shown_html = models.TextField()
     shown_sha256 = models.CharField(max_length=64)
     offer_sha256 = models.CharField(max_length=64)
+    choice = models.JSONField(default=list, blank=True)
+    template_sha256 = models.CharField(max_length=64, blank=True, default="")
+    agreed_sha256 = models.CharField(max_length=64, blank=True, default="")
     evidence = models.JSONField()
     record = models.TextField(default="")
     given_at = models.DateTimeField()

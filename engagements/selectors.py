@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import BooleanField, Case, Exists, OuterRef, QuerySet, When
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Subquery, When
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
 from accounts.selectors import apart
 from engagements.lifecycle import (
+    OPEN_CHANGES,
     AssignmentRole,
     DocumentKind,
     DocumentState,
@@ -21,6 +23,8 @@ from engagements.lifecycle import (
     EngagementStatus,
 )
 from engagements.models import (
+    CONSENT_IN_FORCE,
+    IN_FORCE,
     NOT_OVER,
     Assignment,
     Consent,
@@ -34,6 +38,7 @@ from engagements.models import (
     PracticeProfile,
     Referral,
     Remark,
+    ScopeChange,
     Shop,
     lead_first,
 )
@@ -65,12 +70,15 @@ class Verdict:
 
 
 def engagement_for_client(code: str) -> Engagement:
-    """One engagement by its public code, with practice and client. Drafts and cancelled ones are not shown.
+    """One engagement by its public code, with practice, client and `change_status`. Drafts and cancelled ones are not shown.
 
     Raises NotVisible.
     """
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
     rows = Engagement.objects.select_related("practice", "client", "moved_by").exclude(status__in=hidden)
+    # With the status of the change that waits, if any: pages say so, and no page asks a second time for that.
+    waiting = ScopeChange.objects.filter(engagement_id=OuterRef("pk"), status__in=OPEN_CHANGES)
+    rows = rows.annotate(change_status=Subquery(waiting.values("status")[:1]))
     if (found := rows.filter(code=code).first()) is None:
         raise NotVisible
     return found
@@ -83,28 +91,113 @@ def engagements_of_client() -> list[Engagement]:
 
 
 def offer_current(engagement: Engagement) -> Offer:
-    """The newest offer. Raises NotVisible while there is none."""
-    if (found := engagement.offers.order_by("-number").first()) is None:
+    """The newest offer that holds, or is the first to be answered. Raises NotVisible while there is none."""
+    if (found := offer_or_none(engagement)) is None:
         raise NotVisible
     return found
 
 
+def offer_or_none(engagement: Engagement) -> Offer | None:
+    """The same, or None for a draft."""
+    return engagement.offers.filter(IN_FORCE).order_by("-number").first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreedText:
+    """The template of an offer with the choice that was agreed to. `version_id` is empty until it is published."""
+
+    text: str
+    sha256: str
+    version_id: str
+
+
+def template_agreed(offer: Offer) -> AgreedText:
+    """What the client's stack is made of: with the lines that were ticked; before the consent, with none of them."""
+    return template_with(offer, choice_of(offer))
+
+
+def template_with(offer: Offer, choice: Sequence[str]) -> AgreedText:
+    """The frozen template of an offer with these lines ticked."""
+    found = offer.variants.get(choice=list(choice)) if choice else offer
+    return AgreedText(text=found.template, sha256=found.template_sha256, version_id=found.template_version_id)
+
+
+def choice_of(offer: Offer) -> tuple[str, ...]:
+    """The keys of the optional lines that were ticked; none before the first consent. Whoever agreed agreed to one choice."""
+    if not optional_keys(offer):
+        return ()
+    # A consent that stands goes before one that was taken back, which still tells what the role looked like.
+    rows = Consent.objects.filter(offer_id=offer.pk).order_by(
+        F("withdrawn_at").desc(nulls_first=True), "given_at"
+    )
+    return tuple(rows.values_list("choice", flat=True).first() or ())
+
+
+def choice_fixed(offer: Offer) -> tuple[str, ...] | None:
+    """What a colleague ticked who agreed before: nobody chooses again. None while nobody has agreed."""
+    if not optional_keys(offer):
+        return None
+    rows = Consent.objects.filter(offer_id=offer.pk, withdrawn_at=None).order_by("given_at")
+    found = rows.values_list("choice", flat=True).first()
+    return None if found is None else tuple(found)
+
+
+def change_open(engagement: Engagement) -> ScopeChange | None:
+    """The change that is asked, or agreed to and not in AWS yet, with both offers."""
+    rows = ScopeChange.objects.select_related("offer", "before")
+    return rows.filter(engagement=engagement, status__in=OPEN_CHANGES).first()
+
+
+def optional_keys(offer: Offer) -> tuple[str, ...]:
+    """The keys of the lines that the client may tick."""
+    return tuple(str(line["key"]) for line in offer.documents.get("optional", ()))
+
+
+def lines_agreed(offer: Offer, choice: Sequence[str]) -> list[dict[str, Any]]:  # Any: JSON
+    """The lines of an offer with the optional ones that were ticked, and nothing of the others."""
+    return [*offer.lines, *(line for line in offer.documents.get("optional", ()) if line["key"] in choice)]
+
+
+def with_choice(documents: dict[str, Any], choice: Sequence[str]) -> dict[str, Any]:  # Any: JSON
+    """What the role gets once these optional lines are ticked. Nothing of the others is in it."""
+    ticked = [line for line in documents.get("optional", ()) if line["key"] in choice]
+    if not ticked:
+        return documents
+    managed = [
+        *documents["managed_policy_arns"],
+        *(arn for line in ticked for arn in line["managed_policies"]),
+    ]
+    return {
+        **documents,
+        "managed_policy_arns": list(dict.fromkeys(managed)),
+        "statements": [*documents["statements"], *(each for line in ticked for each in line["statements"])],
+    }
+
+
 def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> Consent | None:
-    """The newest consent, withdrawn or not, with contact, person and offer; one of `first`, if they gave any."""
-    rows = consents_of(engagement).order_by("-given_at")
-    own = rows.filter(contact=first).first() if first is not None else None
-    return own or rows.first()
+    """The newest consent that took effect, withdrawn or not; one of `first`, if they gave any.
+
+    With contact, person and offer.
+    """
+    rows = consents_of(engagement).filter(CONSENT_IN_FORCE).order_by("-given_at")
+    newest = rows.first()
+    if first is None or newest is None or newest.contact_id == first.pk:
+        return newest
+    return rows.filter(offer=newest.offer_id, contact=first).first() or newest
 
 
 def consents_of(engagement: Engagement) -> QuerySet[Consent]:
-    """Every consent in the order in which they were given, withdrawn or not."""
+    """Every consent in the order in which they were given, withdrawn or not, of changes too."""
     rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
     return rows.order_by("given_at", "pk")
 
 
 def consent_live(engagement: Engagement) -> Consent | None:
     """The consent that holds now, or None."""
-    return engagement.consents.select_related("contact__user", "offer").filter(withdrawn_at=None).first()
+    rows = engagement.consents.select_related("contact__user", "offer").filter(
+        CONSENT_IN_FORCE, withdrawn_at=None
+    )
+    return rows.order_by("-given_at").first()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +213,15 @@ class Approvals:
         return any(consent.contact_id == contact.pk for consent in self.agreed)
 
 
-def approvals_of(engagement: Engagement) -> Approvals:
-    """How far the agreement to the newest offer has come. Reads nothing where one person is enough."""
+def approvals_of(engagement: Engagement, offer: Offer | None = None) -> Approvals:
+    """How far the agreement to an offer has come: to the one that holds, or is asked, unless another is named.
+
+    Reads nothing where one person is enough.
+    """
     if engagement.approvals_needed == 1:
         return Approvals(needed=1)
-    agreed = tuple(consents_of(engagement).filter(offer=offer_current(engagement), withdrawn_at=None))
+    offer = offer or offer_current(engagement)
+    agreed = tuple(consents_of(engagement).filter(offer=offer, withdrawn_at=None))
     people = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
     said_yes = [consent.contact_id for consent in agreed]
     asked = people.exclude(pk__in=said_yes).select_related("user").order_by("user__name")

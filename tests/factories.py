@@ -10,9 +10,11 @@ from django.db import transaction
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership, Practice, User
-from engagements.models import Consent, Engagement, Offer
-from engagements.profiles import profile_named
-from engagements.selectors import offer_current
+from engagements.lifecycle import ChangeStatus
+from engagements.models import Consent, Engagement, Offer, ScopeChange
+from engagements.selectors import offer_current, profile_for
+from engagements.services.change_answers import change_decline
+from engagements.services.changes import change_agree_within, change_ask_within, change_in_force_within
 from engagements.services.closing import (
     engagement_activate_within,
     engagement_close_within,
@@ -193,11 +195,54 @@ def freeze_offer(firm: Firm, engagement: Engagement, *, template: str = "Resourc
     with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
         return offer_freeze_within(
             engagement=engagement,
-            lines=profile_named(engagement.profile).lines_as_data(),
+            lines=profile_for(engagement.profile).lines_as_data(),
             documents={"hub_account_id": HUB_ACCOUNT_ID},
             template=template,
             actor=acting(firm.owner),
         )
+
+
+def make_change(firm: Firm, engagement: Engagement, *, to: ChangeStatus = ChangeStatus.ASKED) -> ScopeChange:
+    """A change of an access that is on, with a later end, as far as this status."""
+    ends_at = engagement.ends_at + dt.timedelta(days=30)
+    documents = {
+        "hub_account_id": HUB_ACCOUNT_ID,
+        "kind": "look",
+        "profile": "security_review",
+        "expires_at": ends_at.isoformat(),
+        "optional": [],
+        "kept": [],
+        "change": {"opens_more": True, "takes_away": False},
+    }
+    with tenancy.use(firm.practice_side):
+        before = offer_current(engagement)
+        with transaction.atomic(durable=True):
+            offer = offer_freeze_within(
+                engagement=engagement,
+                lines=profile_for("security_review").lines_as_data(),
+                documents=documents,
+                template="Resources: {}\n",
+                actor=acting(firm.owner),
+            )
+            change = change_ask_within(
+                engagement=engagement, before=before, offer=offer, actor=acting(firm.owner)
+            )
+    _answer(firm, engagement, change, to)
+    return change
+
+
+def _answer(firm: Firm, engagement: Engagement, change: ScopeChange, to: ChangeStatus) -> None:
+    if to is ChangeStatus.DECLINED:
+        with tenancy.use(firm.client_side):
+            change_decline(
+                engagement=engagement, contact=firm.contact, reason="Not now", actor=acting(firm.approver)
+            )
+    if to is ChangeStatus.IN_FORCE:
+        with tenancy.use(firm.client_side), transaction.atomic(durable=True):
+            change_agree_within(engagement=engagement, change=change, actor=acting(firm.approver))
+        with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
+            agreed = ScopeChange.objects.select_related("offer").get(pk=change.pk)
+            change_in_force_within(engagement=engagement, change=agreed, actor=TESTER)
 
 
 def paper_shown(html: str = PAPER) -> Shown:

@@ -15,8 +15,18 @@ from django.db.models import ForeignKey, Model
 from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
 from awsaccess.models import Callback, Grant, Verification
-from engagements.lifecycle import AssignmentRole
-from engagements.models import AgreementCode, Assignment, Consent, Engagement, Order, Referral, Remark
+from engagements.lifecycle import AssignmentRole, ChangeStatus
+from engagements.models import (
+    AgreementCode,
+    Assignment,
+    Consent,
+    Engagement,
+    Order,
+    Referral,
+    Remark,
+    ScopeChange,
+    Variant,
+)
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
 from portal.kernel import clock, tenancy
@@ -77,6 +87,10 @@ def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) 
         )
         AgreementCode.objects.create(
             **of, offer=grant.offer, contact=found.contact, mark="m", made_at=now, expires_at=now
+        )
+        Variant.objects.create(**of, offer=grant.offer, choice=["one"], template="{}", template_sha256="")
+        ScopeChange.objects.create(
+            **of, offer=grant.offer, before=grant.offer, status=ChangeStatus.TAKEN_BACK, asked_at=now
         )
         Remark.objects.create(**of, author=found.sam, is_from_client=True, text="Why?", said_at=now)
         Referral.objects.create(

@@ -242,6 +242,13 @@ def _callbacks(spec: AccessGrantSpec) -> dict[str, Node]:
     }
 
 
+def callback_token_in(template: str) -> str:
+    """The token that a template of ours reports itself with; empty where it reports nothing."""
+    resources = json.loads(template)["Resources"].values()
+    tokens = (one["Properties"]["Token"] for one in resources if one["Type"] == CALLBACK_TYPE)
+    return next(tokens, "")
+
+
 def _in_region(region: str) -> str:
     return f"In{_squeezed(region)}"
 

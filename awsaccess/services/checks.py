@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.db.models import QuerySet
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.arns import session_name_for
+from awsaccess.aws.gateway import AwsGateway
 from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import (
     BROKEN,
@@ -30,8 +32,9 @@ from awsaccess.lifecycle import (
 from awsaccess.models import Grant, Verification
 from awsaccess.probes import OK, Entered, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
-from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
-from engagements.models import Engagement
+from engagements.lifecycle import CLOSED_BY_ITSELF, ChangeStatus, EngagementStatus
+from engagements.models import Engagement, Offer, ScopeChange
+from engagements.services.changes import change_in_force_within
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
 from engagements.services.standing import offers_standing
@@ -43,15 +46,17 @@ WATCHER: Final = machine("watch")
 # A refusal may be IAM catching up with itself; people are told when it is refused again and again.
 DENIALS_BEFORE_MAIL: Final = 3
 SOONEST: Final = dt.timedelta(seconds=3)
+NOT_AS_AGREED: Final = frozenset({Verdict.DRIFTED, Verdict.UNSAFE})
+STANDING: Final = (ChangeStatus.AGREED, ChangeStatus.IN_FORCE)
 # No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
 LOOKED_AT: Final = CLOSED_BY_ITSELF
 OFFER: Final = "offer_sha256"  # among the findings of a good check
 
 
 def found_as_agreed(grant: Grant) -> bool:
-    """True if the newest good check found in the account what the grant's offer asks for, by the offer's hash."""
+    """True if the newest good check found in the account what the offer that holds asks for, by the offer's hash."""
     newest = Verification.objects.filter(grant=grant, verdict=Verdict.OK).order_by("-at").first()
-    return newest is not None and newest.findings.get(OFFER) == grant.offer.offer_sha256
+    return newest is not None and newest.findings.get(OFFER) == standing_of(grant).held.offer_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,21 @@ class Seen:
     checked_at: dt.datetime | None
     target: Target
     offer_sha256: str
+    change: ScopeChange | None = None  # agreed to, and not in AWS yet
+    changed: Target | None = None  # as the role should be once the client's stack has that change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a grant's role should be: the offer that holds, and the change that was agreed to and is not in AWS yet."""
+
+    held: Offer
+    waiting: ScopeChange | None = None
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Both, the one that holds first."""
+        return (self.held, self.waiting.offer) if self.waiting else (self.held,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,17 +127,50 @@ def grant_verify(*, grant_id: UUID) -> dt.datetime | None:
     entered = enter(door, seen.target)
     if isinstance(entered, Entered):
         seen = found(seen)
-        result = vouched(seen, examine(door, seen.target, entered))
+        result = judged(door, seen, entered)
     else:
         result = entered
     return conclude(seen, replace(result, latency_ms=int((time.monotonic() - began) * 1000)))
 
 
-def vouched(seen: Seen, result: Result) -> Result:
+def judged(door: AwsGateway, seen: Seen, entered: Entered) -> Result:
+    """The open role against what holds; where a change waits, against that too. Network only, no database."""
+    result = vouched(seen.offer_sha256, examine(door, seen.target, entered))
+    if seen.change is None or seen.changed is None:
+        return result
+    if seen.changed.expected == seen.target.expected:  # nothing was ticked of what could be added
+        return vouched(seen.change.offer.offer_sha256, result)
+    if result.verdict not in NOT_AS_AGREED:
+        return result
+    later = examine(door, seen.changed, entered)
+    if later.verdict is Verdict.OK:
+        return vouched(seen.change.offer.offer_sha256, later)
+    return between(result, later)
+
+
+def vouched(offer_sha256: str, result: Result) -> Result:
     """A good answer with what it is good for: a visit needs a consent to the hash that was found in the account."""
     if result.verdict is not Verdict.OK:
         return result
-    return replace(result, findings={**result.findings, OFFER: seen.offer_sha256})
+    return replace(result, findings={**result.findings, OFFER: offer_sha256})
+
+
+def between(before: Result, after: Result) -> Result:
+    """A role of which each part is as agreed either before or after the change is a stack being updated: proves nothing.
+
+    A denial of older sessions differs from neither: it stands beside what was agreed, and comes and goes with updates.
+    """
+    if after.verdict is Verdict.UNKNOWN:
+        return after
+    sides = [set(each.findings.get("differences", ())) for each in (before, after)]
+    # Without a comparison there is nothing to be between: the way in, or the reading of the role, is what failed.
+    if not all(sides) or sides[0] & sides[1]:
+        return before
+    return Result(
+        verdict=Verdict.UNKNOWN,
+        reason="The role is just being changed, as you agreed.",
+        findings={**before.findings, "unknown": "changing"},
+    )
 
 
 def read(grant_id: UUID) -> Seen | None:
@@ -129,18 +182,28 @@ def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
     """Those of them that are watched, their accounts known, and agreed to as they are."""
     rows = _watched().select_related("offer__practice", "engagement").filter(pk__in=list(grant_ids))
     grants = list(rows)
-    standing = offers_standing({grant.offer: grant.engagement.approvals_needed for grant in grants})
-    return [_seen(grant) for grant in grants if grant.offer_id in standing]
+    by_grant = standings_of(grants)
+    needed = {
+        offer: grant.engagement.approvals_needed for grant in grants for offer in by_grant[grant.pk].offers
+    }
+    agreed = offers_standing(needed)
+    return [
+        _seen(grant, by_grant[grant.pk], agreed) for grant in grants if by_grant[grant.pk].held.pk in agreed
+    ]
 
 
-def _seen(grant: Grant) -> Seen:
+def _seen(grant: Grant, standing: Standing, agreed: Container[UUID]) -> Seen:
+    held, waiting = standing.held, standing.waiting
+    is_agreed = waiting is not None and waiting.offer_id in agreed
     return Seen(
         grant_id=grant.pk,
         engagement_id=grant.engagement_id,
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
-        target=target_of(grant),
-        offer_sha256=grant.offer.offer_sha256,
+        target=_target(grant, held),
+        offer_sha256=held.offer_sha256,
+        change=waiting,
+        changed=_target(grant, waiting.offer) if waiting and is_agreed else None,
     )
 
 
@@ -150,14 +213,44 @@ def _watched() -> QuerySet[Grant]:
 
 
 def target_of(grant: Grant) -> Target:
-    """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1)."""
+    """The role as it should be now, changes that hold included."""
+    return _target(grant, standing_of(grant).held)
+
+
+def standing_of(grant: Grant) -> Standing:
+    """What holds for a role, and the change that was agreed to and is not in AWS yet, if any."""
+    return standings_of([grant])[grant.pk]
+
+
+def standings_of(grants: Sequence[Grant]) -> dict[UUID, Standing]:
+    """The same for many, in one query, by the grant's key."""
+    rows = ScopeChange.objects.select_related("offer__practice").order_by("offer__number")
+    rows = rows.filter(engagement__in={grant.engagement_id for grant in grants}, status__in=STANDING)
+    changes: dict[UUID, list[ScopeChange]] = defaultdict(list)
+    for change in rows:
+        changes[change.engagement_id].append(change)
+    return {grant.pk: _standing(grant, changes[grant.engagement_id]) for grant in grants}
+
+
+def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:
+    held, waiting = grant.offer, None
+    for change in changes:
+        if change.status == ChangeStatus.IN_FORCE:
+            held = change.offer
+        else:
+            waiting = change
+    return Standing(held=held, waiting=waiting)
+
+
+def _target(grant: Grant, offer: Offer) -> Target:
+    """The external ID comes from the grant's row, never from a message (SECURITY A1)."""
     return Target(
-        hub=hub_of(grant.offer),
+        hub=hub_of(offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,
         external_id=grant.external_id,
-        expected=expected_role(spec_of(grant.offer, grant), grant.account_id),
+        expected=expected_role(spec_of(offer, grant), grant.account_id),
         session_name=session_name_for("latchkey-check", grant.engagement.code),
     )
 
@@ -176,11 +269,14 @@ def found(seen: Seen) -> Seen:
 
 @transaction.atomic(durable=True)
 def conclude(seen: Seen, result: Result) -> dt.datetime | None:
-    """Write the verdict if the grant is still as it was read; a stale answer is dropped."""
+    """Write the verdict if the grant is still as it was read; a stale answer is dropped.
+
+    A change that the role was proved to be holds from now on.
+    """
     engagement = engagement_locked(seen.engagement_id)
     grant = Grant.objects.select_for_update(of=("self",)).get(pk=seen.grant_id)
     now = clock.now()
-    if not is_as_read(grant, seen):
+    if not is_as_read(grant, seen) or not _still_stands(seen):
         return now + SOONEST if grant.status in WATCHED else None
     outcome = outcome_of(grant, result, now, agreed_at=engagement.agreed_at)
     if is_worth_a_row(grant, result):
@@ -188,13 +284,36 @@ def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     Grant.objects.filter(pk=grant.pk).update(**outcome.changes)
     if outcome.status is not seen.status:
         _record_move(grant, seen.status, outcome.status, result.reason)
+    if seen.change is not None and is_changed(seen, result):
+        change_in_force_within(engagement=engagement, change=seen.change, actor=WATCHER)
     _notice(grant, engagement, seen.status, outcome, result)
-    return outcome.next_at
+    return min(outcome.next_at, _change_awaited(seen, result, now) or outcome.next_at)
 
 
 def is_as_read(grant: Grant, seen: Seen) -> bool:
     """Nobody moved or checked it since."""
     return (grant.status, grant.checked_at) == (seen.status, seen.checked_at)
+
+
+def is_changed(seen: Seen, result: Result) -> bool:
+    """The role was proved to be what the waiting change says."""
+    if seen.change is None or result.verdict is not Verdict.OK:
+        return False
+    return bool(result.findings.get(OFFER) == seen.change.offer.offer_sha256)
+
+
+def _change_awaited(seen: Seen, result: Result, now: dt.datetime) -> dt.datetime | None:
+    """The client's stack may change at any moment: looked for as closely as a role that is new. None if nothing waits."""
+    answered_at = seen.change.answered_at if seen.change else None
+    if answered_at is None or is_changed(seen, result):
+        return None
+    return now + spread(check_wait(GrantStatus.EXPECTED, result.verdict, searching_for=now - answered_at))
+
+
+def _still_stands(seen: Seen) -> bool:
+    """A change that was taken back, agreed to or came into force while AWS was asked makes the answer stale."""
+    known = ScopeChange.objects.filter(engagement=seen.engagement_id, status=ChangeStatus.AGREED)
+    return known.values_list("pk", flat=True).first() == (seen.change.pk if seen.change else None)
 
 
 def is_worth_a_row(grant: Grant, result: Result) -> bool:

@@ -41,10 +41,14 @@ class LineFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileReview:
-    """Everything found in a draft. `judged` is None unless it may be saved."""
+    """Everything found in a draft. `judged` is None unless it may be saved.
+
+    `statements`: what each line opens, as far as nothing is wrong with that line.
+    """
 
     words: tuple[WordFault, ...]
     findings: tuple[LineFinding, ...]
+    statements: tuple[tuple[Statement, ...], ...]
     judged: JudgedProfile | None
 
 
@@ -70,7 +74,10 @@ def profile_review(draft: DraftProfile) -> ProfileReview:
     )
     wrong = any(each.finding.severity is Severity.ERROR for each in findings)
     return ProfileReview(
-        words=words, findings=findings, judged=None if words or wrong else _judged(draft, reviews)
+        words=words,
+        findings=findings,
+        statements=tuple(each.statements for each in reviews),
+        judged=None if words or wrong else _judged(draft, reviews),
     )
 
 

@@ -21,13 +21,19 @@ from awsaccess.models import Grant
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import render_template
 from awsaccess.selectors import grant_of, stack_name, template_address
-from engagements.models import Engagement
+from awsaccess.services.checks import standing_of
+from engagements.models import Engagement, Offer
+from engagements.selectors import template_agreed
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 
 DENIAL: Final = "awsaccess.publish_denial"
+ONE_UPDATE: Final = (
+    "A change that was agreed to waits for the stack's update in AWS. Update the stack first, or take the change back: "
+    "one update at a time."
+)
 MAY_ASK: Final = frozenset({ContactRole.APPROVER, ContactRole.AWS_ADMIN})
 
 
@@ -43,6 +49,8 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
     grant = grant_of(current)
     if grant is None or grant.role_seen_at is None:
         raise InvalidMove
+    if standing_of(grant).waiting is not None:
+        raise InvalidMove(ONE_UPDATE)
     outbox.put(DENIAL, grant.pk, dedupe_key=f"denial:{grant.pk}:{now.isoformat()}", client_id=grant.client_id)
     audit.record(
         AccessEvent.SESSIONS_END_ASKED,
@@ -55,10 +63,21 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
 
 
 def denial_template(grant: Grant) -> str:
-    """The agreed template with the denial of older sessions. Raises NotVisible where nobody asked for it."""
+    """The agreed template with the denial of older sessions, and with the lines that were ticked.
+
+    Raises NotVisible where nobody asked for it, InvalidMove while the stack waits for another update.
+    """
     if grant.deny_before is None:
         raise NotVisible
-    return render_template(spec_of(grant.offer, grant), sessions_end_before=grant.deny_before)
+    return render_template(spec_of(_held(grant), grant), sessions_end_before=grant.deny_before)
+
+
+def _held(grant: Grant) -> Offer:
+    """What the stack is of. A template of what holds would undo a change that the client was just told to make."""
+    standing = standing_of(grant)
+    if standing.waiting is not None:
+        raise InvalidMove(ONE_UPDATE)
+    return standing.held
 
 
 def denial_publish(*, grant_id: UUID) -> None:
@@ -69,12 +88,13 @@ def denial_publish(*, grant_id: UUID) -> None:
     """
     grant = _dated(grant_id)
     try:
+        held = _held(grant)
         version = gateway().upload_template(
-            hub_of(grant.offer), key=_key(grant), body=denial_template(grant).encode()
+            hub_of(held), key=_key(grant), body=denial_template(grant).encode()
         )
     except (AwsTransient, AwsMisconfigured) as error:
         raise outbox.Later(error.user_message) from None
-    except AwsRejected as error:
+    except (AwsRejected, InvalidMove) as error:
         raise outbox.Hopeless(error.user_message) from None
     # Asked again meanwhile: that promise publishes the later moment.
     Grant.objects.filter(pk=grant.pk, deny_before=grant.deny_before).update(deny_version_id=version)
@@ -87,8 +107,8 @@ def _dated(grant_id: UUID) -> Grant:
 
 
 def denial_command(grant: Grant) -> str | None:
-    """What ends the older sessions, for a shell; None while the template is on its way."""
-    if not grant.deny_version_id:
+    """What ends the older sessions, for a shell; None while the template is on its way, or another update is."""
+    if not grant.deny_version_id or standing_of(grant).waiting is not None:
         return None
     documents = grant.offer.documents
     address = links.template_url(
@@ -102,8 +122,14 @@ def denial_command(grant: Grant) -> str | None:
 
 
 def removal_command(grant: Grant) -> str | None:
-    """What takes the denial away again, once every session is over: the agreed template as it was."""
-    return _update(grant, template_address(grant.offer)) if grant.offer.template_version_id else None
+    """What takes the denial away again, once every session is over: the agreed template as it was.
+
+    None while that template, or another update of the stack, is on its way.
+    """
+    standing = standing_of(grant)
+    if standing.waiting is not None or not template_agreed(standing.held).version_id:
+        return None
+    return _update(grant, template_address(standing.held))
 
 
 def _update(grant: Grant, template: str) -> str:

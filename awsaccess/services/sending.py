@@ -11,16 +11,15 @@ from django.db import transaction
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
 from accounts.services.invitations import invitation_make_within
-from awsaccess.asking import documents_for, spec_from
+from awsaccess.asking import Documents, asked_in, documents_for, spec_from, variants_of
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import BadGrant, render_template
-from engagements.models import Engagement, Offer
-from engagements.profiles import profile_named
+from engagements.models import Engagement, Offer, Variant
 from engagements.selectors import lead_of
-from engagements.services.drafts import offer_freeze_within, offer_published
+from engagements.services.drafts import offer_freeze_within, offer_published, variant_published
 from engagements.services.moves import engagement_invite_within, engagement_locked
 from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor, machine
@@ -28,6 +27,9 @@ from portal.kernel.errors import PortalError
 from portal.kernel.secrets import fingerprint
 
 INVITATION_LETTER: Final = "engagements.invitation"
+NOT_OFFERED: Final = (
+    "That kind of access, or a line of it, is not offered any more. Edit the draft and choose again."
+)
 
 
 class NotReady(PortalError):
@@ -50,19 +52,21 @@ def engagement_send(*, engagement: Engagement, actor: Actor) -> Offer:
     _require_agreeable(current, hub)
     external_id = str(uuid4())  # ours, for this grant alone, never changed (SECURITY A1)
     callback_token = _callback_token(hub)
-    documents = documents_for(current, hub)
+    documents = _documents(current, hub)
+    templates = rendered(documents, external_id, callback_token)
     offer = offer_freeze_within(
         engagement=current,
-        lines=profile_named(current.profile).lines_as_data(),
+        lines=asked_in(current).profile_in().lines_as_data(),
         documents=documents,
-        template=_rendered(documents, external_id, callback_token),
+        template=templates.pop(()),
+        variants=templates,
         actor=actor,
     )
     grant = _expect(current, offer, hub, external_id, actor)
     if callback_token:
         Grant.objects.filter(pk=grant.pk).update(callback_sha256=fingerprint(callback_token))
     engagement_invite_within(engagement=current, actor=actor)
-    outbox.put("awsaccess.publish", offer.pk, dedupe_key=f"publish:{offer.pk}", client_id=current.client_id)
+    publish_promise_within(offer)
     for contact in approvers:
         invitation_make_within(
             contact=contact,
@@ -80,17 +84,38 @@ def offer_publish(*, offer_id: UUID) -> None:
     Raises outbox.Later while AWS does not answer or our set-up is broken, outbox.Hopeless if AWS will not take it.
     """
     offer = Offer.objects.select_related("engagement", "practice").get(pk=offer_id)
-    if offer.template_version_id:
-        return
+    if not offer.template_version_id:
+        version = _uploaded(offer, offer.template)
+        offer_published(offer=offer, version_id=version, actor=machine("publish"))
+
+
+def variant_publish(*, variant_id: UUID) -> None:
+    """The same for the template of one choice."""
+    variant = Variant.objects.select_related("offer__practice", "engagement").get(pk=variant_id)
+    if not variant.template_version_id:
+        version = _uploaded(variant.offer, variant.template)
+        variant_published(variant=variant, version_id=version, actor=machine("publish"))
+
+
+def _uploaded(offer: Offer, template: str) -> str:
     try:
-        version = gateway().upload_template(
-            hub_of(offer), key=offer.documents["template_key"], body=offer.template.encode()
+        return gateway().upload_template(
+            hub_of(offer), key=offer.documents["template_key"], body=template.encode()
         )
     except (AwsTransient, AwsMisconfigured) as error:
         raise outbox.Later(error.user_message) from None
     except AwsRejected as error:
         raise outbox.Hopeless(error.user_message) from None
-    offer_published(offer=offer, version_id=version, actor=machine("publish"))
+
+
+def publish_promise_within(offer: Offer) -> None:
+    """Each template goes into the bucket before anybody has chosen, so that no client waits for the chosen one."""
+    client = offer.client_id
+    outbox.put("awsaccess.publish", offer.pk, dedupe_key=f"publish:{offer.pk}", client_id=client)
+    for variant in offer.variants.all():
+        outbox.put(
+            "awsaccess.publish_variant", variant.pk, dedupe_key=f"publish:{variant.pk}", client_id=client
+        )
 
 
 def _hub() -> Hub:
@@ -122,14 +147,27 @@ def _require_agreeable(engagement: Engagement, hub: Hub) -> None:
         raise NotReady("That account number is your own AWS account's. Ask the client for theirs.")
 
 
+def _documents(engagement: Engagement, hub: Hub) -> Documents:
+    try:
+        return documents_for(engagement, hub)
+    except KeyError:
+        raise NotReady(NOT_OFFERED) from None
+
+
 def _callback_token(hub: Hub) -> str:
     """What the stack reports itself with, once; empty where the hub has no call-back and the role is looked for."""
     return secrets.token_urlsafe(24) if hub.queue_url and hub.topic_arns else ""
 
 
-def _rendered(documents: dict[str, object], external_id: str, callback_token: str) -> str:
+def rendered(documents: Documents, external_id: str, callback_token: str) -> dict[tuple[str, ...], str]:
+    """The template for each choice, with none first. Raises NotReady for what AWS would not take."""
+    spec = spec_from(documents, external_id=external_id, callback_token=callback_token)
     try:
-        return render_template(spec_from(documents, external_id=external_id, callback_token=callback_token))
+        plain = render_template(spec)
+        return {
+            (): plain,
+            **variants_of(documents, external_id=external_id, callback_token=callback_token),
+        }
     except BadGrant as error:
         raise NotReady(f"AWS would not take this: {error}.") from None
 

@@ -26,7 +26,7 @@ from awsaccess.aws.pace import PacedGateway, Paces
 from awsaccess.door import gateway
 from awsaccess.lifecycle import AFTER_A_DOUBT, WATCHED, GrantStatus
 from awsaccess.models import Grant, Verification
-from awsaccess.probes import Entered, Result, enter, examine
+from awsaccess.probes import Entered, Result, enter
 from awsaccess.services.checks import (
     SOONEST,
     Outcome,
@@ -37,11 +37,11 @@ from awsaccess.services.checks import (
     is_made_anew,
     is_told,
     is_worth_a_row,
+    judged,
     outcome_of,
     read_all,
     spread,
     verification_of,
-    vouched,
 )
 from engagements.lifecycle import EngagementStatus
 from portal.kernel import clock, tenancy
@@ -130,7 +130,7 @@ def _examined(door: AwsGateway, asked: _Asked, until: float) -> _Asked:
         return asked
     if began > until:
         return replace(asked, entered=None)
-    result = vouched(asked.seen, examine(door, asked.seen.target, asked.entered))
+    result = judged(door, asked.seen, asked.entered)
     return replace(asked, entered=result, seconds=asked.seconds + time.monotonic() - began)
 
 
@@ -160,6 +160,8 @@ def _written(asked: Iterable[_Asked]) -> Iterator[Planned]:
 def _write_quiet(results: list[tuple[Seen, Result]]) -> tuple[list[Planned], list[tuple[Seen, Result]]]:
     """Write the checks that move nothing and tell nobody; give their next moments, and the others back.
 
+    Where a change of the access waits, the answer is judged under the engagement's lock, one grant at a time.
+
     Only grants are locked, in the order of their keys: whoever locks an engagement too does so before.
     """
     rows = Grant.objects.select_for_update(of=("self",)).select_related("engagement")
@@ -177,7 +179,7 @@ def _write_quiet(results: list[tuple[Seen, Result]]) -> tuple[list[Planned], lis
             planned.append((grant.pk, now + SOONEST if grant.status in WATCHED else None))
             continue
         outcome = outcome_of(grant, result, now, agreed_at=grant.engagement.agreed_at)
-        if not _is_quiet(grant, result, outcome):
+        if seen.change is not None or not _is_quiet(grant, result, outcome):
             left.append((seen, result))
             continue
         if is_worth_a_row(grant, result):

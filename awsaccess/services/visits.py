@@ -21,7 +21,7 @@ from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
 from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
-from awsaccess.services.checks import CHECK, found_as_agreed, target_of
+from awsaccess.services.checks import CHECK, found_as_agreed, standing_of, target_of
 from engagements.lifecycle import WORKING, EngagementStatus
 from engagements.models import Assignment, Engagement
 from engagements.services.moves import engagement_locked
@@ -230,7 +230,7 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     """
     current = engagement_locked(intent.engagement_id)
     asked = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
-    agreed = consent_stands(engagement=current, offer=asked.grant.offer)
+    agreed = consent_stands(engagement=current, offer=standing_of(asked.grant).held)
     is_on = agreed and current.status == EngagementStatus.ACTIVE
     holds = is_on and _is_assigned(current, asked.consultant_id)
     why_not = TAKEN_OFF if is_on else SWITCHED_OFF
@@ -271,7 +271,7 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     )
     if grant is None or not grant.is_enterable:
         raise VisitRefused("The last check of the role did not pass, so nobody gets in until it does.")
-    if not consent_stands(engagement=engagement, offer=grant.offer):
+    if not consent_stands(engagement=engagement, offer=standing_of(grant).held):
         raise VisitRefused(NOT_ON)
     _require_fresh(grant)
     if not found_as_agreed(grant):

@@ -22,6 +22,7 @@ from engagements.emails.scenes import (
     Matter,
     Scene,
     is_on_it,
+    matter_of_change,
     matter_of_closing,
     matter_of_consent,
     matter_of_engagement,
@@ -31,8 +32,15 @@ from engagements.emails.scenes import (
     matter_of_remark,
 )
 from engagements.emails.words import Words
-from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Remark
+from engagements.lifecycle import (
+    CHANGEABLE,
+    KNOWN_TO_CLIENT,
+    OPEN_CHANGES,
+    AssignmentRole,
+    ChangeStatus,
+    EngagementStatus,
+)
+from engagements.models import Assignment, Consent, Engagement, Remark, ScopeChange
 
 _S = EngagementStatus
 APPROVERS: Final = frozenset({ContactRole.APPROVER})
@@ -110,8 +118,11 @@ def _remark(matter: Matter) -> Remark:
     return matter.remark
 
 
-def _one_of_several(scene: Scene) -> Words:
-    return words.approved(scene, _consent(scene.matter))
+def _one_of_several(scene: Scene) -> Words | None:
+    """As long as it is waited for: the others, or the step in AWS after the last of them."""
+    change, is_on = scene.matter.change, scene.engagement.status in CHANGEABLE
+    is_awaited = change.status in OPEN_CHANGES if change else not is_on
+    return words.approved(scene, _consent(scene.matter)) if is_awaited else None
 
 
 def _practice_and_others_who_were_asked(matter: Matter) -> list[Reader]:
@@ -152,6 +163,19 @@ def _assignment(matter: Matter) -> Assignment:
     return matter.assignment
 
 
+def _approvers(matter: Matter) -> list[Reader]:
+    return readers_at_client(matter.engagement, frozenset({ContactRole.APPROVER}))
+
+
+def _of_change(write: Callable[[Scene, ScopeChange], Words]) -> Callable[[Scene], Words]:
+    def told(scene: Scene) -> Words:
+        change = scene.matter.change
+        assert change is not None  # noqa: S101  # this kind of news is found by its change
+        return write(scene, change)
+
+    return told
+
+
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
     return True
 
@@ -188,7 +212,7 @@ NEWS: Final[dict[str, News]] = {
     ),
     "engagements.approved": News(
         find=matter_of_consent,
-        is_true=_is(_S.INVITED, _S.AGREED),
+        is_true=_is(_S.INVITED, _S.AGREED, *CHANGEABLE),
         readers=_other_approvers,
         words=_one_of_several,
     ),
@@ -219,6 +243,24 @@ NEWS: Final[dict[str, News]] = {
     ),
     "engagements.person_left": News(
         find=matter_of_leaving, is_true=_is(*KNOWN_TO_CLIENT), readers=_clients_readers_and_staff, words=_left
+    ),
+    "engagements.change_asked": News(
+        find=matter_of_change(ChangeStatus.ASKED),
+        is_true=_is(*CHANGEABLE),
+        readers=_approvers,
+        words=_of_change(words.change_asked),
+    ),
+    "engagements.change_declined": News(
+        find=matter_of_change(ChangeStatus.DECLINED),
+        is_true=_is(*CHANGEABLE),
+        readers=_practice,
+        words=_of_change(words.change_declined),
+    ),
+    "engagements.changed": News(
+        find=matter_of_change(ChangeStatus.IN_FORCE),
+        is_true=_is(*CHANGEABLE),
+        readers=_both_sides(),
+        words=_of_change(words.changed),
     ),
     "engagements.closed": News(
         find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed

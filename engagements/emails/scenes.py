@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -15,8 +16,17 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Document, Engagement, Referral, Remark
+from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementEvent
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Consent,
+    Document,
+    Engagement,
+    Referral,
+    Remark,
+    ScopeChange,
+)
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -38,6 +48,7 @@ class Matter:
     remark: Remark | None = None
     referral: Referral | None = None
     beside: Assignment | None = None
+    change: ScopeChange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +130,7 @@ def matter_of_consent(consent_id: UUID) -> Matter | None:
     return Matter(
         engagement=_engagements().get(pk=consent.engagement_id),
         consent=consent,
+        change=ScopeChange.objects.filter(offer=consent.offer_id).first(),
         seal=checkpoints.note_of(checkpoint) if checkpoint else "",
         document=_papers(DocumentKind.RECEIPT).filter(consent=consent).first(),
     )
@@ -154,6 +166,19 @@ def matter_of_leaving(assignment_id: UUID) -> Matter | None:
     if row is None or is_on_it(row):
         return None
     return Matter(engagement=_engagements().get(pk=row.engagement_id), assignment=row)
+
+
+def matter_of_change(*states: ChangeStatus) -> Callable[[UUID], Matter | None]:
+    """A change, as long as it stands in one of these states."""
+
+    def find(change_id: UUID) -> Matter | None:
+        rows = ScopeChange.objects.select_related("offer", "before", "moved_by")
+        change = rows.filter(pk=change_id, status__in=states).first()
+        if change is None:
+            return None
+        return Matter(engagement=_engagements().get(pk=change.engagement_id), change=change)
+
+    return find
 
 
 def matter_of_remark(remark_id: UUID) -> Matter | None:

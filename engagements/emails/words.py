@@ -16,8 +16,8 @@ from django.utils.translation import gettext, ngettext
 
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
-from engagements.lifecycle import AssignmentRole, EngagementStatus
-from engagements.models import Assignment, Consent, Engagement, Referral, Remark
+from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementStatus
+from engagements.models import IN_FORCE, Assignment, Consent, Engagement, Offer, Referral, Remark, ScopeChange
 from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
@@ -120,11 +120,11 @@ def receipt(scene: Scene, consent: Consent) -> Words:
         ),
         facts=(
             Fact(name=gettext("Reference"), value=f"{engagement.code.upper()}-{consent.offer.number}"),
-            *_three_facts(scene),
+            *_facts_of_consent(scene, consent),
             Fact(name=gettext("Fingerprint"), value=consent.shown_sha256, is_code=True),
         ),
-        button=gettext("Switch on access") if is_next else gettext("See your receipt"),
-        url=client_url(engagement, "front" if is_next else "receipt"),
+        button=_onward(scene, consent, is_next=is_next),
+        url=client_url(engagement, "change" if _is_change(consent) else "front" if is_next else "receipt"),
         note=gettext("You can pause or end the access at any time. You don’t need a reason."),
         why=gettext("because you agreed to the access for “%(title)s”.") % _title(engagement),
         seal=scene.matter.seal,
@@ -233,10 +233,15 @@ def _agreed_in_part(scene: Scene, consent: Consent) -> Words:
 def approved(scene: Scene, consent: Consent) -> Words:
     """To the others who are asked at the client: one of them agreed; with the last, that all of them did."""
     engagement, who = scene.engagement, {"name": consent.contact.user.name}
-    is_whole = engagement.status == EngagementStatus.AGREED
+    change = scene.matter.change
+    is_whole = change.status != ChangeStatus.ASKED if change else engagement.status == EngagementStatus.AGREED
     needed = {"needed": engagement.approvals_needed, "client": engagement.client.name}
     waiting = gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % needed
-    whole = gettext("Everybody who had to has agreed. One step is left: switch the access on in AWS.")
+    whole = (
+        gettext("Everybody who had to has agreed. One step is left: update the access in AWS.")
+        if change
+        else gettext("Everybody who had to has agreed. One step is left: switch the access on in AWS.")
+    )
     return _to_client(
         scene,
         subject=subject(gettext("%(name)s agreed") % who, engagement.title, engagement.practice.name),
@@ -281,6 +286,72 @@ def declined(scene: Scene) -> Words:
             % {"name": _mover(scene), "title": engagement.title},
         ),
         facts=_said(scene),
+    )
+
+
+def change_asked(scene: Scene, change: ScopeChange) -> Words:
+    """To the approvers: what is on is to be changed, and goes on until they say so."""
+    engagement = scene.engagement
+    return _to_client(
+        scene,
+        subject=subject(
+            gettext("%(name)s asks for a change to the access") % {"name": scene.host_name}, engagement.title
+        ),
+        preview=gettext("What you agreed to before keeps working."),
+        heading=gettext("%(name)s asks for a change to the access") % {"name": scene.host_first_name},
+        lines=(
+            gettext("Please look at what would be added, and what would be taken away."),
+            gettext("What you agreed to before keeps working, whatever you answer."),
+        ),
+        facts=_facts_of_change(scene, change),
+        button=gettext("Review the change"),
+        note=gettext("Nothing changes until you agree and update it in AWS, too."),
+        page="change",
+    )
+
+
+def change_declined(scene: Scene, change: ScopeChange) -> Words:
+    """To the consultants: things stay as they are."""
+    who = change.moved_by.name if change.moved_by else scene.engagement.client.name
+    note = " ".join(change.moved_note.split())
+    return _to_practice(
+        scene,
+        subject=subject(
+            gettext("%(client)s keeps the access as it is") % _client(scene.engagement),
+            scene.engagement.title,
+        ),
+        preview=gettext("What was agreed before goes on."),
+        heading=gettext("%(client)s keeps the access as it is") % _client(scene.engagement),
+        lines=(
+            gettext("%(name)s said no to the change.") % {"name": who},
+            gettext("What was agreed before goes on. Nothing was touched in AWS."),
+        ),
+        facts=(_account(scene.engagement), *((Fact(name=gettext("Reason"), value=note),) if note else ())),
+    )
+
+
+def changed(scene: Scene, change: ScopeChange) -> Words:
+    """To both: AWS has it now."""
+    engagement = scene.engagement
+    told = gettext("AWS has confirmed it: the access is exactly what was agreed.")
+    if not scene.reader.is_client:
+        return _to_practice(
+            scene,
+            subject=subject(gettext("The change holds: %(client)s") % _client(engagement), engagement.title),
+            preview=told,
+            heading=gettext("The change holds now"),
+            lines=(told, gettext("You can work with it from now on.")),
+            facts=_facts_of_change(scene, change),
+        )
+    return _to_client(
+        scene,
+        subject=subject(gettext("The change holds now"), engagement.title, engagement.practice.name),
+        preview=gettext("You have nothing more to do."),
+        heading=gettext("The change holds now"),
+        lines=(told, gettext("What you agreed to before no longer holds.")),
+        facts=_facts_of_change(scene, change),
+        button=gettext("See the access"),
+        note=gettext("You can pause or end it at any time."),
     )
 
 
@@ -682,7 +753,7 @@ def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
         return (Line(before=gettext("It was taken back on %(moment)s.") % {"moment": moment}),)
     if scene.engagement.status == EngagementStatus.AGREED:
         return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
-    if scene.engagement.status == EngagementStatus.INVITED:
+    if scene.engagement.status == EngagementStatus.INVITED or _waits_for_others(scene):
         return (Line(before=gettext("Others at your company are still asked. Nothing happens before.")),)
     return ()
 
@@ -699,6 +770,43 @@ def _three_facts(scene: Scene) -> tuple[Fact, ...]:
         _account(engagement),
         Fact(name=gettext("Access"), value=_kind(engagement)),
         Fact(name=gettext("Until"), value=_day(scene, engagement.ends_at)),
+    )
+
+
+def _is_change(consent: Consent) -> bool:
+    return "change" in consent.offer.documents
+
+
+def _waits_for_others(scene: Scene) -> bool:
+    change = scene.matter.change
+    return change is not None and change.status == ChangeStatus.ASKED
+
+
+def _onward(scene: Scene, consent: Consent, *, is_next: bool) -> str:
+    if _waits_for_others(scene):
+        return gettext("Open the project")
+    if _is_change(consent):
+        return gettext("Update it in AWS")
+    return gettext("Switch on access") if is_next else gettext("See your receipt")
+
+
+def _facts_of_consent(scene: Scene, consent: Consent) -> tuple[Fact, ...]:
+    if _is_change(consent):
+        return (_account(scene.engagement), *_facts_of_offer(scene, consent.offer))
+    return _three_facts(scene)
+
+
+def _facts_of_change(scene: Scene, change: ScopeChange) -> tuple[Fact, ...]:
+    return (_account(scene.engagement), *_facts_of_offer(scene, change.offer))
+
+
+def _facts_of_offer(scene: Scene, offer: Offer) -> tuple[Fact, ...]:
+    """What this offer says, whether it holds already or not."""
+    kind, ends_at = offer.documents["kind"], dt.datetime.fromisoformat(offer.documents["expires_at"])
+    access = gettext("Look only") if kind == Kind.LOOK else gettext("Look and change")
+    return (
+        Fact(name=gettext("Access"), value=access),
+        Fact(name=gettext("Until"), value=_day(scene, ends_at)),
     )
 
 
@@ -743,9 +851,11 @@ def _link_note(scene: Scene, invitation: Invitation) -> str:
 
 
 def _is_look_only(engagement: Engagement) -> bool:
-    """A profile that is not offered any more is never called harmless."""
+    """What was sent decides, whatever became of its profile since; what is not known is never called harmless."""
+    offer = engagement.offers.filter(IN_FORCE).order_by("-number").first()
     profile = PROFILES.get(engagement.profile)
-    return profile is not None and profile.kind is Kind.LOOK
+    kind = profile.kind if profile is not None else Kind.CHANGE
+    return (offer.documents.get("kind", kind) if offer else kind) == Kind.LOOK
 
 
 def _verb(engagement: Engagement) -> str:

@@ -33,7 +33,7 @@ def walls(table: str) -> list[migrations.RunSQL]:
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0006_sessions"),
-        ("engagements", "0005_practice_profiles"),
+        ("engagements", "0006_offers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -241,5 +241,6 @@ class Migration(migrations.Migration):
             "engagements_consent",
             *(*TENANT, "engagement_id", "offer_id", "contact_id", "account_id"),
             *("shown_html", "shown_sha256", "offer_sha256", "evidence", "record", "given_at"),
+            *("choice", "template_sha256", "agreed_sha256"),
         ),
     ]

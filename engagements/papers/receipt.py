@@ -17,6 +17,7 @@ from engagements.models import Consent
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
 from engagements.papers.wording import Wording, account_number
+from engagements.selectors import lines_agreed, template_with, with_choice
 from portal.kernel import audit, checkpoints
 from portal.kernel.models import AuditCheckpoint
 
@@ -81,12 +82,13 @@ def receipt_paper(agreed: Agreed, say: Wording) -> Paper:
 def policy_of(consent: Consent) -> Json:
     """What the role may do, as the template says it; as the offer froze it where the template cannot be read."""
     try:
-        resources = json.loads(consent.offer.template)["Resources"].values()
+        template = template_with(consent.offer, consent.choice).text
+        resources = json.loads(template)["Resources"].values()
         role = next(one["Properties"] for one in resources if one["Type"] == "AWS::IAM::Role")
         inline = [policy["PolicyDocument"] for policy in role["Policies"]]
         return {"managed_policies": role.get("ManagedPolicyArns", []), "policies": inline}
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
-        documents: Json = consent.offer.documents
+        documents: Json = with_choice(consent.offer.documents, consent.choice)
         names = ("managed_policy_arns", "statements")
         return {name: documents.get(name, []) for name in names}
 
@@ -156,9 +158,10 @@ def _until(consent: Consent, say: Wording) -> Fact:
 
 
 def _lines(consent: Consent) -> list[dict[str, str]]:
+    """What was agreed to, and nothing of what was offered and left out."""
     return [
         {"icon": line.get("icon", ""), "title": line["title"], "text": line.get("why", "")}
-        for line in consent.offer.lines
+        for line in lines_agreed(consent.offer, consent.choice)
     ]
 
 
@@ -211,10 +214,16 @@ def _way_back(consent: Consent, say: Wording) -> Part:
 
 
 def _fingerprints(consent: Consent, say: Wording) -> Part:
-    offer = consent.offer
+    template = template_with(consent.offer, consent.choice)
     version = (
-        (say("prints.version", version=offer.template_version_id, practice=consent.engagement.practice.name),)
-        if offer.template_version_id
+        (say("prints.version", version=template.version_id, practice=consent.engagement.practice.name),)
+        if template.version_id
+        else ()
+    )
+    # Consents from before there was a choice have no seal of their own.
+    agreed = (
+        (Fact(name=say("prints.agreed"), value=consent.agreed_sha256, is_code=True),)
+        if consent.agreed_sha256
         else ()
     )
     return parts.facts(
@@ -222,8 +231,9 @@ def _fingerprints(consent: Consent, say: Wording) -> Part:
         (
             Fact(name=say("prints.shown"), value=consent.shown_sha256, is_code=True),
             Fact(name=say("prints.offer"), value=consent.offer_sha256, is_code=True),
+            *agreed,
             Fact(name=say("prints.policy"), value=policy_sha256(consent), is_code=True),
-            Fact(name=say("prints.template"), value=offer.template_sha256, notes=version, is_code=True),
+            Fact(name=say("prints.template"), value=template.sha256, notes=version, is_code=True),
             Fact(name=say("prints.consent"), value=str(consent.pk), is_code=True),
         ),
         note=say("prints.note"),

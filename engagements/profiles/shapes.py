@@ -82,6 +82,12 @@ class AccessProfile:
         """What an offer freezes of the limits: JSON."""
         return [asdict(limit) for limit in self.limits]
 
+    def offering(self, keys: Collection[str]) -> AccessProfile:
+        """The same with only these of its optional lines left to choose. Raises KeyError for one that it has not."""
+        if unknown := set(keys) - {line.key for line in self.optional_lines}:
+            raise KeyError(min(unknown))
+        return replace(self, optional_lines=tuple(line for line in self.optional_lines if line.key in keys))
+
     def with_optional(self, keys: Collection[str]) -> AccessProfile:
         """The same with these of its optional lines asked for as well. Raises KeyError for one that it has not."""
         if unknown := set(keys) - {line.key for line in self.optional_lines}:

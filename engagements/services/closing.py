@@ -8,6 +8,7 @@ from django.db import transaction
 
 from engagements.lifecycle import CLOSED_BY_ITSELF, WAITING_FOR_AN_ANSWER, EngagementEvent, EngagementStatus
 from engagements.models import Engagement
+from engagements.services.changes import change_drop_within
 from engagements.services.consents import consent_withdraw_within
 from engagements.services.moves import WINDOW, engagement_locked, engagement_move_within
 from portal.kernel import clock, due, outbox, refusals, tenancy
@@ -66,6 +67,7 @@ def certificate_key(engagement_id: UUID) -> str:
 
 def _begin_closing(engagement: Engagement, actor: Actor, reason: str) -> None:
     engagement_move_within(engagement=engagement, to=EngagementStatus.CLOSING, actor=actor, note=reason)
+    change_drop_within(engagement=engagement, actor=actor)
     due.drop(WINDOW, engagement.pk)
     client = engagement.client_id
     outbox.put("engagement.closing", engagement.pk, dedupe_key=f"closing:{engagement.pk}", client_id=client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import uuid4
@@ -16,11 +17,14 @@ from accounts.models import Contact
 from engagements.consent_record import digest, utc
 from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import AgreementCode, Consent, Engagement, Offer
+from engagements.selectors import choice_fixed
 from engagements.services.agreement_codes import (
     CodeNeeded,
     agreement_code_match,
     agreement_code_use_within,
 )
+from engagements.services.changes import change_agree_within, change_to_answer
+from engagements.services.choices import Chosen, chosen_from
 from engagements.services.evidence import record_text
 from engagements.services.moves import engagement_locked, engagement_move_within
 from portal.kernel import audit, clock, outbox, refusals
@@ -79,16 +83,20 @@ def consent_give(
     shown: Shown,
     evidence: Evidence,
     actor: Actor,
+    choice: Sequence[str] = (),
     code: str = "",
 ) -> Consent:
     """One yes, with its evidence, record and receipt; with the last that is needed, invited -> agreed. Or nothing at all.
 
-    Raises NotAllowed for anyone but an approver, Stale if the offer or the bytes are not those that hold now,
+    `choice`: keys of the optional lines that were ticked. The consent is to the template with these and no others; where
+    several people have to agree, the first one's choice is everybody's. Of a change, the last yes makes it agreed.
+
+    Raises NotAllowed for anyone but an approver, Stale if offer, choice or bytes are not those that hold now,
     BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked,
     InvalidMove if it was answered meanwhile, or by this person before.
     """
     typed = agreement_code_match(offer=offer, contact=contact, typed=code) if code else None
-    return _give(engagement, offer, contact, account_id, shown, evidence, actor, typed)
+    return _give(engagement, offer, contact, account_id, shown, evidence, actor, choice, typed)
 
 
 @transaction.atomic(durable=True)
@@ -100,23 +108,32 @@ def _give(
     shown: Shown,
     evidence: Evidence,
     actor: Actor,
+    choice: Sequence[str],
     typed: AgreementCode | None,
 ) -> Consent:
     current = engagement_locked(engagement.pk)
-    _require_approver(contact, current)
+    require_approver(contact, current)
     _require_same_offer(offer, current, shown)
-    if current.status != EngagementStatus.INVITED or current.ends_at <= clock.now():
+    chosen = chosen_from(offer, choice)
+    change = change_to_answer(engagement=current, offer=offer)
+    if change is None and (current.status != EngagementStatus.INVITED or current.ends_at <= clock.now()):
         raise InvalidMove
     before = _require_first(offer, contact)
+    _require_same_choice(offer, chosen)
     code = _code_evidence(current, offer, contact, typed)
     _settle_account(current, offer, account_id)
     is_last = before + 1 >= current.approvals_needed
-    if is_last:
+    if is_last and change is not None:
+        change_agree_within(engagement=current, change=change, actor=actor)
+    elif is_last:
         engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
-    consent = _write(current, offer, contact, shown, {**asdict(evidence), **code}, number=before + 1)
+    kept = {**asdict(evidence), **code}
+    consent = _write(current, offer, chosen, contact, shown, kept, number=before + 1)
     _promise(consent, current, is_last=is_last)
     details: dict[str, str | int | None] = {
         "offer_sha256": offer.offer_sha256,
+        "agreed_sha256": chosen.agreed_sha256,
+        "choice": ", ".join(chosen.keys),
         "shown_sha256": shown.sha256,
         "account": account_id,
         "displayed_at": shown.displayed_at.isoformat(),
@@ -153,7 +170,7 @@ def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str,
     One no ends it for everybody: what colleagues agreed to before is taken back with it.
     """
     current = engagement_locked(engagement.pk)
-    _require_approver(contact, current)
+    require_approver(contact, current)
     consent_withdraw_within(engagement=current, actor=actor)
     engagement_move_within(engagement=current, to=EngagementStatus.DECLINED, actor=actor, note=reason)
     outbox.put(
@@ -161,11 +178,16 @@ def engagement_decline(*, engagement: Engagement, contact: Contact, reason: str,
     )
 
 
-def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
-    """Mark every live consent as withdrawn, in the caller's transaction. Nothing to do when there is none."""
-    for consent in Consent.objects.filter(engagement=engagement, withdrawn_at=None).order_by("given_at"):
-        rows = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
-        rows.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
+def consent_withdraw_within(*, engagement: Engagement, actor: Actor, offer: Offer | None = None) -> None:
+    """Mark every consent that stands as withdrawn, in the caller's transaction: of changes that wait, too.
+
+    `offer`: only those to it. Nothing to do when there is none.
+    """
+    rows = Consent.objects.filter(engagement=engagement, withdrawn_at=None)
+    rows = rows if offer is None else rows.filter(offer=offer)
+    for consent in rows.order_by("given_at"):
+        mine = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+        mine.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
         audit.record(
             EngagementEvent.CONSENT_WITHDRAWN,
             subject=consent,
@@ -175,7 +197,7 @@ def consent_withdraw_within(*, engagement: Engagement, actor: Actor) -> None:
         )
 
 
-def _require_approver(contact: Contact, engagement: Engagement) -> None:
+def require_approver(contact: Contact, engagement: Engagement) -> None:
     """Read under the engagement's lock, which whoever ends a contact takes too: who left a moment ago decides nothing."""
     rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
     if not rows.filter(role=ContactRole.APPROVER).exists():
@@ -195,6 +217,15 @@ def _require_first(offer: Offer, contact: Contact) -> int:
     if live.filter(contact=contact).exists():
         raise InvalidMove
     return live.count()
+
+
+def _require_same_choice(offer: Offer, chosen: Chosen) -> None:
+    """Several people agree to one thing: the first of them chose for all."""
+    fixed = choice_fixed(offer)
+    if fixed is not None and fixed != chosen.keys:
+        raise Stale(
+            "A colleague who agreed before you chose what to add, and you agree to the same. Read it again."
+        )
 
 
 def _code_evidence(
@@ -223,6 +254,7 @@ def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> No
 def _write(
     engagement: Engagement,
     offer: Offer,
+    chosen: Chosen,
     contact: Contact,
     shown: Shown,
     evidence: dict[str, str],
@@ -242,11 +274,15 @@ def _write(
         shown_html=shown.html,
         shown_sha256=shown.sha256,
         offer_sha256=offer.offer_sha256,
+        choice=list(chosen.keys),
+        template_sha256=chosen.template_sha256,
+        agreed_sha256=chosen.agreed_sha256,
         evidence=kept,
         record=record_text(
             consent_id=key,
             engagement=engagement,
             offer=offer,
+            chosen=chosen,
             contact=contact,
             shown_html=shown.html,
             shown_sha256=shown.sha256,

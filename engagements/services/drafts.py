@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ from accounts.lifecycle import WORKERS
 from accounts.models import Client, User
 from accounts.services.people import memberships_locked
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
-from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer
-from engagements.profiles import profile_named
+from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer, Variant
+from engagements.selectors import profile_for
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
@@ -28,10 +29,15 @@ class BadDraft(PortalError):
     code = "bad-draft"
 
 
+# Each optional line doubles the number of templates that are frozen.
+MOST_OPTIONAL: Final = 4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a draft says. `account_id` is 12 digits, or empty while unknown.
 
+    `optional`: keys of the profile's optional lines that the client may tick; the others are not offered at all.
     `approvals_needed` people of the client have to agree, 1 to 3; `code_at_agreement` asks each for a mailed code.
     """
 
@@ -42,6 +48,7 @@ class Terms:
     account_id: str = ""
     account_name: str = ""
     contract_reference: str = ""
+    optional: tuple[str, ...] = ()
     approvals_needed: int = 1
     code_at_agreement: bool = False
 
@@ -71,12 +78,13 @@ def engagement_draft(
     account_id: str = "",
     account_name: str = "",
     contract_reference: str = "",
+    optional: Sequence[str] = (),
     approvals_needed: int = 1,
     code_at_agreement: bool = False,
 ) -> Engagement:
     """Write down what will be asked, with its lead consultant. `account_id` is 12 digits, or empty while unknown.
 
-    Raises BadDraft for an end that has passed and a profile that is not offered, NotAllowed for a lead who is not of
+    Raises BadDraft for an end that has passed and a profile or line that is not offered, NotAllowed for a lead who is not of
     the practice (any more) or only audits.
     """
     terms = Terms(
@@ -87,6 +95,7 @@ def engagement_draft(
         account_id=account_id,
         account_name=account_name,
         contract_reference=contract_reference,
+        optional=tuple(optional),
         approvals_needed=approvals_needed,
         code_at_agreement=code_at_agreement,
     )
@@ -140,11 +149,15 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
         current,
         actor,
         {
-            f"new_{name}": value.isoformat() if isinstance(value, dt.datetime) else str(value)
+            f"new_{name}": value.isoformat() if isinstance(value, dt.datetime) else _listed(value)
             for name, value in changed.items()
         },
     )
     return current
+
+
+def _listed(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def draft_mark(engagement: Engagement) -> str:
@@ -195,10 +208,19 @@ def offer_freeze_within(
     documents: dict[str, Any],
     template: str,
     actor: Actor,
+    variants: Mapping[tuple[str, ...], str] | None = None,
 ) -> Offer:
-    """Freeze what is asked, with the SHA-256 of the template and of the whole, in the caller's transaction."""
+    """Freeze what is asked, with the SHA-256 of the template and of the whole, in the caller's transaction.
+
+    `variants`: the template for each choice of optional lines; their SHA-256 are part of what the offer's own covers.
+    """
     tenancy.require_transaction("an offer")
-    template_sha256 = hashlib.sha256(template.encode()).hexdigest()
+    template_sha256 = _sha256(template)
+    if variants:
+        sealed = [
+            {"keys": list(choice), "template_sha256": _sha256(text)} for choice, text in variants.items()
+        ]
+        documents = {**documents, "choices": sealed}
     number = (engagement.offers.aggregate(newest=Max("number"))["newest"] or 0) + 1
     offer = Offer.objects.create(
         practice_id=engagement.practice_id,
@@ -212,8 +234,25 @@ def offer_freeze_within(
         offer_sha256=offer_hash(lines, documents, template_sha256),
         frozen_at=clock.now(),
     )
+    Variant.objects.bulk_create(_variant(offer, choice, text) for choice, text in (variants or {}).items())
     _record(EngagementEvent.OFFER_FROZEN, offer, engagement, actor, {"sha256": offer.offer_sha256})
     return offer
+
+
+def _variant(offer: Offer, choice: tuple[str, ...], template: str) -> Variant:
+    return Variant(
+        practice_id=offer.practice_id,
+        client_id=offer.client_id,
+        engagement_id=offer.engagement_id,
+        offer=offer,
+        choice=list(choice),
+        template=template,
+        template_sha256=_sha256(template),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def offer_hash(lines: list[dict[str, Any]], documents: dict[str, Any], template_sha256: str) -> str:
@@ -232,20 +271,38 @@ def offer_published(*, offer: Offer, version_id: str, actor: Actor) -> bool:
     return True
 
 
+@transaction.atomic(durable=True)
+def variant_published(*, variant: Variant, version_id: str, actor: Actor) -> bool:
+    """The same for the template of one choice."""
+    rows = Variant.objects.filter(pk=variant.pk, template_version_id="")
+    if rows.update(template_version_id=version_id) != 1:
+        return False
+    details: dict[str, str | int | None] = {"version": version_id, "choice": ", ".join(variant.choice)}
+    _record(EngagementEvent.OFFER_PUBLISHED, variant.offer, variant.engagement, actor, details)
+    return True
+
+
 def require_possible(terms: Terms) -> None:
-    """Raises BadDraft for what could never be agreed to. Reads only."""
+    """Raises BadDraft for what could never be agreed to. Reads only, the practice's own profiles too."""
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
     if not 1 <= terms.approvals_needed <= MOST_APPROVALS:
         raise BadDraft(f"One to {MOST_APPROVALS} people can be asked to agree.")
     try:
-        profile_named(terms.profile)
+        profile = profile_for(terms.profile)
     except KeyError:
         raise BadDraft("That kind of access is not offered any more. Choose another.") from None
+    if len(terms.optional) > MOST_OPTIONAL:
+        raise BadDraft(f"Offer at most {MOST_OPTIONAL} lines to choose from.")
+    try:
+        profile.offering(terms.optional)
+    except KeyError:
+        raise BadDraft("This kind of access has no such line any more. Choose the lines again.") from None
 
 
 def _terms_of(engagement: Engagement) -> Terms:
-    return Terms(**{field.name: getattr(engagement, field.name) for field in fields(Terms)})
+    read = {field.name: getattr(engagement, field.name) for field in fields(Terms)}
+    return Terms(**{**read, "optional": tuple(engagement.optional)})
 
 
 def _record(

@@ -12,6 +12,8 @@ from accounts.models import Contact
 from engagements import consent_record
 from engagements.consent_record import Agreement, Asked, Party
 from engagements.models import Consent, Engagement, Offer
+from engagements.selectors import lines_agreed, with_choice
+from engagements.services.choices import Chosen
 from portal.kernel.errors import NotVisible
 
 
@@ -20,6 +22,7 @@ def record_text(
     consent_id: UUID,
     engagement: Engagement,
     offer: Offer,
+    chosen: Chosen,
     contact: Contact,
     shown_html: str,
     shown_sha256: str,
@@ -34,10 +37,10 @@ def record_text(
         practice=_practice(engagement),
         client=_client(engagement),
         signer=_signer(contact),
-        asked=_asked(engagement, offer, shown_html, shown_sha256),
+        asked=_asked(engagement, offer, chosen, shown_html, shown_sha256),
         displayed_at=displayed_at,
         given_at=given_at,
-        ends_at=engagement.ends_at,
+        ends_at=_ends_at(engagement, offer),
         evidence=evidence,
         number=number,
         needed=engagement.approvals_needed,
@@ -91,7 +94,13 @@ def _signer(contact: Contact) -> Party:
     )
 
 
-def _asked(engagement: Engagement, offer: Offer, shown_html: str, shown_sha256: str) -> Asked:
+def _ends_at(engagement: Engagement, offer: Offer) -> dt.datetime:
+    """The end that this offer asks for: a change may have another than the access that is on."""
+    frozen = offer.documents.get("expires_at")
+    return dt.datetime.fromisoformat(frozen) if frozen else engagement.ends_at
+
+
+def _asked(engagement: Engagement, offer: Offer, chosen: Chosen, shown_html: str, shown_sha256: str) -> Asked:
     return Asked(
         engagement=engagement.code,
         title=engagement.title,
@@ -100,9 +109,10 @@ def _asked(engagement: Engagement, offer: Offer, shown_html: str, shown_sha256: 
         account_id=engagement.account_id,
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
-        template_sha256=offer.template_sha256,
-        lines=tuple(line["title"] for line in offer.lines),
-        documents=offer.documents,
+        template_sha256=chosen.template_sha256,
+        agreed_sha256=chosen.agreed_sha256,
+        lines=tuple(line["title"] for line in lines_agreed(offer, chosen.keys)),
+        documents=with_choice(offer.documents, chosen.keys),
         shown_html=shown_html,
         shown_sha256=shown_sha256,
     )

@@ -18,6 +18,7 @@ class ConsoleConfig(SimpleAdminConfig):
         import portal.console.grants
         import portal.console.intake
         import portal.console.people
+        import portal.console.profiles
         import portal.console.records
         import portal.console.services
         import portal.console.shops  # noqa: F401  # all of them register themselves

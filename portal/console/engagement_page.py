@@ -14,8 +14,15 @@ from awsaccess.probes import CHECKS, PENDING
 from awsaccess.selectors import exit_proof, visits_of
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Assignment, Consent, Engagement, Offer, Referral
-from engagements.profiles import PROFILES
-from engagements.selectors import assignments_of, consents_of, referrals_of, remarks_of
+from engagements.selectors import (
+    assignments_of,
+    consents_of,
+    offer_or_none,
+    profile_for,
+    referrals_of,
+    remarks_of,
+    template_agreed,
+)
 from portal.console import papers, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
@@ -127,7 +134,6 @@ def details_of(event: AuditEvent) -> str:
 
 
 def _overview(engagement: Engagement) -> Panel:
-    profile = PROFILES.get(engagement.profile)
     standing = standing_of(engagement)
     said = f"“{engagement.moved_note}”" if engagement.moved_note else standing.small
     facts = (
@@ -136,7 +142,7 @@ def _overview(engagement: Engagement) -> Panel:
     facts += [
         Fact(label="Client", value=_client(engagement)),
         Fact(label="Why", value=Cell(text=engagement.purpose)),
-        Fact(label="Kind of access", value=_kind(profile.title if profile else engagement.profile, profile)),
+        Fact(label="Kind of access", value=_kind(engagement)),
         Fact(label="AWS account", value=_account(engagement)),
         Fact(label="Ends", value=_ends(engagement)),
     ]
@@ -147,15 +153,23 @@ def _overview(engagement: Engagement) -> Panel:
     return Panel(key="overview", title="Overview", facts=tuple(facts))
 
 
+def _kind(engagement: Engagement) -> Cell:
+    """As it was sent, whatever became of the profile since; of a draft, as the profile is now."""
+    offer = offer_or_none(engagement)
+    if offer is not None and "profile_title" in offer.documents:
+        return Cell(text=offer.documents["profile_title"], small=offer.documents["summary"])
+    try:
+        profile = profile_for(engagement.profile)
+    except KeyError:
+        return Cell(text=engagement.profile, small="Not offered any more")
+    return Cell(text=profile.title, small=profile.summary)
+
+
 def _how_to_agree(engagement: Engagement) -> str:
     """What was asked for beyond one person's yes."""
     people = f"{engagement.approvals_needed} people" if engagement.approvals_needed > 1 else ""
     code = "a code by email" if engagement.code_at_agreement else ""
     return ", ".join(word for word in (people, code) if word)
-
-
-def _kind(title: str, profile: object) -> Cell:
-    return Cell(text=title, small=getattr(profile, "summary", ""))
 
 
 def _client(engagement: Engagement) -> Cell:
@@ -291,7 +305,7 @@ def _until(invitation: Invitation) -> Cell:
 
 
 def _paper(engagement: Engagement) -> Panel | None:
-    offer = engagement.offers.order_by("-number").first()
+    offer = offer_or_none(engagement)
     if offer is None:
         return None
     given = list(consents_of(engagement))
@@ -322,6 +336,9 @@ def _consent_facts(consent: Consent) -> tuple[Fact, ...]:
         Fact(label="On", value=Cell(text=words.moment(consent.given_at))),
         Fact(label="For account", value=Cell(text=words.account(consent.account_id))),
     ]
+    if optional := _optional(consent.offer):
+        ticked = [line["title"] for line in optional if line["key"] in consent.choice]
+        facts.append(Fact(label="Also allowed", value=Cell(text=", ".join(ticked) or "nothing more")))
     if consent.withdrawn_at is not None:
         facts.append(
             Fact(label="Taken back", value=Cell(text=words.moment(consent.withdrawn_at), tone="stop"))
@@ -329,9 +346,16 @@ def _consent_facts(consent: Consent) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _optional(offer: Offer) -> list[dict[str, str]]:
+    """What could be ticked, as it was shown."""
+    shown = ("key", "title", "why")
+    return [{name: line[name] for name in shown} for line in offer.documents.get("optional", ())]
+
+
 def _documents(offer: Offer) -> tuple[Disclosure, ...]:
-    template = offer.template
-    lines = json.dumps(offer.lines, indent=2, ensure_ascii=False)
+    template = template_agreed(offer).text
+    asked = [*offer.lines, *({**line, "optional": True} for line in _optional(offer))]
+    lines = json.dumps(asked, indent=2, ensure_ascii=False)
     return (
         Disclosure(summary="What was asked, as it was frozen", text=lines),
         Disclosure(summary="The template that AWS gets", text=template),

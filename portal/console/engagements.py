@@ -26,7 +26,18 @@ from engagements.services.evidence import record_now
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import question_answer
-from portal.console import engagement_page, filters, marks, opening, papers, preview, reads, staffing, words
+from portal.console import (
+    changing,
+    engagement_page,
+    filters,
+    marks,
+    opening,
+    papers,
+    preview,
+    reads,
+    staffing,
+    words,
+)
 from portal.console.forms import AnswerForm, DraftForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
@@ -224,6 +235,7 @@ ACTIONS = (
         button="Send the answer",
     ),
     *staffing.ACTIONS,
+    *changing.ACTIONS,
     ObjectAction(
         slug="pause",
         label="Pause",
@@ -353,7 +365,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     def add(self, request: HttpRequest, asked: Asked) -> Engagement:
         """Write the draft."""
         names = ("client", "lead", "title", "purpose", "profile", "ends_at")
-        more = ("account_id", "account_name", "contract_reference", *HOW_TO_AGREE)
+        more = ("account_id", "account_name", "contract_reference", "optional", *HOW_TO_AGREE)
         return engagement_draft(**{name: asked[name] for name in names + more}, actor=actor_of(request))
 
     def page_title(self, obj: Engagement) -> str:
@@ -377,7 +389,9 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
 
     def panels(self, request: HttpRequest, obj: Engagement) -> list[Panel]:  # noqa: ARG002
         """Overview, access, people, visits, consent, history."""
-        return engagement_page.panels(obj)
+        change = changing.change_panel(obj)
+        first, *rest = engagement_page.panels(obj)
+        return [first, *([change] if change else []), *rest]
 
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The client's page. While something is missing, the engagement's page says what."""

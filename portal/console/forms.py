@@ -26,7 +26,8 @@ from awsaccess.aws.arns import (
 from awsaccess.services.hubs import BadHub, queue_of, topics_of
 from engagements.lifecycle import AssignmentRole
 from engagements.models import MOST_APPROVALS, Assignment
-from engagements.profiles import PROFILES
+from engagements.selectors import profiles_offered
+from engagements.services.drafts import MOST_OPTIONAL
 from portal.console.words import ROLES
 from portal.kernel import clock, tenancy
 from portal.kernel.fields import Line, Lines
@@ -54,8 +55,26 @@ MINUTES: Final = (
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
-def _profile_choices() -> list[tuple[str, str]]:
-    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in PROFILES.values()]
+def profile_choices() -> list[tuple[str, str]]:
+    """What can be asked for: the shipped profiles, then the practice's own."""
+    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in profiles_offered()]
+
+
+def line_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every optional line under the title of its profile. A value is `profile:line`."""
+    return [
+        (
+            profile.title,
+            [(line_value(profile.code, line.key), line.title) for line in profile.optional_lines],
+        )
+        for profile in profiles_offered()
+        if profile.optional_lines
+    ]
+
+
+def line_value(profile: str, key: str) -> str:
+    """How a form names a line."""
+    return f"{profile}:{key}"
 
 
 def _in_four_weeks() -> dt.datetime:
@@ -71,22 +90,51 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-class TermsForm(forms.Form):
-    """What will be asked of a client, whoever leads it."""
+class AccessForm(forms.Form):
+    """What kind of access, with which lines to add, and until when."""
 
-    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
-    purpose = Line(
-        max_length=300,
-        help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
-    )
     profile = forms.ChoiceField(
-        label="Kind of access", choices=_profile_choices, widget=forms.RadioSelect, initial="cost_review"
+        label="Kind of access", choices=profile_choices, widget=forms.RadioSelect, initial="cost_review"
+    )
+    optional = forms.MultipleChoiceField(
+        label="Lines that the client may add",
+        choices=line_choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=(
+            "The client sees these as boxes to tick, off at first. "
+            f"{MOST_OPTIONAL} at most, of the kind of access above. What you leave out is not offered."
+        ),
     )
     ends_at = forms.DateTimeField(
         label="Ends",
         widget=MomentInput,
         initial=_in_four_weeks,
         help_text="Access ends by itself at this time.",
+    )
+
+    def clean_ends_at(self) -> dt.datetime:
+        """A moment that is still to come."""
+        ends_at: dt.datetime = self.cleaned_data["ends_at"]
+        if ends_at <= clock.now():
+            raise ValidationError("The end of the access must lie in the future.")
+        return ends_at
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's own
+        """The lines by their keys, all of the profile that was chosen."""
+        asked = self.cleaned_data
+        if "profile" in asked and "optional" in asked:
+            asked["optional"] = lines_of(self, asked["profile"], asked["optional"])
+        return asked
+
+
+class TermsForm(AccessForm):
+    """What will be asked of a client, whoever leads it."""
+
+    title = Line(max_length=120, help_text="A short name, such as “Cost review”.")
+    purpose = Line(
+        max_length=300,
+        help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
     )
     account_id = Line(
         label="AWS account number",
@@ -111,6 +159,7 @@ class TermsForm(forms.Form):
         required=False,
         help_text="Stronger evidence of who agreed, and one more thing to type.",
     )
+    field_order: tuple[str, ...] = ("title", "purpose", "profile", "optional", "ends_at")
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
@@ -120,12 +169,22 @@ class TermsForm(forms.Form):
         """One, if nobody chose."""
         return int(self.cleaned_data["approvals_needed"] or 1)
 
-    def clean_ends_at(self) -> dt.datetime:
-        """A moment that is still to come."""
-        ends_at: dt.datetime = self.cleaned_data["ends_at"]
-        if ends_at <= clock.now():
-            raise ValidationError("The end of the access must lie in the future.")
-        return ends_at
+
+def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ...]:
+    """The keys of the chosen lines. A line of another profile is a fault at the field: it may be a slip in either."""
+    titles = {value: f"{group}: {title}" for group, lines in line_choices() for value, title in lines}
+    strange = [titles[value] for value in values if not value.startswith(f"{profile}:")]
+    if strange:
+        form.add_error(
+            "optional", f"“{strange[0]}” belongs to another kind of access than the one you chose."
+        )
+    if len(values) > MOST_OPTIONAL:
+        form.add_error("optional", f"Choose {MOST_OPTIONAL} at most.")
+    return tuple(value.partition(":")[2] for value in values)
+
+
+class ChangeForm(AccessForm):
+    """Another access, or another end, for what is on."""
 
 
 class EditForm(TermsForm):
@@ -144,7 +203,7 @@ class DraftForm(TermsForm):
         empty_label=None,
         help_text="The client reads this name and can reach this person.",
     )
-    field_order = ("client", "lead")
+    field_order = ("client", "lead", "title", "purpose", "profile", "optional", "ends_at")
 
     def __init__(
         self, *args: Any, leads: QuerySet[User], me: User, **kwargs: Any

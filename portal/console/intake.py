@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from engagements.models import EngagementTemplate, IntakePage, Order
-from engagements.profiles import PROFILES
+from engagements.selectors import profile_for
 from engagements.services.shops import Handing, intake_set_up
 from engagements.services.templates import Gig, template_add, template_change, template_retire
 from portal.console import reads, words
@@ -91,8 +91,10 @@ def _length(template: EngagementTemplate) -> str:
 
 
 def _kind_of(template: EngagementTemplate) -> str:
-    profile = PROFILES.get(template.profile)
-    return profile.title if profile else template.profile
+    try:
+        return profile_for(template.profile).title
+    except KeyError:
+        return template.profile
 
 
 # The intake page

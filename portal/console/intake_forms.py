@@ -15,16 +15,12 @@ from accounts.models import User
 from accounts.services.branding import BadBrand, Look
 from engagements.lifecycle import ShopKind
 from engagements.models import EngagementTemplate
-from engagements.profiles import PROFILES
+from portal.console.forms import profile_choices
 from portal.console.words import SHOPS
 from portal.kernel.fields import Line
 
 STRIPE_SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,200}", re.ASCII)
 COLOUR: Final = {"autocomplete": "off", "spellcheck": "false", "placeholder": "#1b4db3"}
-
-
-def _profile_choices() -> list[tuple[str, str]]:
-    return [(profile.code, f"{profile.title}: {profile.summary}") for profile in PROFILES.values()]
 
 
 class BrandForm(forms.Form):
@@ -107,7 +103,7 @@ class TemplateForm(forms.Form):
         help_text="Ends the sentence “Northgate asks for access …”, such as “to find out why the bill went up”.",
     )
     profile = forms.ChoiceField(
-        label="Kind of access", choices=_profile_choices, widget=forms.RadioSelect, initial="cost_review"
+        label="Kind of access", choices=profile_choices, widget=forms.RadioSelect, initial="cost_review"
     )
     days = forms.IntegerField(
         label="Days",

@@ -7,12 +7,11 @@ from django.shortcuts import render
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
-from awsaccess.asking import documents_for
+from awsaccess.asking import asked_in, documents_for
 from awsaccess.models import Hub
-from awsaccess.services.sending import NotReady
+from awsaccess.services.sending import NOT_OFFERED, NotReady
 from engagements.models import Engagement, Offer
-from engagements.profiles import profile_named
-from engagements.selectors import assignments_of
+from engagements.selectors import assignments_of, optional_keys
 from portal.pages import compose, consenting
 from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm
@@ -39,7 +38,7 @@ def preview_page(request: HttpRequest, engagement: Engagement, *, back_url: str)
         "authority": authority_of(desk),
         "approvals": None,
         "talk": (),
-        "form": AgreeForm(account_known=bool(engagement.account_id)),
+        "form": AgreeForm(account_known=bool(engagement.account_id), optional=optional_keys(offer)),
         "purpose": engagement.purpose.rstrip("."),
         "question_mail": compose.question_mail(desk),
         "back_url": back_url,
@@ -67,11 +66,15 @@ def _offer(engagement: Engagement) -> Offer:
     hub = Hub.objects.select_related("practice").first()
     if hub is None:
         raise NotReady("Your practice has no AWS set-up yet. An owner adds it under “AWS set-up”.")
+    try:
+        lines, documents = asked_in(engagement).profile_in().lines_as_data(), documents_for(engagement, hub)
+    except KeyError:
+        raise NotReady(NOT_OFFERED) from None
     return Offer(
         practice=engagement.practice,
         client=engagement.client,
         engagement=engagement,
         number=1,
-        lines=profile_named(engagement.profile).lines_as_data(),
-        documents=documents_for(engagement, hub),
+        lines=lines,
+        documents=documents,
     )

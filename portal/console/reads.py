@@ -13,7 +13,7 @@ from accounts.models import Contact, Invitation, Membership, User
 from awsaccess.lifecycle import BROKEN
 from awsaccess.models import DeadLetter, Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
-from engagements.lifecycle import TERMINAL, AssignmentRole, EngagementStatus
+from engagements.lifecycle import OPEN_CHANGES, TERMINAL, AssignmentRole, EngagementStatus
 from engagements.models import NOT_OVER, Assignment, Engagement, Offer
 from portal.kernel import tenancy
 from portal.kernel.admin import role_of
@@ -149,11 +149,10 @@ def newest_dead_letters() -> QuerySet[DeadLetter]:
 
 
 def unpublished_offers() -> QuerySet[Offer]:
-    """Offers whose template is not in the bucket yet, of engagements that still need it."""
+    """Offers of which a template is not in the bucket yet, of engagements that still need it."""
     rows = Offer.objects.select_related("engagement__client").filter(template_version_id="")
-    return rows.filter(engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED)).order_by(
-        "frozen_at"
-    )
+    first = Q(change=None, engagement__status__in=(EngagementStatus.INVITED, EngagementStatus.AGREED))
+    return rows.filter(first | Q(change__status__in=OPEN_CHANGES)).order_by("frozen_at")
 
 
 def invitations_seen(request: HttpRequest, rows: QuerySet[Invitation]) -> QuerySet[Invitation]:

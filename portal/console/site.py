@@ -50,7 +50,13 @@ SIDEBAR: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry(name="Invitations", url_name="admin:accounts_invitation_changelist"),
         ),
     ),
-    ("Access", (Entry(name="Grants & health", url_name="admin:awsaccess_grant_changelist"),)),
+    (
+        "Access",
+        (
+            Entry(name="Grants & health", url_name="admin:awsaccess_grant_changelist"),
+            Entry(name="Access profiles", url_name="admin:engagements_practiceprofile_changelist"),
+        ),
+    ),
     (
         "Records",
         (

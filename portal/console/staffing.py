@@ -17,7 +17,7 @@ from engagements.selectors import lead_of
 from engagements.services.drafts import Span, Terms, draft_mark, engagement_edit
 from engagements.services.people import assignment_end, assignment_make, lead_hand_over
 from portal.console import reads
-from portal.console.forms import AssignForm, EditForm, LeadForm, ReleaseForm
+from portal.console.forms import AssignForm, EditForm, LeadForm, ReleaseForm, line_value
 from portal.kernel.admin import ObjectAction, page_of
 from portal.kernel.errors import NotVisible
 from portal.kernel.web import actor_of
@@ -41,7 +41,8 @@ def _start_edit(
     _request: HttpRequest, engagement: Engagement
 ) -> dict[str, Any]:  # Any: what forms start from
     terms = {field.name: getattr(engagement, field.name) for field in fields(Terms)}
-    return {**terms, "seen": draft_mark(engagement)}
+    lines = [line_value(engagement.profile, key) for key in engagement.optional]
+    return {**terms, "optional": lines, "seen": draft_mark(engagement)}
 
 
 def _assign(request: HttpRequest, engagement: Engagement, asked: Asked) -> str:

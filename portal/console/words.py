@@ -107,6 +107,8 @@ EVENTS: Final = {
     "practice:person:signed-out": "Signed out everywhere by the practice",
     "engagement:engagement:drafted": "Draft written",
     "engagement:engagement:edited": "Draft edited",
+    "engagement:change:asked": "Change asked for",
+    "engagement:change:moved": "Change answered, taken back or in force",
     "engagement:profile:saved": "Access profile saved",
     "engagement:profile:retired": "Access profile taken back",
     "engagement:assignment:made": "Person put on it",
@@ -203,7 +205,12 @@ DELIVERY_KINDS: Final = {
     "audit.checkpoint_mail": "Mail: seal of the record",
     "audit.checkpoint_mail.to_one": "Mail: seal of the record",
     "awsaccess.publish": "Template to the bucket",
+    "awsaccess.publish_variant": "Template of a choice to the bucket",
     "engagement.agreed": "Begin to look for the role",
+    "engagement.change_agreed": "Begin to look for a change",
+    "engagements.change_asked": "Mail: change asked for",
+    "engagements.changed": "Mail: change in force",
+    "engagements.change_declined": "Mail: change declined",
     "engagement.closing": "Begin to close",
 }
 

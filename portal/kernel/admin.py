@@ -154,6 +154,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     add_form: ClassVar[type[forms.Form] | None] = None
     add_heading: ClassVar[str] = ""
     add_words: ClassVar[str] = ""
+    add_template: ClassVar[str] = "admin/object_add.html"
     add_step_up: ClassVar[bool] = False  # as for an ObjectAction, bound to the practice
     object_actions: ClassVar[tuple[ObjectAction[Any], ...]] = ()  # Any: of this admin's model
 
@@ -356,7 +357,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
             "back_url": self.list_url(),
             "step_up": _prompt(request, act, error),
         }
-        return self.respond(request, "admin/object_add.html", context, status=form_status(form))
+        return self.respond(request, self.add_template, context, status=form_status(form))
 
     def act_of(self, slug: str, object_id: UUID) -> step_up.Act:
         """How a step-up names an action here."""

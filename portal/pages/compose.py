@@ -20,18 +20,35 @@ from awsaccess.selectors import (
     quick_create_url,
     stack_name,
     stack_url,
+    template_address,
     visits_of,
 )
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Consent, Offer
-from engagements.selectors import consent_checkpoint, consent_latest, offer_current, remarks_of
+from engagements.models import Consent, Offer, ScopeChange
+from engagements.selectors import (
+    consent_checkpoint,
+    consent_latest,
+    offer_current,
+    optional_keys,
+    remarks_of,
+)
 from engagements.services.agreement_codes import agreement_code_is_out
 from engagements.services.consents import Shown
 from engagements.services.evidence import record_now
 from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
-from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
+from portal.pages import (
+    activity,
+    changing,
+    closings,
+    connecting,
+    consenting,
+    keeping,
+    problems,
+    receipts,
+    words,
+)
 from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
@@ -66,6 +83,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
     form = AgreeForm(
         account_known=bool(desk.engagement.account_id),
+        optional=optional_keys(offer),
         code_out=code_is_out(desk, offer),
         initial=keeping.kept(request, desk.engagement.code),
     )
@@ -82,7 +100,7 @@ def consent_page(
         "engagements/consent.html",
         status=422 if form.errors else 200,
         paper=consenting.paper_of(desk, offer),
-        document=as_shown(shown.html),
+        document=as_shown(consenting.paper_html(desk, offer, form.ticked) if form.ticked else shown.html),
         shown=consenting.seal(desk, shown),
         form=form,
         purpose=desk.engagement.purpose.rstrip("."),
@@ -90,6 +108,41 @@ def consent_page(
         approvals=consenting.approval_of(desk),
         talk=talk_of(desk),
         question_mail=question_mail(desk),
+    )
+
+
+def change_review_page(
+    request: HttpRequest, desk: Desk, change: ScopeChange, shown: Shown, form: AgreeForm
+) -> HttpResponse:
+    """The difference with the decision below it; ticks stay through errors."""
+    html = changing.paper_html(desk, change, form.ticked) if form.ticked else shown.html
+    return page(
+        request,
+        desk,
+        "engagements/change.html",
+        status=422 if form.errors else 200,
+        in_short=changing.in_short(changing.paper_of(desk, change)),
+        document=as_shown(html),
+        shown=consenting.seal(desk, shown),
+        form=form,
+        authority=authority_of(desk),
+        approvals=consenting.approval_of(desk, change.offer),
+        question_mail=question_mail(desk),
+    )
+
+
+def change_update_page(request: HttpRequest, desk: Desk, change: ScopeChange) -> HttpResponse:
+    """The step in AWS, with the pinned template of what was agreed."""
+    command = changing.update_command(desk, change)
+    return page(
+        request,
+        desk,
+        "awsaccess/change.html",
+        command=command,
+        address=template_address(change.offer) if command else "",
+        stack_name=stack_name(desk.engagement),
+        stack_url=stack_url(desk.engagement),
+        account_number=words.account_number(desk.engagement.account_id),
     )
 
 
@@ -179,6 +232,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
             now=now,
             remarks=remarks_of(engagement),
         ),
+        change=vars(engagement).get("change_status"),
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),

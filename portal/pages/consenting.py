@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.core import signing
@@ -14,32 +15,43 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
-from engagements.selectors import approvals_of
+from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
-from portal.pages import words
+from portal.pages import offers, words
 from portal.pages.frames import Desk
-from portal.pages.pagemodels import Ability, AccessKind, Approval, ConsentPaper, Facts, Kind
+from portal.pages.pagemodels import Ability, AccessKind, Approval, Choice, ConsentPaper, Facts, Kind
 
 SALT: Final = "portal.pages.consenting"
 SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
 PAPER_TEMPLATE: Final = "engagements/consent_document.html"
 
 
-def paper_html(desk: Desk, offer: Offer) -> str:
-    """The exact HTML of what is agreed. The same rows give the same bytes."""
-    return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer)})
+def paper_html(desk: Desk, offer: Offer, ticked: Collection[str] = ()) -> str:
+    """The exact HTML of what is agreed, with these optional lines ticked. The same rows give the same bytes."""
+    return render_to_string(PAPER_TEMPLATE, {"paper": paper_of(desk, offer, ticked)})
 
 
-def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
-    """Everything that is agreed, in words."""
-    documents: dict[str, Any] = offer.documents  # Any: JSON as the offer froze it
+def paper_of(
+    desk: Desk, offer: Offer, ticked: Collection[str] = (), *, ends_at: dt.datetime | None = None
+) -> ConsentPaper:
+    """Everything that is agreed, in the words of the reader's language as the offer froze them.
+
+    Where a colleague who agreed before has chosen, `ticked` is theirs, whatever is asked for here.
+    """
+    language = desk.user.language
+    fixed = fixed_of(desk, offer)
+    told = offers.words_of(offer, language)
     return ConsentPaper(
-        facts=facts_of(desk.engagement, desk.people, offer, desk.zone),
+        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=language, ends_at=ends_at),
         abilities=tuple(
-            Ability(icon=line["icon"], title=line["title"], why=line["why"]) for line in offer.lines
+            Ability(icon=line["icon"], title=said["title"], why=said["why"])
+            for line, said in zip(offer.lines, told.lines, strict=True)
         ),
-        cannot=tuple(limit["title"] for limit in documents["limits"]),
+        choices=_choices(offer, told, ticked if fixed is None else fixed),
+        is_chosen=fixed is not None,
+        warnings=told.warnings,
+        cannot=told.limits,
         aws_names=aws_names(offer),
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
@@ -47,8 +59,31 @@ def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
     )
 
 
-def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone: ZoneInfo) -> Facts:
-    """The short answers that stand first."""
+def _choices(offer: Offer, told: offers.OfferWords, ticked: Collection[str]) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            key=line["key"],
+            icon=line["icon"],
+            title=said["title"],
+            why=said["why"],
+            aws_names="  ".join(line["actions"]),
+            is_ticked=line["key"] in ticked,
+        )
+        for line, said in zip(offer.documents.get("optional", ()), told.optional, strict=True)
+    )
+
+
+def facts_of(
+    engagement: Engagement,
+    people: Sequence[User],
+    offer: Offer,
+    zone: ZoneInfo,
+    *,
+    language: str = "en",
+    ends_at: dt.datetime | None = None,
+) -> Facts:
+    """The short answers that stand first. `ends_at`: of a change that does not hold yet."""
+    ends_at = ends_at or engagement.ends_at
     return Facts(
         people=words.joined([person.name for person in people]),
         first_names=words.joined([person.first_name for person in people]),
@@ -57,17 +92,17 @@ def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone:
         contract=engagement.contract_reference,
         account_name=engagement.account_name,
         account_number=words.account_number(engagement.account_id),
-        kind=kind_of(offer),
-        until_long=words.long_moment(engagement.ends_at, zone),
-        until_day=words.day(engagement.ends_at, zone),
-        until_zone=words.zone_words(zone, engagement.ends_at),
+        kind=kind_of(offer, language),
+        until_long=words.long_moment(ends_at, zone),
+        until_day=words.day(ends_at, zone),
+        until_zone=words.zone_words(zone, ends_at),
     )
 
 
-def kind_of(offer: Offer) -> Kind:
+def kind_of(offer: Offer, language: str = "en") -> Kind:
     """Look only, or look and change, with the sentence that the offer gives."""
     code = AccessKind(offer.documents["kind"])
-    said = str(offer.documents.get("summary", ""))
+    said = offers.words_of(offer, language).summary
     if code is AccessKind.LOOK:
         return Kind(
             code=code,
@@ -89,9 +124,19 @@ def aws_names(offer: Offer) -> tuple[str, ...]:
     return managed + tuple("  ".join(line["actions"]) for line in offer.lines)
 
 
-def approval_of(desk: Desk) -> Approval | None:
+def fixed_of(desk: Desk, offer: Offer) -> tuple[str, ...] | None:
+    """The optional lines that a colleague chose for everybody by agreeing first. None while everything can be ticked."""
+    return choice_fixed(offer) if desk.engagement.approvals_needed > 1 else None
+
+
+def as_ticked(shown: Shown, html: str) -> Shown:
+    """The page as it stood when the button was pressed: what was shown, with the ticks in it."""
+    return replace(shown, html=html, sha256=digest(html))
+
+
+def approval_of(desk: Desk, offer: Offer | None = None) -> Approval | None:
     """Who has agreed and who is asked, for everybody who reads the page; None where one person is enough."""
-    found = approvals_of(desk.engagement)
+    found = approvals_of(desk.engagement, offer)
     if found.needed == 1:
         return None
     told = {"needed": found.needed, "client": desk.frame.client}

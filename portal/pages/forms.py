@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
@@ -39,14 +40,35 @@ class AgreeForm(forms.Form):
         label="",
     )
 
+    optional = forms.MultipleChoiceField(required=False, label="")
+
     def __init__(
-        self, *args: Any, account_known: bool, code_out: bool = False, **kwargs: Any
-    ) -> None:  # Any: Django's own
+        self,
+        *args: Any,  # Any: Django's own
+        account_known: bool,
+        optional: Sequence[str] = (),
+        ticked: Sequence[str] = (),
+        code_out: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
+        self.ticked_before = list(ticked)
         if account_known:
             del self.fields["account_id"]
         if not code_out:
             del self.fields["code"]
+        field = self.fields["optional"]
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = [(key, key) for key in optional]
+
+    @property
+    def ticked(self) -> list[str]:
+        """The optional lines that are ticked: as they were sent, or as they stood there before."""
+        return (
+            list(self.cleaned_data.get("optional", ())) or self.ticked_before
+            if self.is_bound
+            else self.ticked_before
+        )
 
     def clean_account_id(self) -> str:
         """Twelve digits, however they were typed."""

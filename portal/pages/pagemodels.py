@@ -79,11 +79,26 @@ class Ability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One more thing that they would be able to do if the client ticks it. `aws_names` stand behind a disclosure."""
+
+    key: str
+    icon: str
+    title: str
+    why: str
+    aws_names: str
+    is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPaper:
     """Everything that is agreed, and nothing else: rendered to the bytes that are kept."""
 
     facts: Facts
     abilities: tuple[Ability, ...]
+    choices: tuple[Choice, ...]
+    is_chosen: bool  # by a colleague who agreed before: the boxes stand as they are
+    warnings: tuple[str, ...]
     cannot: tuple[str, ...]
     aws_names: tuple[str, ...]
     practice: str
@@ -222,6 +237,7 @@ class Receipt:
     rows: tuple[Fact, ...]
     shown_sha256: str
     offer_sha256: str
+    agreed_sha256: str
     withdrawn: str
     withdrawn_utc: str
     seal: str

@@ -13,6 +13,7 @@ from portal.kernel.models import AuditCheckpoint
 from portal.pages import words
 from portal.pages.activity import reference_of
 from portal.pages.frames import Desk, human
+from portal.pages.offers import titles_of
 from portal.pages.pagemodels import Fact, Receipt
 
 
@@ -27,6 +28,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
             title=gettext("Shown to them at"), text=words.long_moment(displayed, zone), exact=_utc(displayed)
         ),
         _sign_in(evidence.get("sign_in", ""), zone),
+        *_choice(desk, consent),
         Fact(title=gettext("Internet address"), text=evidence.get("ip") or gettext("not recorded")),
         Fact(title=gettext("Browser"), text=evidence.get("user_agent") or gettext("not recorded")),
         *_confirmed(evidence, zone),
@@ -41,6 +43,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         rows=rows,
         shown_sha256=consent.shown_sha256,
         offer_sha256=consent.offer_sha256,
+        agreed_sha256=consent.agreed_sha256,
         withdrawn=words.long_moment(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
         withdrawn_utc=_utc(consent.withdrawn_at) if consent.withdrawn_at else "",
         seal=bytes(checkpoint.hash).hex() if checkpoint else "",
@@ -48,6 +51,14 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
         seal_utc=_utc(checkpoint.signed_at) if checkpoint else "",
         seal_note=checkpoints.note_of(checkpoint) if checkpoint else "",
     )
+
+
+def _choice(desk: Desk, consent: Consent) -> tuple[Fact, ...]:
+    """What was added of the optional lines; nothing to tell where there were none."""
+    if not consent.offer.documents.get("optional"):
+        return ()
+    titles = titles_of(consent.offer, consent.choice, desk.user.language)
+    return (Fact(title=gettext("You also allowed"), text=words.joined(titles) or gettext("nothing more")),)
 
 
 def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,10 +17,18 @@ from awsaccess.provision import ways
 from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
-from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, ChangeStatus, DocumentKind, EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import approvals_of, engagements_of_client, offer_current
+from engagements.selectors import (
+    approvals_of,
+    change_open,
+    engagements_of_client,
+    offer_current,
+    optional_keys,
+    template_agreed,
+)
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
+from engagements.services.change_answers import change_decline
 from engagements.services.closing import engagement_end
 from engagements.services.consents import (
     BadAccount,
@@ -32,7 +41,7 @@ from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import compose, consenting, homes, keeping, papers
+from portal.pages import changing, compose, consenting, homes, keeping, papers
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -89,13 +98,19 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
     if request.method != "POST" or desk.engagement.status != _S.INVITED:
         return redirect("client:connect", desk.engagement.code)
     offer = offer_current(desk.engagement)
-    html = consenting.paper_html(desk, offer)
+    asking = _Asking(
+        offer=offer,
+        html=partial(consenting.paper_html, desk, offer),
+        page=partial(compose.consent_page, request, desk, offer),
+        next_name="client:connect",
+    )
     try:
-        shown = _shown(request, desk, html)
-        return _agree(request, desk, offer, shown)
-    except Stale:
+        shown = _shown(request, desk, asking.html(()))
+        return _agree(request, desk, asking, shown)
+    except Stale as error:
         code = desk.engagement.code
-        refused = web.refusal(request, Stale(next_url=reverse("client:front", args=[code])))
+        told = Stale(error.user_message, next_url=reverse("client:front", args=[code]))
+        refused = web.refusal(request, told)
         return keeping.keep(request, refused, code)
     except InvalidMove:
         if desk.engagement.ends_at <= clock.now():
@@ -165,6 +180,67 @@ def colleague(request: HttpRequest, desk: Desk) -> HttpResponse:
 def colleague_named(request: HttpRequest, desk: Desk) -> HttpResponse:
     """That the practice knows, and what comes next."""
     return compose.page(request, desk, "engagements/colleague_named.html")
+
+
+@at_desk("GET", roles=ANYONE)
+def change(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What is asked to be changed; once that is agreed, the step in AWS. Who only helps with AWS sees that step alone."""
+    found = change_open(desk.engagement)
+    if found is None:
+        return _front(desk)
+    if found.status == ChangeStatus.AGREED:
+        return compose.change_update_page(request, desk, found)
+    if not desk.frame.sees_paper:
+        return _front(desk)
+    html = changing.paper_html(desk, found)
+    shown = Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now())
+    form = AgreeForm(
+        account_known=True,
+        optional=optional_keys(found.offer),
+        code_out=compose.code_is_out(desk, found.offer),
+    )
+    return compose.change_review_page(request, desk, found, shown, form)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def change_agree(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The one act of agreement to a change. What was agreed to before holds until AWS has the new one."""
+    found = change_open(desk.engagement)
+    if request.method != "POST" or found is None or found.status != ChangeStatus.ASKED:
+        return _to_change(desk)
+    asking = _Asking(
+        offer=found.offer,
+        html=partial(changing.paper_html, desk, found),
+        page=partial(compose.change_review_page, request, desk, found),
+        next_name="client:change",
+    )
+    try:
+        return _agree(request, desk, asking, _shown(request, desk, asking.html(())))
+    except Stale as error:
+        address = reverse("client:change", args=[desk.engagement.code])
+        return web.refusal(request, Stale(error.user_message, next_url=address))
+    except InvalidMove:
+        if approvals_of(desk.engagement, found.offer).has_agreed(desk.contact):
+            return _to_change(desk)
+        raise
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def change_keep(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Keeping things as they are needs no reason."""
+    found = change_open(desk.engagement)
+    if found is None or found.status != ChangeStatus.ASKED:
+        return _front(desk)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return compose.reason_page(request, desk, "engagements/change_decline.html", form)
+    change_decline(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        reason=form.cleaned_data["reason"],
+        actor=actor_of(desk),
+    )
+    return _front(desk)
 
 
 @at_desk("GET", roles=ANYONE)
@@ -262,7 +338,7 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The exact template that was offered, to read or to run by hand."""
     name = f"access-{desk.engagement.code}.json"
     return HttpResponse(
-        offer_current(desk.engagement).template,
+        template_agreed(offer_current(desk.engagement)).text,
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -330,34 +406,51 @@ def certificate_pdf(_request: HttpRequest, desk: Desk) -> HttpResponse:
     return papers.download(desk.engagement, DocumentKind.CERTIFICATE)
 
 
-def _agree(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown) -> HttpResponse:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """One paper that is asked about: the bytes with these ticks, its page, and where a yes leads."""
+
+    offer: Offer
+    html: Callable[[Collection[str]], str]
+    page: Callable[[Shown, AgreeForm], HttpResponse]
+    next_name: str
+
+
+def _agree(request: HttpRequest, desk: Desk, asking: _Asking, shown: Shown) -> HttpResponse:
     known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
-    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, offer))
-    form = AgreeForm(request.POST, account_known=bool(known), code_out=code_asked and not wants_code)
+    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, asking.offer))
+    form = AgreeForm(
+        request.POST,
+        account_known=bool(known),
+        code_out=code_asked and not wants_code,
+        optional=optional_keys(asking.offer),
+        ticked=consenting.fixed_of(desk, asking.offer) or (),
+    )
     if not form.is_valid():
-        return compose.consent_page(request, desk, offer, shown, form)
+        return asking.page(shown, form)
     if wants_code:
-        return _mail_code(request, desk, offer, shown, form)
+        return _mail_code(desk, asking, shown, form)
     try:
         consent_give(
             engagement=desk.engagement,
-            offer=offer,
+            offer=asking.offer,
             contact=desk.contact,
             account_id=known or form.cleaned_data["account_id"],
-            shown=shown,
+            shown=consenting.as_ticked(shown, asking.html(form.ticked)),
+            choice=form.ticked,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
             code=form.cleaned_data.get("code", ""),
         )
     except CodeNeeded:
         form.add_error("code", consenting.wrong_code())
-        return compose.consent_page(request, desk, offer, shown, form)
+        return asking.page(shown, form)
     except BadAccount:
         if known:
             raise
         form.add_error("account_id", consenting.own_account(desk))
-        return compose.consent_page(request, desk, offer, shown, form)
-    return redirect("client:connect", desk.engagement.code)
+        return asking.page(shown, form)
+    return redirect(asking.next_name, desk.engagement.code)
 
 
 def _reason(request: HttpRequest, desk: Desk) -> ReasonForm:
@@ -366,12 +459,18 @@ def _reason(request: HttpRequest, desk: Desk) -> ReasonForm:
     return ReasonForm(typed, initial=keeping.kept(request, desk.engagement.code))
 
 
-def _mail_code(request: HttpRequest, desk: Desk, offer: Offer, shown: Shown, form: AgreeForm) -> HttpResponse:
+def _mail_code(desk: Desk, asking: _Asking, shown: Shown, form: AgreeForm) -> HttpResponse:
     """All is filled in but the code: it is on its way, and the page comes again with a place for it."""
+    offer = asking.offer
     agreement_code_mail(engagement=desk.engagement, offer=offer, contact=desk.contact, actor=actor_of(desk))
-    known = bool(desk.engagement.account_id)
-    again = AgreeForm(initial=form.cleaned_data, account_known=known, code_out=True)
-    return compose.consent_page(request, desk, offer, shown, again)
+    again = AgreeForm(
+        initial=form.cleaned_data,
+        account_known=bool(desk.engagement.account_id),
+        code_out=True,
+        optional=optional_keys(offer),
+        ticked=form.ticked,
+    )
+    return asking.page(shown, again)
 
 
 def _shown(request: HttpRequest, desk: Desk, html: str) -> Shown:
@@ -409,6 +508,10 @@ def _over(desk: Desk) -> InvalidMove:
 
 def _front(desk: Desk) -> HttpResponse:
     return redirect("client:front", desk.engagement.code)
+
+
+def _to_change(desk: Desk) -> HttpResponse:
+    return redirect("client:change", desk.engagement.code)
 
 
 def _number(text: str | None) -> int | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
-from accounts.models import Invitation
+from accounts.models import Invitation, User
 from engagements.lifecycle import EngagementStatus
+from engagements.models import Engagement
+from engagements.profiles import profile_named
 from portal.kernel import tenancy
 from portal.kernel.models import Due, OutboxMessage
 from tests.console.cast import ENGAGEMENT, House, house
@@ -139,6 +142,63 @@ def test_a_preview_is_never_saved() -> None:
     home.owner.get(home.url("preview/"))
     with tenancy.use(home.stage.scope):
         assert home.stage.engagement.offers.count() == 0
+
+
+def test_the_preview_shows_optional_lines_warnings_and_the_readers_language() -> None:
+    home = house(stage.set_stage())
+    with tenancy.use(home.stage.scope):
+        Engagement.objects.update(profile="database_work", optional=["databases_logs"])
+    User.objects.filter(pk=home.stage.sam.pk).update(language="de")
+    shown = home.owner.get(home.url("preview/")).content.decode()
+    german = profile_named("database_work", "de")
+    assert 'id="optional-databases_logs"' in shown
+    assert "Think about this first" in shown
+    for text in (german.summary, german.warnings[0], german.optional_lines[0].title):
+        assert text in shown
+
+
+def test_the_preview_of_a_profile_that_was_taken_back_says_so() -> None:
+    home = house(stage.set_stage())
+    with tenancy.use(home.stage.scope):
+        Engagement.objects.update(profile="own-gone")
+    answer = home.owner.get(home.url("preview/"), follow=True).content.decode()
+    assert "is not offered any more" in answer
+    assert "Not offered any more" in answer
+
+
+def test_a_draft_offers_lines_of_its_own_profile_only() -> None:
+    home = house(stage.set_stage())
+    asked = {
+        **_draft(home),
+        "profile": "cost_review",
+        "optional": ["cost_review:advice", "database_work:databases_logs"],
+    }
+    answer = home.owner.post(f"{ENGAGEMENT}add/", asked)
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert "belongs to another kind of access than the one you chose" in text
+    (ticked,) = re.findall(r'<input[^>]*value="cost_review:advice"[^>]*>', text)
+    assert " checked" in ticked
+    many = {
+        **_draft(home),
+        "profile": "cost_review",
+        "optional": [f"cost_review:{key}" for key in ("advice", "history")] * 3,
+    }
+    assert "Choose 4 at most" in home.owner.post(f"{ENGAGEMENT}add/", many).content.decode()
+    unknown = {**_draft(home), "profile": "cost_review", "optional": ["cost_review:network"]}
+    assert home.owner.post(f"{ENGAGEMENT}add/", unknown).status_code == 422
+
+
+def test_the_lines_of_a_draft_are_offered_and_stand_ready_when_it_is_edited() -> None:
+    home = house(stage.set_stage())
+    asked = {**_draft(home), "profile": "cost_review", "optional": ["cost_review:history"]}
+    answer = home.owner.post(f"{ENGAGEMENT}add/", asked)
+    assert answer.status_code == 302
+    with tenancy.use(home.stage.scope):
+        assert Engagement.objects.get(code=answer["Location"].split("/")[-2]).optional == ["history"]
+    page = " ".join(home.owner.get(f"{answer['Location']}edit/").content.decode().split())
+    assert page.count(" checked") == 2  # the profile, and the line
+    assert 'value="cost_review:history"' in page
 
 
 def test_a_draft_is_written_with_its_lead() -> None:

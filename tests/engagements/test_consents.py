@@ -161,6 +161,8 @@ def test_the_record_seals_what_was_agreed_to(north: Firm) -> None:
     assert (event.actor, event.client_id) == (f"user:{north.approver.pk}", north.client.pk)
     assert body["details"] == {
         "offer_sha256": consent.offer_sha256,
+        "agreed_sha256": consent.agreed_sha256,
+        "choice": "",
         "shown_sha256": consent.shown_sha256,
         "account": ACCOUNT_ID,
         "displayed_at": consent.evidence["displayed_at"],

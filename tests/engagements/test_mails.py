@@ -20,7 +20,7 @@ from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
 from engagements.emails import words
 from engagements.emails.news import NEWS
-from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
+from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement
 from engagements.selectors import consent_checkpoint, offer_current
 from engagements.services.agreement_codes import agreement_code_mail
@@ -39,6 +39,7 @@ from tests.factories import (
     Firm,
     acting,
     give_consent,
+    make_change,
     make_consultant,
     make_contact,
     make_engagement_active,
@@ -186,10 +187,13 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.closed": make_engagement_closed,
         "engagements.person_added": make_engagement_active,
         "engagements.person_left": make_engagement_active,
+        **dict.fromkeys(CHANGES, make_engagement_active),
     }
     engagement = make[kind](firm)
     if kind.startswith("engagements.person_"):
         staff(firm, engagement, leaves=kind == "engagements.person_left")
+    if kind in CHANGES:
+        make_change(firm, engagement, to=CHANGES[kind])
     if kind == "engagements.declined":
         with tenancy.use(firm.client_side):
             engagement_decline(
@@ -207,6 +211,11 @@ def in_state(firm: Firm, kind: str) -> Engagement:
     return as_stored(firm, engagement)
 
 
+CHANGES = {
+    "engagements.change_asked": ChangeStatus.ASKED,
+    "engagements.change_declined": ChangeStatus.DECLINED,
+    "engagements.changed": ChangeStatus.IN_FORCE,
+}
 SUBJECTS = {
     "engagements.receipt": {
         SAM: "Your receipt: you agreed to the access (North, Cost review)",
@@ -246,6 +255,12 @@ SUBJECTS = {
     "engagements.person_left": {
         SAM: "Ben no longer works on it (Cost review, North)",
         MAYA: "Ben no longer works on it: Client of north (Cost review)",
+    },
+    "engagements.change_asked": {SAM: "Maya Okafor asks for a change to the access (Cost review)"},
+    "engagements.change_declined": {MAYA: "Client of north keeps the access as it is (Cost review)"},
+    "engagements.changed": {
+        SAM: "The change holds now (Cost review, North)",
+        MAYA: "The change holds: Client of north (Cost review)",
     },
     "engagements.closed": {
         SAM: "The access is gone: your certificate (Cost review, North)",

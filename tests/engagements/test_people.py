@@ -540,7 +540,7 @@ def terms(**over: Any) -> Terms:  # Any: fields of several types
         "purpose": "To see which doors are open.",
         "profile": "security_audit",
     }
-    return Terms(**{**wanted, **over}, ends_at=ends_at)
+    return Terms(ends_at=ends_at, optional=(), **{**wanted, **over})
 
 
 def edit(firm: Firm, engagement: Engagement, wanted: Terms, *, seen: str = "") -> Engagement:

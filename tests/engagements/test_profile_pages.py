@@ -51,10 +51,11 @@ def prose_of(html: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", "".join(reader.words))
 
 
-def asked_for(profile: AccessProfile) -> Stage:
+def asked_for(profile: AccessProfile, *optional: str) -> Stage:
     stage = set_stage()
     with tenancy.use(stage.scope):
-        Engagement.objects.filter(pk=stage.engagement.pk).update(profile=profile.code)
+        rows = Engagement.objects.filter(pk=stage.engagement.pk)
+        rows.update(profile=profile.code, optional=list(optional))
         engagement_send(engagement=stage.fresh(), actor=actor.machine("test"))
     return replace(stage, engagement=stage.fresh())
 
@@ -68,6 +69,16 @@ def test_the_consent_page_is_whole_and_easy_to_read(profile: AccessProfile) -> N
     assert not [line.title for line in profile.optional_lines if line.title in text]
     assert all(f"\n{limit.title}\n" in text for limit in profile.limits)
     assert profile.summary in text
+    assert grade(text) <= HARDEST
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_it_stays_easy_to_read_with_every_optional_line_and_warning(profile: AccessProfile) -> None:
+    stage = asked_for(profile, *(line.key for line in profile.optional_lines))
+    text = prose_of(stage.browser().get(stage.path()).content.decode())
+    assert all(f"{line.title} Optional" in text for line in profile.optional_lines)
+    assert all(line.why in text for line in profile.optional_lines)
+    assert all(f"\n{warning}\n" in text for warning in profile.warnings)
     assert grade(text) <= HARDEST
 
 

@@ -207,7 +207,7 @@ def test_a_check_of_an_access_that_was_never_switched_on_here_is_told_too() -> N
 
 def test_an_access_that_can_change_things_says_so_everywhere() -> None:
     scene = stage.invited()
-    documents = {**scene.offer().documents, "kind": "change", "summary": ""}
+    documents = {**scene.offer().documents, "kind": "change", "summary": "", "words": {}}
     with tenancy.use(scene.scope):
         row = Offer.objects.get(engagement=scene.engagement)
         made = Offer(

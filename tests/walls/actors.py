@@ -26,11 +26,15 @@ from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.door import hub_identity
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.services.changing import change_offer
 from awsaccess.services.checks import target_of
 from awsaccess.services.leaving import certificate_keep
+from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole, ShopKind
 from engagements.models import Assignment, Consent, Engagement, EngagementTemplate, IntakePage, Offer, Shop
+from engagements.profiles import Kind
+from engagements.profiles.own import DraftLine, DraftProfile
 from engagements.services.closing import engagement_end
 from engagements.services.documents import receipt_make
 from engagements.services.drafts import engagement_draft
@@ -76,6 +80,9 @@ STATES: Final[Mapping[str, str]] = {
     "active_to_end_here": "active",
     "paused_by_client": "paused_by_client",
     "paused_by_practice": "paused_by_practice",
+    "changing": "changing",
+    "changing_to_keep": "changing",
+    "changing_to_take_back": "changing",
     "closing": "closing",
     "closed": "closed",
 }
@@ -98,6 +105,7 @@ class Room:
     invitation: str
     token: str
     hub: str
+    profiles: Mapping[str, str]
     service: str
     membership: str
     event: str
@@ -427,6 +435,18 @@ def _pause_by_practice(stage: Stage) -> None:
         engagement_pause(engagement=stage.engagement, actor=actor.machine("test"), reason="a holiday")
 
 
+def _change(stage: Stage) -> None:
+    _activate(stage)
+    with tenancy.use(stage.scope):
+        change_offer(
+            engagement=stage.engagement,
+            profile="security_review",
+            optional=(),
+            ends_at=stage.engagement.ends_at,
+            actor=actor.machine("test"),
+        )
+
+
 def _close(stage: Stage) -> None:
     _activate(stage)
     with tenancy.use(stage.client_scope):
@@ -466,6 +486,7 @@ MOVES: Final[Mapping[str, Callable[[Stage], None]]] = {
     "active": _activate,
     "paused_by_client": _pause_by_client,
     "paused_by_practice": _pause_by_practice,
+    "changing": _change,
     "closing": _close,
     "closed": _prove,
 }
@@ -490,6 +511,7 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             invitation=str(invitation.pk),
             token=invitation_url(invitation).rstrip("/").rpartition("/")[2],
             hub=str(Hub.objects.get().pk),
+            profiles={use: _profile(stage.practice, use) for use in ("read", "retire")},
             service=str(SignInService.objects.get().pk),
             membership=str(Membership.objects.get(user=stage.maya).pk),
             event=str(AuditEvent.objects.order_by("seq").last().seq),  # type: ignore[union-attr]  # X's room is full
@@ -500,6 +522,16 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             digest=Practice.objects.get().brand_sheet,
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above
         )
+
+
+def _profile(practice: Practice, title: str) -> str:
+    """One of the practice's own, by its code."""
+    policy = '{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}'
+    line = DraftLine(title="See your servers", why="So we can see which ones are too big.", policy=policy)
+    draft = DraftProfile(
+        title=f"To {title}", kind=Kind.LOOK, summary="They can look at your servers.", lines=(line,)
+    )
+    return practice_profile_save(practice=practice, draft=draft, actor=actor.machine("test")).code
 
 
 def _aws(*practices: Practice) -> FakeAwsGateway:

@@ -32,6 +32,10 @@ SLOTS: Final = {
     "client:end": "active_to_end",
     "client:deleted": "closing",
     "client:template": "agreed",
+    "client:change": "changing",
+    "client:change_agree": "changing",
+    "client:change_decline": "changing_to_keep",
+    "admin:engagements_engagement_change-back": "changing_to_take_back",
     "client:activity_table": "closed",
     "client:connect_script": "agreed",
     "client:delete_script": "agreed",
@@ -123,6 +127,7 @@ def object_id(name: str, room: Room, slot: str) -> str:
         "auditevent": room.event,
         "outboxmessage": room.message,
         "invitation": room.invitation,
+        "practiceprofile": room.profiles["retire" if name.endswith("_retire") else "read"],
         "practice": str(room.practice_id),
         "engagementtemplate": room.template,
         "intakepage": room.page,
@@ -164,6 +169,16 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"name": "New Person", "email": "new.colleague@walk.example"}
         case "choose":
             return {"seat": room.contact}
+        case "admin:engagements_practiceprofile_add":
+            return {
+                "title": "A Profile of the Walk",
+                "kind": "look",
+                "summary": "They can look at your servers.",
+                "rows": "1",
+                "line0-title": "See your servers",
+                "line0-why": "So we can see which ones are too big.",
+                "line0-policy": '{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}',
+            }
         case "admin:accounts_client_add":
             return {"name": "A Client of the Walk"}
         case "admin:accounts_client_add-contact":

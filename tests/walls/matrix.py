@@ -119,6 +119,7 @@ admin:accounts_client_changelist  console/accounts/client/
 admin:accounts_membership_changelist  console/accounts/membership/
 admin:accounts_invitation_changelist  console/accounts/invitation/
 admin:accounts_contact_changelist  console/accounts/contact/
+admin:engagements_practiceprofile_changelist  console/engagements/practiceprofile/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   200
   POST    302   404   405   405   405   405   404   404   404   404   404   404   405
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -157,6 +158,7 @@ admin:engagements_engagement_resume  console/engagements/engagement/<str:object_
 admin:engagements_engagement_invite  console/engagements/engagement/<str:object_id>/invite/
 admin:engagements_engagement_assign  console/engagements/engagement/<str:object_id>/assign/
 admin:engagements_engagement_pause  console/engagements/engagement/<str:object_id>/pause/
+admin:engagements_engagement_change-back  console/engagements/engagement/<str:object_id>/change-back/
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
 admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
@@ -174,6 +176,7 @@ admin:accounts_signinservice_add  console/accounts/signinservice/add/
 # What belongs to the whole practice.
 admin:awsaccess_hub_change  console/awsaccess/hub/<str:object_id>/
 admin:accounts_client_change  console/accounts/client/<str:object_id>/
+admin:engagements_practiceprofile_change  console/engagements/practiceprofile/<str:object_id>/
 admin:accounts_membership_change  console/accounts/membership/<str:object_id>/
 admin:accounts_contact_change  console/accounts/contact/<str:object_id>/
   GET     302   404   200   200   200   200   404   404   404   404   404   404   404
@@ -182,6 +185,7 @@ admin:accounts_contact_change  console/accounts/contact/<str:object_id>/
 
 admin:awsaccess_hub_check  console/awsaccess/hub/<str:object_id>/check/
 admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-contact/
+admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<str:object_id>/retire/
   GET     302   404   200   200   200   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -194,6 +198,7 @@ admin:accounts_signinservice_switch  console/accounts/signinservice/<str:object_
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_client_add  console/accounts/client/add/
+admin:engagements_practiceprofile_add  console/engagements/practiceprofile/add/
   GET     302   404   200   200   200   403   404   404   404   404   404   404   200
   POST    302   404   302   302   302   403   404   404   404   404   404   404   302
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
@@ -262,12 +267,14 @@ client:terraform  e/<slug:code>/main.tf.json
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # 409: agreed to without the seal of the page that was read.
+client:change_agree  e/<slug:code>/change/agree/
 client:agree  e/<slug:code>/agree/
   GET     302   302   302   302   302   302   302   302   403   403   302   404   302
   POST    302   302   302   302   302   302   302   409   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:decline  e/<slug:code>/decline/
+client:change_decline  e/<slug:code>/change/decline/
 client:pause  e/<slug:code>/pause/
 client:resume  e/<slug:code>/resume/
 client:end  e/<slug:code>/end/
@@ -292,6 +299,12 @@ client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   302   403   302   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Who only helps with AWS is led back to the page of the step.
+client:change  e/<slug:code>/change/
+  GET     302   302   302   302   302   302   302   200   200   302   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
@@ -401,10 +414,16 @@ sessions  account/sessions/
 
 # 422: allowed, and asked with fields of another form; who may not is told so before any field is read.
 admin:engagements_engagement_edit  console/engagements/engagement/<str:object_id>/edit/
+admin:engagements_engagement_ask-change  console/engagements/engagement/<str:object_id>/ask-change/
 admin:engagements_engagement_lead  console/engagements/engagement/<str:object_id>/lead/
 admin:engagements_engagement_release  console/engagements/engagement/<str:object_id>/release/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   422   422   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+admin:engagements_practiceprofile_edit  console/engagements/practiceprofile/<str:object_id>/edit/
+  GET     302   404   200   200   200   403   404   404   404   404   404   404   404
+  POST    302   404   422   422   422   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:engagements_engagement_answer  console/engagements/engagement/<str:object_id>/answer/

@@ -138,11 +138,11 @@ def test_without_an_approver_nothing_is_sent(north: Firm) -> None:
 
 def test_what_aws_would_not_take_is_not_sent(north: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
     from awsaccess.services import sending
-    from engagements.profiles import profile_named
+    from engagements.selectors import profile_for
 
     policies = tuple(f"arn:aws:iam::aws:policy/P{number}" for number in range(11))
-    too_much = replace(profile_named("cost_review"), managed_policies=policies)
-    monkeypatch.setattr("awsaccess.asking.profile_named", lambda _code: too_much)
+    too_much = replace(profile_for("cost_review"), managed_policies=policies)
+    monkeypatch.setattr("awsaccess.asking.profile_for", lambda _code, _language="en": too_much)
     assert sending.NotReady.http_status == 409
     refused(drafted(north), "AWS would not take this: a role takes at most 10 managed policies")
 

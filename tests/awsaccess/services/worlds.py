@@ -17,6 +17,7 @@ from awsaccess.aws.fake import FakeAwsGateway
 from awsaccess.aws.gateway import AwsGateway, HubIdentity
 from awsaccess.models import Grant
 from awsaccess.provision.access_stack import expected_role
+from engagements.selectors import template_agreed
 from portal.kernel import clock
 from tests.awsaccess.services.cast import HUBS, Case
 from tests.plugins.sandbox_process import SandboxProcess
@@ -93,10 +94,11 @@ class InMemory:
         self.door = Interposed(self.fake)
 
     def deploy(self, case: Case) -> None:
-        self.deploy_grant(case.grant(), case.account_id)
+        with case.seen():  # what was ticked stands in the consent
+            self.deploy_grant(case.grant(), case.account_id)
 
     def deploy_grant(self, grant: Grant, account_id: str) -> None:
-        """For many at once: nothing is read from the database."""
+        """For many at once: nothing is read from the database where there is nothing to tick."""
         self.fake.make_role(grant.role_arn, expected_role(spec_of(grant.offer, grant), account_id))
 
     def remove(self, case: Case) -> None:
@@ -125,7 +127,7 @@ class Simulated:
 
     def deploy(self, case: Case) -> None:
         self.sandbox.cloudformation(case.account_id).create_stack(
-            StackName=_name(case), TemplateBody=case.offer().template, Capabilities=["CAPABILITY_NAMED_IAM"]
+            StackName=_name(case), TemplateBody=_agreed(case), Capabilities=["CAPABILITY_NAMED_IAM"]
         )
 
     def remove(self, case: Case) -> None:
@@ -156,6 +158,11 @@ class Simulated:
             VersionId=offer.template_version_id,
         )
         return found["Body"].read().decode()
+
+
+def _agreed(case: Case) -> str:
+    with case.seen():
+        return template_agreed(case.offer()).text
 
 
 def _name(case: Case) -> str:
