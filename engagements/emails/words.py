@@ -525,7 +525,10 @@ def not_switched_on(scene: Scene) -> Words:
         subject=subject(gettext("Not switched on yet: %(client)s") % _client(engagement), engagement.title),
         preview=told,
         heading=gettext("Access is not switched on yet"),
-        lines=(told, gettext("We look again when somebody presses “Check now”, or when their stack tells us.")),
+        lines=(
+            told,
+            gettext("We look again when somebody presses “Check now”, or when their stack tells us."),
+        ),
         facts=_three_facts(scene),
         note=gettext("The client is told too. Ask them whether they need help."),
     )

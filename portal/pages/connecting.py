@@ -144,10 +144,13 @@ def _elsewhere(live: LiveCard, desk: Desk) -> str:
         "expected": words.account_number(desk.engagement.account_id),
         "first": desk.frame.lead.first_name,
     }
-    return gettext(
-        "That’s account %(found)s. We expected %(expected)s. Nothing is switched on. Delete the stack there, "
-        "or ask %(first)s to use that account."
-    ) % told
+    return (
+        gettext(
+            "That’s account %(found)s. We expected %(expected)s. Nothing is switched on. Delete the stack there, "
+            "or ask %(first)s to use that account."
+        )
+        % told
+    )
 
 
 def _passed(live: LiveCard, desk: Desk) -> str:
