@@ -18,7 +18,7 @@ Letters = dict[int, str]
 
 def text_of(pdf: bytes) -> str:
     """Every page's words, one after the other, with a space after each run."""
-    reader = PdfFileReader(io.BytesIO(pdf))
+    reader: Any = PdfFileReader(io.BytesIO(pdf))  # Any: its methods have no types
     count = int(reader.root["/Pages"]["/Count"])
     pages = [reader.find_page_for_modification(number)[0].get_object() for number in range(count)]
     return re.sub(r"\s+", " ", " ".join(map(_page, pages)))
