@@ -69,6 +69,14 @@ class InvitationOnlyAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # all
         if factor is not None:
             mark_factor(request, factor)
 
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Who was going nowhere in particular, and has nothing but the mailed code, is offered a passkey on the way."""
+        user = request.user
+        by_code = request.session.get("signed_in_by") == SignInKind.CODE
+        if not by_code or not isinstance(user, User) or user.is_staff or factors_of(user.pk).is_enough:
+            return str(super().get_login_redirect_url(request))
+        return reverse("factor_offer")
+
     def add_message(
         self,
         request: HttpRequest,

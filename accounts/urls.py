@@ -38,6 +38,7 @@ urlpatterns = [
     path("account/service/<slug:practice_code>/back/", services.back, name="service_back"),
     path("account/factor/", factors.show, name="factor_show"),
     path("account/factors/", factors.index, name="factors"),
+    path("account/factors/offer/", factors.offer, name="factor_offer"),
     path("account/factors/app/", factors.enrol_totp, name="factor_totp"),
     path("account/factors/passkey/", factors.enrol_passkey, name="factor_passkey"),
     path("account/factors/recovery-codes/", factors.renew_recovery_codes, name="factor_recovery_codes"),

@@ -89,7 +89,8 @@ WHILE_BROKEN: Final = dt.timedelta(minutes=5)
 # IAM needs minutes to spread a change: a role is looked at closely for a while after it first opened.
 AFTER_A_DOUBT: Final = dt.timedelta(seconds=15)
 LONGEST_DOUBT: Final = dt.timedelta(minutes=16)
-# Checks that were planned together, such as all of an outage, drift apart by this share.
+# Checks that were planned together, such as all of an outage, drift apart by this share; a search only forwards, by
+# one or two of it, so that a page says no later than promised that access is on (UX row 17).
 SPREAD: Final = 0.1
 
 
@@ -108,6 +109,11 @@ def check_wait(
     if verdict is Verdict.DENIED and status is not GrantStatus.UNREACHABLE:
         return AFTER_A_DOUBT  # the second refusal decides
     return WHILE_WELL if status is GrantStatus.VERIFIED else WHILE_BROKEN
+
+
+def is_last_look(status: GrantStatus, *, searching_for: dt.timedelta) -> bool:
+    """True once a role was looked for in vain for seven days: what comes later is asked for by a person or a stack."""
+    return status in NOT_SEEN_YET and searching_for >= SEARCH[-1][0]
 
 
 def doubt(unknowns: int) -> dt.timedelta:

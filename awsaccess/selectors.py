@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from awsaccess.aws.arns import is_example_account
+from awsaccess.aws.messages import StackId
 from awsaccess.callback import Kind
 from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, VisitStatus
 from awsaccess.models import Callback, ExitProof, Grant, Hub, Visit
@@ -64,7 +65,8 @@ class Step:
 class LiveCard:
     """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them.
 
-    `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no.
+    `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no, and
+    `other_account` the number of the account that it stood in, if that was not the one that was agreed.
     """
 
     state: CardState
@@ -78,6 +80,7 @@ class LiveCard:
     steps: tuple[Step, ...]
     refusal: str
     digest: str
+    other_account: str = ""
 
 
 def grant_of(engagement: Engagement) -> Grant | None:
@@ -96,6 +99,7 @@ def live_card(engagement: Engagement) -> LiveCard:
     told = _told_last(grant, state)
     steps = _steps(grant, state, told)
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
+    other_account = _other_account(told, engagement) if refusal else ""
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -105,6 +109,7 @@ def live_card(engagement: Engagement) -> LiveCard:
         "template": has_template,
         "steps": [step.state.value for step in steps],
         "refusal": refusal,
+        "other_account": other_account,
     }
     return LiveCard(
         state=state,
@@ -118,7 +123,13 @@ def live_card(engagement: Engagement) -> LiveCard:
         steps=steps,
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
+        other_account=other_account,
     )
+
+
+def _other_account(told: Callback | None, engagement: Engagement) -> str:
+    found = StackId.parse(told.stack_id).account_id if told is not None else ""
+    return "" if found == engagement.account_id else found
 
 
 def _told_last(grant: Grant | None, state: CardState) -> Callback | None:

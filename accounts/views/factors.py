@@ -97,6 +97,13 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "mfa/index.html", {"factors": factors, "next": reverse("factors")})
 
 
+@require_safe
+@sign_in_required
+def offer(request: HttpRequest) -> HttpResponse:
+    """A passkey instead of the mailed code, for next time; with a way past it."""
+    return render(request, "mfa/offer.html", {"next": reverse("home")})
+
+
 @never_cache
 @page_or_post
 @sign_in_required

@@ -20,6 +20,7 @@ from awsaccess.aws.gateway import AwsGateway
 from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import (
     BROKEN,
+    NOT_SEEN_YET,
     SPREAD,
     WATCHED,
     AccessEvent,
@@ -27,6 +28,7 @@ from awsaccess.lifecycle import (
     Verdict,
     check_wait,
     denials_after,
+    is_last_look,
     status_after,
 )
 from awsaccess.models import Grant, Verification
@@ -88,11 +90,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What follows from one result for one row. `changes` are its new columns."""
+    """What follows from one result for one row. `changes` are its new columns.
+
+    `is_last`: the role was looked for long enough, and is not looked for any more by itself.
+    """
 
     status: GrantStatus
     changes: dict[str, object]
     next_at: dt.datetime
+    is_last: bool = False
 
 
 def grant_watch(*, engagement_id: UUID) -> None:
@@ -287,6 +293,8 @@ def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     if seen.change is not None and is_changed(seen, result):
         change_in_force_within(engagement=engagement, change=seen.change, actor=WATCHER)
     _notice(grant, engagement, seen.status, outcome, result)
+    if outcome.is_last:
+        return None
     return min(outcome.next_at, _change_awaited(seen, result, now) or outcome.next_at)
 
 
@@ -351,8 +359,14 @@ def outcome_of(grant: Grant, result: Result, now: dt.datetime, *, agreed_at: dt.
     }
     if _proves_something(before, after, result.verdict):
         changes |= _proved(grant, result, after, now)
-    wait = check_wait(after, result.verdict, searching_for=now - (agreed_at or now), unknowns=unknowns)
-    return Outcome(status=after, changes=changes, next_at=now + spread(wait))
+    searching_for = now - (agreed_at or now)
+    wait = check_wait(after, result.verdict, searching_for=searching_for, unknowns=unknowns)
+    return Outcome(
+        status=after,
+        changes=changes,
+        next_at=now + spread(wait, is_search=after in NOT_SEEN_YET),
+        is_last=is_last_look(after, searching_for=searching_for),
+    )
 
 
 def _proves_something(before: GrantStatus, after: GrantStatus, verdict: Verdict) -> bool:
@@ -379,11 +393,13 @@ def _proved(grant: Grant, result: Result, after: GrantStatus, now: dt.datetime) 
     return changes
 
 
-def spread(wait: dt.timedelta) -> dt.timedelta:
+def spread(wait: dt.timedelta, *, is_search: bool = False) -> dt.timedelta:
     """Somebody waits at a short one; long ones drift apart, or all checks after an outage would come at once."""
     if wait < dt.timedelta(seconds=10):
         return wait
-    return wait * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311  # jitter, no secret
+    middle = 1 - 1.5 * SPREAD if is_search else 1.0
+    reach = SPREAD / 2 if is_search else SPREAD
+    return wait * random.uniform(middle - reach, middle + reach)  # noqa: S311  # jitter, no secret
 
 
 def _notice(
@@ -395,6 +411,13 @@ def _notice(
         _record(AccessEvent.ROLE_MADE_ANEW, grant, WATCHER, {"role_id": result.role_id})
     if after is GrantStatus.VERIFIED and engagement.status == EngagementStatus.AGREED:
         engagement_activate_within(engagement=engagement, actor=WATCHER)
+    if outcome.is_last:
+        outbox.put(
+            "engagements.not_switched_on",
+            engagement.pk,
+            dedupe_key=f"not-switched-on:{grant.pk}",
+            client_id=grant.client_id,
+        )
     if is_told(grant, before, outcome, result):
         moment = clock.now().isoformat()
         outbox.put(

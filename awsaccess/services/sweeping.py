@@ -200,4 +200,6 @@ def _is_quiet(grant: Grant, result: Result, outcome: Outcome) -> bool:
         outcome.status is GrantStatus.VERIFIED and grant.engagement.status == EngagementStatus.AGREED
     )
     moves = outcome.status is not before or is_made_anew(grant, result)
-    return not moves and not switches_on and not is_told(grant, before, outcome, result)
+    return (
+        not moves and not switches_on and not outcome.is_last and not is_told(grant, before, outcome, result)
+    )

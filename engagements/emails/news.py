@@ -234,6 +234,9 @@ NEWS: Final[dict[str, News]] = {
     "engagements.problem": _of_engagement(
         _is(_S.AGREED, _S.ACTIVE, _S.PAUSED), words.problem, _both_sides(READERS_AND_HANDS)
     ),
+    "engagements.not_switched_on": _of_engagement(
+        _is(_S.AGREED), words.not_switched_on, _both_sides(READERS_AND_HANDS)
+    ),
     "engagements.ended": _of_engagement(_is(_S.CLOSING), words.ended, _both_sides(READERS_AND_HANDS)),
     "engagements.person_added": News(
         find=matter_of_joining,

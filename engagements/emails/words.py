@@ -502,6 +502,38 @@ def problem(scene: Scene) -> Words:
     )
 
 
+def not_switched_on(scene: Scene) -> Words:
+    """To both: agreed seven days ago, and not in AWS yet. Nothing ends by it, but nobody looks for it any more."""
+    engagement = scene.engagement
+    told = gettext("We looked for the access in AWS for 7 days. It isn’t there yet.")
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(
+                gettext("Access is not switched on yet"), engagement.title, engagement.practice.name
+            ),
+            preview=told,
+            heading=gettext("Access is not switched on yet"),
+            lines=(told, gettext("Nothing is at risk: nobody can go in, and what you agreed to stays.")),
+            facts=_three_facts(scene),
+            button=gettext("Switch on access"),
+            note=gettext("Did you do it by now? Press “Check now” on that page. %(name)s can help.")
+            % {"name": scene.host_first_name},
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Not switched on yet: %(client)s") % _client(engagement), engagement.title),
+        preview=told,
+        heading=gettext("Access is not switched on yet"),
+        lines=(
+            told,
+            gettext("We look again when somebody presses “Check now”, or when their stack tells us."),
+        ),
+        facts=_three_facts(scene),
+        note=gettext("The client is told too. Ask them whether they need help."),
+    )
+
+
 def ended(scene: Scene) -> Words:
     """To both: it is over, and the client is asked to delete the role."""
     engagement = scene.engagement

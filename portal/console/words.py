@@ -186,6 +186,7 @@ DELIVERY_KINDS: Final = {
     "engagements.paused": "Mail: paused",
     "engagements.resumed": "Mail: resumed",
     "engagements.problem": "Mail: problem",
+    "engagements.not_switched_on": "Mail: not switched on for 7 days",
     "engagements.person_added": "Mail: person added",
     "engagements.person_left": "Mail: person left",
     "engagements.ended": "Mail: ended",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext, gettext_lazy
 
+from awsaccess.lifecycle import SEARCH
 from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
 from portal.pages.frames import Desk
@@ -16,6 +17,7 @@ from portal.pages.problems import problem_of
 
 QUICK_SECONDS, EASY_SECONDS, SLOW_SECONDS = 3, 15, 60
 QUICK_UNTIL_SECONDS, EASY_UNTIL_SECONDS = 10 * 60, 60 * 60
+SEARCHED_FOR: Final = SEARCH[-1][0]
 FINISHED: Final = frozenset({CardState.ON, CardState.GONE})
 SPINNER: Final = "loader-circle"
 # tone, icon, title, text. A problem has words of its own.
@@ -24,7 +26,9 @@ FACES: Final = {
         "",
         SPINNER,
         gettext_lazy("Waiting for AWS"),
-        gettext_lazy("This page updates by itself once AWS is ready. You can close it: we’ll email you."),
+        gettext_lazy(
+            "This page updates by itself. You can close it: we keep checking for 7 days, and email you."
+        ),
     ),
     CardState.CHECKING: (
         "wait",
@@ -53,6 +57,8 @@ FACES: Final = {
         gettext_lazy("AWS lets nobody in any more."),
     ),
 }
+# A stack that reported from another account than the one that was agreed: nothing is on, and nothing is broken.
+ELSEWHERE: Final = ("wait", "triangle-alert", gettext_lazy("That’s another account"), "")
 ANSWERS: Final = {
     "ok": (gettext_lazy("Yes"), "ok", "circle-check"),
     "fail": (gettext_lazy("No"), "stop", "circle-x"),
@@ -69,7 +75,7 @@ STEPS: Final = {
 
 def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.datetime) -> Card:
     """The card as it stands. `started` is when the page came or was last pressed, in Unix seconds."""
-    tone, icon, title, text = FACES[live.state]
+    tone, icon, title, text = ELSEWHERE if live.other_account else FACES[live.state]
     problem = problem_of(live, desk)
     shown_title = problem.title if problem else str(title)
     return Card(
@@ -77,7 +83,7 @@ def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.d
         icon=icon,
         spins=icon == SPINNER,
         title=shown_title,
-        text=problem.text if problem else _text(live, desk, str(text)),
+        text=problem.text if problem else _text(live, desk, str(text), now=now),
         said=shown_title,
         rows=tuple(_row(check, desk, facts) for check in live.checks),
         is_on=live.state is CardState.ON,
@@ -117,14 +123,34 @@ def colleague_mail(desk: Desk, quick_create_url: str) -> str:
     return f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
 
 
-def _text(live: LiveCard, desk: Desk, usual: str) -> str:
+def _text(live: LiveCard, desk: Desk, usual: str, *, now: dt.datetime) -> str:
     if live.state is CardState.ON:
         return _passed(live, desk)
+    if live.other_account:
+        return _elsewhere(live, desk)
     if live.refusal and live.state is CardState.WAITING:
         return gettext("We told AWS no, so AWS takes the stack back. %(reason)s") % {"reason": live.refusal}
     if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
         return gettext("AWS hasn’t answered yet. We keep trying for 7 days, and email you then.")
+    agreed_at = desk.engagement.agreed_at
+    if live.state is CardState.WAITING and agreed_at and now - agreed_at >= SEARCHED_FOR:
+        return gettext("We looked for 7 days. Is it done in AWS by now? Press “Check now”.")
     return usual
+
+
+def _elsewhere(live: LiveCard, desk: Desk) -> str:
+    told = {
+        "found": words.account_number(live.other_account),
+        "expected": words.account_number(desk.engagement.account_id),
+        "first": desk.frame.lead.first_name,
+    }
+    return (
+        gettext(
+            "That’s account %(found)s. We expected %(expected)s. Nothing is switched on. Delete the stack there, "
+            "or ask %(first)s to use that account."
+        )
+        % told
+    )
 
 
 def _passed(live: LiveCard, desk: Desk) -> str:

@@ -25,7 +25,9 @@ def problem_of(live: LiveCard, desk: Desk) -> Problem | None:
         return _shut(desk)
     if "found" in failed:
         return _elsewhere(live, desk)
-    return _lock(live, desk) if "lock" in failed else _differs(live, desk)
+    if "lock" in failed:
+        return _lock(live, desk)
+    return _ends(live, desk) if failed == {"ends"} else _differs(live, desk)
 
 
 def _shut(desk: Desk) -> Problem:
@@ -67,6 +69,16 @@ def _differs(live: LiveCard, desk: Desk) -> Problem:
     return Problem(
         title=gettext("The access is not what you agreed to"),
         text=gettext("Someone changed it in AWS. Nobody gets in until it is put back."),
+        technical=live.problem,
+        mend_label=gettext("Put it back"),
+        first_name=desk.frame.lead.first_name,
+    )
+
+
+def _ends(live: LiveCard, desk: Desk) -> Problem:
+    return Problem(
+        title=gettext("Someone changed the end date"),
+        text=gettext("The access no longer ends when you agreed. Nobody gets in until it is put back."),
         technical=live.problem,
         mend_label=gettext("Put it back"),
         first_name=desk.frame.lead.first_name,

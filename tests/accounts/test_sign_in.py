@@ -250,7 +250,10 @@ def test_codes_are_for_the_browser_that_asked(asked: str) -> None:
 def test_signing_in_leads_back_but_never_elsewhere(
     firm: Firm, browser: Browser, mailbox: Mailbox, deliver: Deliver
 ) -> None:
-    for wanted, led in [("/welcome/?a=1", "/welcome/?a=1"), ("https://evil.example/", "/")]:
+    for wanted, led in [
+        ("/welcome/?a=1", "/welcome/?a=1"),
+        ("https://evil.example/", "/account/factors/offer/"),
+    ]:
         one = make_browser()
         answer = ask(one, firm.approver.email, next=wanted)
         deliver()

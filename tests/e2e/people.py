@@ -115,9 +115,11 @@ class Theatre:
     browser: Browser
     people: list[Person] = field(default_factory=list)
 
-    def person(self, email: str) -> Person:
+    def person(self, email: str, *, has_script: bool = True) -> Person:
         """Somebody sits down."""
-        context = self.browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+        context = self.browser.new_context(
+            locale="en-GB", viewport={"width": 1280, "height": 900}, java_script_enabled=has_script
+        )
         context.set_default_timeout(PATIENCE_MS)
         one = Person(email=email, demo=self.demo, context=context, page=context.new_page())
         context.on("weberror", lambda error: one.complaints.append(str(error.error)))

@@ -183,6 +183,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.paused": make_engagement_paused,
         "engagements.resumed": make_engagement_paused,
         "engagements.problem": make_engagement_active,
+        "engagements.not_switched_on": make_engagement_agreed,
         "engagements.ended": make_engagement_closing,
         "engagements.closed": make_engagement_closed,
         "engagements.person_added": make_engagement_active,
@@ -204,7 +205,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
             engagement_resume(engagement=engagement, actor=acting(firm.approver))
     if kind == "engagements.order_arrived":
         tell(firm, kind, engagement)
-    if kind == "engagements.problem":
+    if kind in ("engagements.problem", "engagements.not_switched_on"):
         tell(firm, kind, engagement)
     with tenancy.use(firm.practice_side):
         OutboxMessage.objects.exclude(kind=kind).update(state=OutboxState.SENT)
@@ -242,6 +243,10 @@ SUBJECTS = {
     "engagements.problem": {
         SAM: "The access needs a look (Cost review, North)",
         MAYA: "Problem with the access: Client of north (Cost review)",
+    },
+    "engagements.not_switched_on": {
+        SAM: "Access is not switched on yet (Cost review, North)",
+        MAYA: "Not switched on yet: Client of north (Cost review)",
     },
     "engagements.ended": {
         SAM: "Access has ended (Cost review, North)",

@@ -56,7 +56,7 @@ CASES = {
     "another end": Case(
         checks={"found": "ok", "lock": "ok", "scope": "ok", "ends": "fail"},
         status=GrantStatus.DRIFTED,
-        title="The access is not what you agreed to",
+        title="Someone changed the end date",
         risk="Nobody gets in until it is put back.",
         mend="Put it back",
     ),

@@ -379,6 +379,7 @@ factor_recovery_codes  account/factors/recovery-codes/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 factors  account/factors/
+factor_offer  account/factors/offer/
   GET     302   200   200   200   200   200   200   200   200   200   200   200   200
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
