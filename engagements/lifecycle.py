@@ -93,6 +93,8 @@ class EngagementEvent(StrEnum):
     QUESTION_ASKED = "client:question:asked"
     QUESTION_ANSWERED = "practice:question:answered"
     COLLEAGUE_NAMED = "client:colleague:named"
+    MISDIRECTED = "client:invitation:misdirected"
+    STEP_HANDED_OVER = "client:aws-step:handed-over"
     MOVE_REFUSED = "engagement:engagement:move-refused"
     PROFILE_SAVED = "engagement:profile:saved"
     PROFILE_RETIRED = "engagement:profile:retired"

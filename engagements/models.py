@@ -259,9 +259,32 @@ class Referral(Row):
     name = models.CharField(max_length=120)
     email = models.EmailField(max_length=254)
     made_at = models.DateTimeField()
+    # The invitation came to somebody else, who says whose it is: `contact` is whom it was meant for.
+    is_misdirected = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"referral on {self.engagement_id}"
+
+
+class Handover(Row):
+    """Somebody at the client asks a colleague to do the step in AWS. The portal adds and mails them, or says why not.
+
+    `hands` is the colleague once they were added; `problem` the name of what stood against it.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="handovers")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    email = models.EmailField(max_length=254)
+    asked_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    hands = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="handovers")
+    problem = models.CharField(max_length=20, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"handover of {self.engagement_id}"
 
 
 class PracticeProfile(Row):
