@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -14,6 +15,7 @@ from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementStatus
 from engagements.profiles import Kind
 
 MOST_APPROVALS: Final = 3
+LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")  # where an invitation to an engagement leads
 ORDER_PURPOSE: Final = "order"  # what the tokens in links that confirm an order are made for
 
 

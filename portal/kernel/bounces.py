@@ -25,7 +25,9 @@ LARGEST: Final = 128 * 1024
 MOST_PARTS: Final = 10
 MOST_BLOCKS: Final = 20
 MOST_ADDRESSES: Final = 20
-DEEPEST: Final = 30  # boundaries and messages within messages; a parser that calls itself must not be led deep
+DEEPEST: Final = (
+    30  # boundaries and messages within messages; a parser that calls itself must not be led deep
+)
 NESTING: Final = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
 STATUS: Final = re.compile(r"[45]\.\d{1,3}\.\d{1,3}", re.ASCII)
 # Where servers write down which address a mail was for.
@@ -66,7 +68,7 @@ def _failure(message: email.message.Message) -> Outcome | None:
         return None
     parts = message.get_payload()
     for part in parts[:MOST_PARTS] if isinstance(parts, list) else ():
-        if part.get_content_type() == "message/delivery-status":
+        if isinstance(part, email.message.Message) and part.get_content_type() == "message/delivery-status":
             return _first_failure(part.get_payload())
     return None
 

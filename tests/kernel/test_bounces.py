@@ -31,7 +31,7 @@ def send(key: str = "outbox-1", *, practice: UUID = A, to: str = SAM, reason: st
         mail.send(letter(key, to, reason))
 
 
-def report(  # noqa: PLR0913  # each is one way to be wrong
+def report(  # each is one way to be wrong
     to: str,
     *,
     action: str = "failed",
@@ -176,8 +176,8 @@ DEEP = b"".join(
     b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (number, number) for number in range(5000)
 )
 HOSTILE = {
-    "made-up token": lambda to: report(OTHER),
-    "no token": lambda to: report("portal@northgate.example"),
+    "made-up token": lambda _to: report(OTHER),
+    "no token": lambda _to: report("portal@northgate.example"),
     "another domain": lambda to: report(to.replace("northgate", "elsewhere")),
     "cut token": lambda to: report(to.replace("@", "", 1)[:-1] + "@northgate.example"),
     "two tokens": lambda to: report(f"{to}, {OTHER}"),
@@ -196,8 +196,8 @@ HOSTILE = {
     ),
     "status as text": lambda to: report(to).replace(b"message/delivery-status", b"text/plain"),
     "no blocks": lambda to: report(to).replace(b"Final-Recipient", b"--b--\n\nFinal-Recipient"),
-    "empty": lambda to: b"",
-    "noise": lambda to: bytes(range(256)) * 40,
+    "empty": lambda _to: b"",
+    "noise": lambda _to: bytes(range(256)) * 40,
     "a reply": lambda to: f"To: {to}\nSubject: Out of office\n\nBack on Monday.\n".encode(),
     "nested": lambda to: f"To: {to}\n".encode() + DEEP,
     "nested messages": lambda to: f"To: {to}\n".encode() + b"Content-Type: message/rfc822\n\n" * 3000,
