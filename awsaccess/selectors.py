@@ -16,6 +16,7 @@ from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus
 from awsaccess.models import Callback, ExitProof, Grant, Hub, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
@@ -199,6 +200,28 @@ def stack_ask(engagement: Engagement) -> StackAsk | None:
         template_url=template_address(offer),
         partition=offer.documents["partition"],
     )
+
+
+def permissions_needed(engagement: Engagement) -> str:
+    """A policy with which a sign-in of the client's can make this very stack; empty before anything was offered."""
+    grant = grant_of(engagement)
+    if grant is None:
+        return ""
+    documents = grant.offer.documents
+    return needed_policy(
+        partition=grant.partition,
+        account_id=engagement.account_id,
+        role_name=grant.role_name,
+        stack_name=stack_name(engagement),
+        topic_arns=tuple(documents.get("topic_arns", {}).values()) if grant.callback_sha256 else (),
+        bucket=documents["bucket"],
+    )
+
+
+def role_name(engagement: Engagement) -> str:
+    """The one thing that the stack makes; empty before anything was offered."""
+    grant = grant_of(engagement)
+    return grant.role_name if grant is not None else ""
 
 
 def stack_url(engagement: Engagement) -> str:

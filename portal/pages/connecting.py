@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Final
-from urllib.parse import quote
 
 from django.utils.translation import gettext, gettext_lazy
 
@@ -96,25 +95,6 @@ def pace_seconds(started: int, now: dt.datetime) -> int:
     if age < QUICK_UNTIL_SECONDS:
         return QUICK_SECONDS
     return EASY_SECONDS if age < EASY_UNTIL_SECONDS else SLOW_SECONDS
-
-
-def colleague_mail(desk: Desk, quick_create_url: str) -> str:
-    """A letter to a colleague who manages AWS, ready to send from one's own mail program."""
-    lead = desk.frame.lead
-    subject = gettext("Please switch on access in AWS for %(practice)s") % {"practice": desk.frame.practice}
-    body = gettext(
-        "Hello,\n\nplease switch on the access that we agreed with %(practice)s.\n"
-        "1. Sign in to AWS account %(account)s as an administrator and open this address:\n%(url)s\n"
-        "2. Scroll to the end and tick the box.\n3. Press “Create stack”.\n\n"
-        "Questions? %(lead)s\n\n%(me)s"
-    ) % {
-        "practice": desk.frame.practice,
-        "account": words.account_number(desk.engagement.account_id),
-        "url": quick_create_url,
-        "lead": ", ".join(filter(None, (lead.name, lead.phone, lead.email))),
-        "me": desk.frame.me.name,
-    }
-    return f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
 
 
 def _text(live: LiveCard, desk: Desk, usual: str) -> str:
