@@ -33,6 +33,18 @@ intake  to/<slug:practice>/
   POST    422   422   422   422   422   422   422   422   422   422   422   422   422
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Asked without an address.
+find  find/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Whoever holds a link may say that it is not theirs; asked without an address, nothing happens to it.
+not_mine  i/<str:token>/not-mine/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 intake_sent  to/<slug:practice>/sent/
 intake_done  to/<slug:practice>/done/
 brand_sheet  brand/<str:digest>.css
@@ -280,6 +292,17 @@ client:question  e/<slug:code>/question/
 client:colleague  e/<slug:code>/colleague/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    302   302   302   302   302   302   302   302   302   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Approvers hand the step in AWS on. What AWS says is explained to whoever does the step.
+client:hand_over  e/<slug:code>/hand-over/
+  GET     302   302   302   302   302   302   302   200   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:trouble  e/<slug:code>/trouble/
+  GET     302   302   302   302   302   302   302   200   403   200   302   404   302
+  POST    302   302   302   302   302   302   302   200   403   200   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:live  e/<slug:code>/live/
