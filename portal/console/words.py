@@ -217,6 +217,13 @@ DELIVERY_KINDS: Final = {
     "engagement.closing": "Begin to close",
 }
 
+# What became of the step in AWS that a client sent to a colleague, by what stood against it.
+OBSTACLES: Final = {
+    "": Cell(text="Sent", tone="ok"),
+    "is-consultant": Cell(text="Not sent: that is one of your own people", tone="stop"),
+    "was-removed": Cell(text="Not sent: you removed that person", tone="stop"),
+    "is-over": Cell(text="Not sent: nothing is left to do in AWS", tone="plain"),
+}
 SHOPS: Final = {
     "signed": "Signed messages (our own form)",
     "stripe": "Stripe",

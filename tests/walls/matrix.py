@@ -441,6 +441,12 @@ admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   POST    302   404   422   422   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# Mail reaches them, so that there is nothing to send again: all who may look are led back to the page.
+admin:accounts_contact_resend  console/accounts/contact/<str:object_id>/resend/
+  GET     302   404   302   302   302   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 admin:accounts_contact_sign-out  console/accounts/contact/<str:object_id>/sign-out/
 admin:accounts_contact_end  console/accounts/contact/<str:object_id>/end/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
