@@ -11,7 +11,7 @@ from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts
-from portal.pages.problems import problem_of
+from portal.pages.problems import hitch_of, problem_of
 
 QUICK_SECONDS, EASY_SECONDS, SLOW_SECONDS = 3, 15, 60
 QUICK_UNTIL_SECONDS, EASY_UNTIL_SECONDS = 10 * 60, 60 * 60
@@ -70,13 +70,15 @@ def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.d
     """The card as it stands. `started` is when the page came or was last pressed, in Unix seconds."""
     tone, icon, title, text = FACES[live.state]
     problem = problem_of(live, desk)
+    if (hitch := hitch_of(live, desk)) is not None:
+        tone, icon, title, text = hitch
     shown_title = problem.title if problem else str(title)
     return Card(
         tone=tone,
         icon=icon,
         spins=icon == SPINNER,
         title=shown_title,
-        text=problem.text if problem else _text(live, desk, str(text)),
+        text=problem.text if problem else str(text) if hitch else _text(live, desk, str(text)),
         said=shown_title,
         rows=tuple(_row(check, desk, facts) for check in live.checks),
         is_on=live.state is CardState.ON,
@@ -104,6 +106,8 @@ def _text(live: LiveCard, desk: Desk, usual: str) -> str:
         return gettext("We told AWS no, so AWS takes the stack back. %(reason)s") % {"reason": live.refusal}
     if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
         return gettext("AWS hasn’t answered yet. We keep trying for 7 days, and email you then.")
+    if live.other_region and live.state in {CardState.WAITING, CardState.CHECKING}:
+        return f"{usual} {gettext('The stack is in region %(region)s.') % {'region': live.other_region}}"
     return usual
 
 
