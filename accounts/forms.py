@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
@@ -97,3 +97,18 @@ class PasskeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     passkey = forms.CharField(max_length=20_000, widget=forms.HiddenInput)
+
+
+class FindForm(forms.Form):
+    """Where an invitation was sent to."""
+
+    email = forms.EmailField(
+        max_length=254,
+        label=_("Your email address"),
+        help_text=_("The one that your consultant has."),
+        error_messages={"required": _("Enter your email address")},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})

@@ -176,6 +176,13 @@ def invitation_welcome(*, token: str) -> Invitation | None:
         return _complete(Invitation.objects.filter(pk=found.pk)).first()
 
 
+def is_from_colleague(invitation: Invitation) -> bool:
+    """Whether somebody at the same client invites, and not the practice."""
+    with apart(invitation_scope(invitation, read_only=tenancy.current().read_only)):
+        rows = Contact.objects.filter(client_id=invitation.client_id, user_id=invitation.invited_by_id)
+        return rows.exists()
+
+
 def invitation_is_own(*, token: str, user_id: UUID) -> Invitation | None:
     """The invitation behind a dead link, if it was this very person's: they may simply go on."""
     found = invitation_find(token=token)

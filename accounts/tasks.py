@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import emails, selectors
+from accounts.services.finding import FIND, invitation_find_do
 from accounts.services.invitations import LETTER
 from accounts.services.letters import SEALED, sealed_letter_forget
 from accounts.services.people import CHANGED
@@ -40,6 +41,12 @@ def sealed_letter_mail(held: outbox.Claim) -> None:
         sealed_letter_forget(row.pk)
         raise
     sealed_letter_forget(row.pk)
+
+
+@outbox.handles(FIND)
+def invitation_find(held: outbox.Claim) -> None:
+    """Look for the links of an address that somebody typed."""
+    invitation_find_do(letter_id=held.object_id)
 
 
 @outbox.handles(CHANGED)

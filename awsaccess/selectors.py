@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final
 
 from django.conf import settings
 from django.utils.translation import gettext
@@ -13,15 +14,18 @@ from django.utils.translation import gettext
 from awsaccess.aws.arns import is_example_account
 from awsaccess.aws.messages import StackId
 from awsaccess.callback import Kind
-from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, VisitStatus
-from awsaccess.models import Callback, ExitProof, Grant, Hub, Visit
+from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, Verdict, VisitStatus
+from awsaccess.models import Callback, ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
 from engagements.selectors import offer_or_none, template_agreed
-from portal.kernel import audit
+from portal.kernel import audit, clock
+
+LATE_AFTER: Final = dt.timedelta(minutes=30)  # AWS needs about one
 
 
 class CardState(StrEnum):
@@ -65,8 +69,10 @@ class Step:
 class LiveCard:
     """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them.
 
-    `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no, and
-    `other_account` the number of the account that it stood in, if that was not the one that was agreed.
+    `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no.
+    `other_account` reported instead of the agreed one; `other_region` is where the stack is, if elsewhere than offered;
+    `is_undone`: AWS took the stack back; `is_ours`: not AWS but our own side is the trouble; `is_late`: half an hour has
+    brought nothing.
     """
 
     state: CardState
@@ -81,6 +87,10 @@ class LiveCard:
     refusal: str
     digest: str
     other_account: str = ""
+    other_region: str = ""
+    is_undone: bool = False
+    is_ours: bool = False
+    is_late: bool = False
 
 
 def grant_of(engagement: Engagement) -> Grant | None:
@@ -96,10 +106,18 @@ def live_card(engagement: Engagement) -> LiveCard:
     has_template = bool(grant and template_agreed(grant.offer).version_id)
     shown = {} if grant is None else dict(grant.checks)
     checks = tuple(Check(key=key, state=shown.get(key, PENDING)) for key in CHECKS)
-    told = _told_last(grant, state)
-    steps = _steps(grant, state, told)
+    told, is_undone = _told_last(grant, state)
+    steps = _steps(grant, state, None if is_undone else told)
+    stack = StackId.parse(told.stack_id) if told is not None else None
+    agreed = engagement.account_id
+    more: dict[str, Any] = {  # Any: fields of the card
+        "other_account": stack.account_id if stack and agreed and stack.account_id != agreed else "",
+        "other_region": _other_region(grant, stack),
+        "is_undone": is_undone,
+        "is_ours": _is_ours(grant),
+        "is_late": state is CardState.WAITING and told is None and _is_late(engagement),
+    }
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
-    other_account = _other_account(told, engagement) if refusal else ""
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -109,7 +127,7 @@ def live_card(engagement: Engagement) -> LiveCard:
         "template": has_template,
         "steps": [step.state.value for step in steps],
         "refusal": refusal,
-        "other_account": other_account,
+        **more,
     }
     return LiveCard(
         state=state,
@@ -123,21 +141,39 @@ def live_card(engagement: Engagement) -> LiveCard:
         steps=steps,
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
-        other_account=other_account,
+        **more,
     )
 
 
-def _other_account(told: Callback | None, engagement: Engagement) -> str:
-    found = StackId.parse(told.stack_id).account_id if told is not None else ""
-    return "" if found == engagement.account_id else found
+def _told_last(grant: Grant | None, state: CardState) -> tuple[Callback | None, bool]:
+    """What the newest stack reported, while it matters, and whether it was taken back since.
 
-
-def _told_last(grant: Grant | None, state: CardState) -> Callback | None:
-    """What the newest stack reported, while it matters. One that has no token reports nothing."""
+    One that has no token reports nothing.
+    """
     if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
-        return None
-    rows = Callback.objects.filter(grant=grant).exclude(kind=Kind.DELETE)
-    return rows.order_by("-told_at").first()
+        return None, False
+    rows = list(Callback.objects.filter(grant=grant).order_by("-told_at")[:2])
+    is_undone = bool(rows) and rows[0].kind == Kind.DELETE
+    return next((row for row in rows if row.kind != Kind.DELETE), None), is_undone
+
+
+def _other_region(grant: Grant | None, stack: StackId | None) -> str:
+    if grant is None or stack is None or stack.region == grant.offer.documents["region"]:
+        return ""
+    return stack.region
+
+
+def _is_ours(grant: Grant | None) -> bool:
+    """The newest check failed for a reason of our own, and says so."""
+    if grant is None or grant.last_verdict != Verdict.UNKNOWN:
+        return False
+    newest = Verification.objects.filter(grant=grant).order_by("-at").first()
+    return newest is not None and newest.findings.get("unknown") == "ours"
+
+
+def _is_late(engagement: Engagement) -> bool:
+    agreed_at = engagement.agreed_at
+    return agreed_at is not None and clock.now() - agreed_at >= LATE_AFTER
 
 
 def _steps(grant: Grant | None, state: CardState, told: Callback | None) -> tuple[Step, ...]:
@@ -212,6 +248,28 @@ def stack_ask(engagement: Engagement) -> StackAsk | None:
         template_url=template_address(offer),
         partition=offer.documents["partition"],
     )
+
+
+def permissions_needed(engagement: Engagement) -> str:
+    """A policy with which a sign-in of the client's can make this very stack; empty before anything was offered."""
+    grant = grant_of(engagement)
+    if grant is None:
+        return ""
+    documents = grant.offer.documents
+    return needed_policy(
+        partition=grant.partition,
+        account_id=engagement.account_id,
+        role_name=grant.role_name,
+        stack_name=stack_name(engagement),
+        topic_arns=tuple(documents.get("topic_arns", {}).values()) if grant.callback_sha256 else (),
+        bucket=documents["bucket"],
+    )
+
+
+def role_name(engagement: Engagement) -> str:
+    """The one thing that the stack makes; empty before anything was offered."""
+    grant = grant_of(engagement)
+    return grant.role_name if grant is not None else ""
 
 
 def stack_url(engagement: Engagement) -> str:

@@ -40,6 +40,8 @@ WAITING_FOR_AN_ANSWER: Final = frozenset({_S.DRAFT, _S.INVITED})
 CLOSED_BY_ITSELF: Final = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
 
 
+# While there is something to do in AWS: switching on, and mending.
+WITH_A_STEP: Final = frozenset({_S.AGREED, _S.ACTIVE})
 # The client has read the names of the people, and still meets them.
 KNOWN_TO_CLIENT: Final = frozenset({_S.INVITED, _S.AGREED, _S.ACTIVE, _S.PAUSED, _S.CLOSING})
 
@@ -116,6 +118,8 @@ class EngagementEvent(StrEnum):
     QUESTION_ASKED = "client:question:asked"
     QUESTION_ANSWERED = "practice:question:answered"
     COLLEAGUE_NAMED = "client:colleague:named"
+    MISDIRECTED = "client:invitation:misdirected"
+    STEP_HANDED_OVER = "client:aws-step:handed-over"
     MOVE_REFUSED = "engagement:engagement:move-refused"
     CHANGE_ASKED = "engagement:change:asked"
     CHANGE_MOVED = "engagement:change:moved"

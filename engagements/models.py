@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -14,6 +15,7 @@ from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, En
 from engagements.profiles import Kind
 
 MOST_APPROVALS: Final = 3
+LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")  # where an invitation to an engagement leads
 ORDER_PURPOSE: Final = "order"  # what the tokens in links that confirm an order are made for
 
 
@@ -331,9 +333,32 @@ class Referral(Row):
     name = models.CharField(max_length=120)
     email = models.EmailField(max_length=254)
     made_at = models.DateTimeField()
+    # The invitation came to somebody else, who says whose it is: `contact` is whom it was meant for.
+    is_misdirected = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"referral on {self.engagement_id}"
+
+
+class Handover(Row):
+    """Somebody at the client asks a colleague to do the step in AWS. The portal adds and mails them, or says why not.
+
+    `hands` is the colleague once they were added; `problem` the name of what stood against it.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="handovers")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    email = models.EmailField(max_length=254)
+    asked_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    hands = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="handovers")
+    problem = models.CharField(max_length=20, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"handover of {self.engagement_id}"
 
 
 class PracticeProfile(Row):

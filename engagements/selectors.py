@@ -32,6 +32,7 @@ from engagements.models import (
     DocumentMark,
     Engagement,
     EngagementTemplate,
+    Handover,
     IntakePage,
     Offer,
     Order,
@@ -88,6 +89,23 @@ def engagements_of_client() -> list[Engagement]:
     """Everything that was ever sent to the client in scope, newest first."""
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
     return list(Engagement.objects.exclude(status__in=hidden).order_by("-invited_at"))
+
+
+def handovers_of(engagement: Engagement) -> list[Handover]:
+    """Whom the client asked to do the step in AWS, the newest first."""
+    rows = engagement.handovers.select_related("contact__user", "hands__user")
+    return list(rows.order_by("-asked_at"))
+
+
+def is_handed_elsewhere(contact: Contact, engagement: Engagement) -> bool:
+    """True for a colleague who was asked for steps of other engagements, and not of this one.
+
+    Who does the step in AWS was either added by the practice, for the whole client, or asked for single engagements.
+    """
+    if contact.role != ContactRole.AWS_ADMIN:
+        return False
+    handed = set(Handover.objects.filter(hands=contact).values_list("engagement_id", flat=True))
+    return bool(handed) and engagement.pk not in handed
 
 
 def offer_current(engagement: Engagement) -> Offer:

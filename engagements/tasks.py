@@ -7,11 +7,13 @@ refused address keeps nobody else from hearing, and nobody is mailed again becau
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final
 
 from django.db import transaction
 
 from accounts import selectors as accounts
+from accounts.models import User
 from engagements.emails import letters
 from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
@@ -19,11 +21,13 @@ from engagements.models import Order
 from engagements.services.closing import certificate_key, engagement_expire
 from engagements.services.documents import PaperFailed, receipt_make
 from engagements.services.drafts import PART_OVER
+from engagements.services.handing import ASKED, LETTER, handover_settle
 from engagements.services.moves import WINDOW
 from engagements.services.orders import CONFIRM, FORGET, order_forget
 from engagements.services.people import assignment_over
-from portal.kernel import checkpoints, clock, due, mail, outbox
-from portal.kernel.models import OutboxMessage, OutboxState
+from engagements.services.reminders import REMIND, engagement_remind
+from portal.kernel import checkpoints, clock, deliveries, due, mail, outbox, tenancy
+from portal.kernel.models import MailTrace, OutboxMessage, OutboxState
 
 INVITATION: Final = "engagements.invitation"
 RECEIPT: Final = "engagements.receipt"
@@ -54,6 +58,29 @@ def invitation_mail(held: outbox.Claim) -> None:
     letter = letters.invitation_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
     if letter is not None:
         mail.send(letter)
+
+
+@outbox.handles(LETTER)
+def handover_mail(held: outbox.Claim) -> None:
+    """Ask a colleague for the step in AWS, if the link still leads anywhere."""
+    invitation = accounts.invitation_to_send(held.object_id)
+    if invitation is None:
+        return
+    letter = letters.handover_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
+    if letter is not None:
+        mail.send(letter)
+
+
+@outbox.handles(ASKED)
+def handover_asked(held: outbox.Claim) -> None:
+    """Add whom the client asked for, and promise their mail."""
+    handover_settle(handover_id=held.object_id)
+
+
+@due.handles(REMIND)
+def reminder_due(turn: due.Turn) -> dt.datetime | None:
+    """A look at whether somebody has to be reminded."""
+    return engagement_remind(engagement_id=turn.object_id)
 
 
 @outbox.handles(CONFIRM)
@@ -139,7 +166,22 @@ def closed_spread(held: outbox.Claim) -> None:
     news_spread(held)
 
 
-SPREAD: Final = {RECEIPT: receipt_spread, CLOSED: closed_spread}
+def delivery_spread(held: outbox.Claim) -> None:
+    """An address stopped taking mail. A mail of the installation's own, such as a sign-in code, belongs to no practice:
+    each that knows the person learns how the address is, and nothing of the mail."""
+    if held.practice_id != tenancy.PLATFORM_ID:
+        news_spread(held)
+        return
+    trace = MailTrace.objects.filter(pk=held.object_id).first()
+    user = User.objects.filter(email=trace.address).first() if trace is not None else None
+    if trace is None or user is None:
+        return
+    for practice_id in {seat.practice_id for seat in accounts.seats_of(user.pk) if seat.client_id}:
+        with accounts.apart(tenancy.practice_scope(practice_id)):
+            deliveries.copy(trace, address=user.email)
+
+
+SPREAD: Final = {deliveries.CHANGED: delivery_spread, RECEIPT: receipt_spread, CLOSED: closed_spread}
 for _kind in NEWS:
     outbox.handles(_kind)(SPREAD.get(_kind, news_spread))
     outbox.handles(_kind + TO_ONE)(news_mail)

@@ -8,6 +8,7 @@ from django.urls import include, path
 
 from portal.health import live, ready
 from portal.pages import hooks, intake
+from portal.pages.strangers import not_mine
 from portal.pages.verifying import verify
 from portal.pages.views import home as client_home
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("to/<slug:practice>/sent/", intake.sent, name="intake_sent"),
     path("to/<slug:practice>/done/", intake.done, name="intake_done"),
     path("to/<slug:practice>/<str:mark>/", intake.confirm, name="intake_confirm"),
+    path("i/<str:token>/not-mine/", not_mine, name="not_mine"),
     path("hooks/<slug:shop>/", hooks.order_hook, name="order_hook"),
     path("e/", include("portal.pages.urls")),
     path("", include("portal.pages.help")),

@@ -20,6 +20,7 @@ from portal.kernel.errors import LinkDead
 from portal.kernel.models import OutboxMessage
 
 __all__ = [
+    "invitation_mail_again",
     "invitation_make",
     "invitation_make_within",
     "invitation_send_again",
@@ -105,6 +106,11 @@ def invitation_send_again(*, token: str) -> None:
         return
     with selectors.apart(selectors.invitation_scope(found)):
         _send_again(found)
+
+
+def invitation_mail_again(found: Invitation) -> None:
+    """As `invitation_send_again`, for a link that was found otherwise, in the client's scope."""
+    _send_again(found)
 
 
 @transaction.atomic(durable=True)

@@ -17,10 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import emails, selectors
 from accounts.adapters import InvitationOnlyAdapter, only_practice_of, open_session
+from accounts.forms import FindForm
 from accounts.lifecycle import SignInKind
 from accounts.models import User
 from accounts.selectors import Seat
 from accounts.services.attempts import CODE_MAILS, CODE_TRIES, attempt_count
+from accounts.services.finding import invitation_find_ask
 from accounts.services.invitations import invitation_send_again, invitation_use
 from accounts.services.letters import letter_rehearse
 from accounts.services.sign_in import sign_in_refuse
@@ -129,6 +131,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         "consultant": found.invited_by,
         "practice": found.practice,
         "client": None,
+        "token": token,
+        "is_colleague": selectors.is_from_colleague(found),
     }
     return render(request, "accounts/invitation.html", context)
 
@@ -138,6 +142,18 @@ def invitation_again(request: HttpRequest, token: str) -> HttpResponse:
     """Mail a new link to the invited address; the answer is the same for every link."""
     invitation_send_again(token=token)
     return render(request, "accounts/invitation_again.html")
+
+
+@page_or_post
+def find(request: HttpRequest) -> HttpResponse:
+    """“Where is my invitation?” The answer is the same for every address."""
+    form = FindForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+        return render(request, "accounts/find.html", {"form": form}, status=status)
+    origin = get_adapter().get_client_ip(request)
+    invitation_find_ask(address=form.cleaned_data["email"], origin=origin)
+    return render(request, "accounts/found.html")
 
 
 def _enter(request: HttpRequest, token: str) -> HttpResponse:

@@ -10,13 +10,13 @@ from django.utils import translation
 
 from accounts.emails import invitation_url
 from accounts.models import Invitation, User
-from engagements.emails import words
+from engagements.emails import nudges, words
 from engagements.emails.news import News
 from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
 from engagements.emails.words import Words
-from engagements.lifecycle import EngagementStatus
-from engagements.models import ORDER_PURPOSE, Engagement, Order
+from engagements.lifecycle import WITH_A_STEP, EngagementStatus
+from engagements.models import ORDER_PURPOSE, Engagement, Handover, Order
 from portal.kernel import clock, mail, outbox, secrets
 
 LIFETIME_HOURS = 24  # of the link that confirms an order
@@ -49,6 +49,28 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
     with translation.override(scene.reader.user.language):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)
+
+
+def handover_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter | None:
+    """The mail that asks a colleague for the step in AWS, in the name of who asks. None once there is nothing to do.
+
+    Raises outbox.Hopeless for a link that can never be sent.
+    """
+    matter = matter_of_invitation(invitation)
+    rows = Handover.objects.select_related("contact__user").filter(hands_id=invitation.contact_id)
+    row = rows.filter(engagement=matter.engagement).order_by("-asked_at").first() if matter else None
+    if matter is None or row is None:
+        raise outbox.Hopeless("the invitation leads to no step in AWS")
+    if matter.engagement.status not in WITH_A_STEP:
+        return None
+    scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
+    with translation.override(scene.reader.user.language):
+        told = nudges.handover(scene, row, invitation, _url(invitation))
+        letter = _letter(scene, told, reason=reason, message_key=message_key)
+    asker = row.contact.user
+    return replace(
+        letter, from_name=f"{asker.name} via {matter.engagement.practice.sender}", reply_to=asker.email
+    )
 
 
 def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from accounts.lifecycle import ContactRole
-from engagements.emails import words
+from accounts.lifecycle import HANDS, ContactRole
+from engagements.emails import nudges, words
+from engagements.emails.links import live_link, opened_at
 from engagements.emails.readers import (
     READERS,
     READERS_AND_HANDS,
@@ -30,6 +31,7 @@ from engagements.emails.scenes import (
     matter_of_leaving,
     matter_of_referral,
     matter_of_remark,
+    matter_of_trace,
 )
 from engagements.emails.words import Words
 from engagements.lifecycle import (
@@ -41,6 +43,8 @@ from engagements.lifecycle import (
     EngagementStatus,
 )
 from engagements.models import Assignment, Consent, Engagement, Remark, ScopeChange
+from engagements.reminding import ENDS_SOON, UNANSWERED, UNCONNECTED, UNOPENED
+from portal.kernel import clock, deliveries
 
 _S = EngagementStatus
 APPROVERS: Final = frozenset({ContactRole.APPROVER})
@@ -176,6 +180,49 @@ def _of_change(write: Callable[[Scene, ScopeChange], Words]) -> Callable[[Scene]
     return told
 
 
+def _both_sides_still_asked(matter: Matter) -> list[Reader]:
+    """Whoever agreed already has answered."""
+    engagement = matter.engagement
+    given = Consent.objects.filter(engagement=engagement, withdrawn_at=None).values_list(
+        "contact__user_id", flat=True
+    )
+    asked = [one for one in readers_at_client(engagement, APPROVERS) if one.user.pk not in set(given)]
+    return [*asked, *readers_at_practice(engagement)]
+
+
+def _practice_but_who_gets_none(matter: Matter) -> list[Reader]:
+    """Who works on it, by addresses that take mail: else one that takes none would be told of itself."""
+    return [one for one in readers_at_practice(matter.engagement) if not deliveries.fails(one.user.email)]
+
+
+def _not_opened(scene: Scene) -> Words:
+    return nudges.unopened(scene, *live_link(scene))
+
+
+def _not_answered(scene: Scene) -> Words:
+    return nudges.unanswered(scene, *live_link(scene))
+
+
+def _came_back(scene: Scene) -> Words:
+    contact, trace = scene.matter.bounced, scene.matter.trace
+    assert contact is not None and trace is not None  # noqa: PT018, S101  # this kind of news is found by its trace
+    return nudges.bounced(scene, contact, trace)
+
+
+def _not_theirs(scene: Scene) -> Words:
+    row = scene.matter.referral
+    assert row is not None  # noqa: S101  # this kind of news is found by its referral
+    return nudges.misdirected(scene, row)
+
+
+def _runs(engagement: Engagement, _told_at: dt.datetime) -> bool:
+    return engagement.status in {_S.ACTIVE, _S.PAUSED} and engagement.ends_at > clock.now()
+
+
+def _is_unopened(engagement: Engagement, _told_at: dt.datetime) -> bool:
+    return engagement.status == _S.INVITED and opened_at(engagement) is None
+
+
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
     return True
 
@@ -269,4 +316,17 @@ NEWS: Final[dict[str, News]] = {
         find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
     ),
     "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), words.order_arrived, _practice),
+    "engagements.misdirected": News(
+        find=matter_of_referral, is_true=_is(*KNOWN_TO_CLIENT), readers=_practice, words=_not_theirs
+    ),
+    ENDS_SOON: _of_engagement(_runs, nudges.ends_soon, _both_sides(APPROVERS)),
+    UNOPENED: _of_engagement(_is_unopened, _not_opened, _both_sides_still_asked),
+    UNANSWERED: _of_engagement(_is(_S.INVITED), _not_answered, _both_sides_still_asked),
+    UNCONNECTED: _of_engagement(_is(_S.AGREED), nudges.unconnected, _both_sides(HANDS)),
+    deliveries.CHANGED: News(
+        find=matter_of_trace,
+        is_true=_is(*KNOWN_TO_CLIENT),
+        readers=_practice_but_who_gets_none,
+        words=_came_back,
+    ),
 }

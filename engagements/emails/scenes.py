@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,21 +14,21 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementEvent
+from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, ChangeStatus, DocumentKind, EngagementEvent
 from engagements.models import (
+    LANDING,
     NOT_OVER,
     Assignment,
     Consent,
     Document,
     Engagement,
+    Handover,
     Referral,
     Remark,
     ScopeChange,
 )
-from portal.kernel import checkpoints, outbox
-from portal.kernel.models import OutboxMessage
-
-LANDING: Final = re.compile(r"/e/(?P<code>[^/]+)/")
+from portal.kernel import checkpoints, deliveries, outbox
+from portal.kernel.models import MailTrace, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +47,9 @@ class Matter:
     referral: Referral | None = None
     beside: Assignment | None = None
     change: ScopeChange | None = None
+    trace: MailTrace | None = None  # of a mail that came back
+    bounced: Contact | None = None  # whose address that is
+    handover: Handover | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,22 @@ def matter_of_referral(referral_id: UUID) -> Matter | None:
     """A colleague who was named. None when it is not in scope."""
     row = Referral.objects.select_related("contact__user").filter(pk=referral_id).first()
     return Matter(engagement=_engagements().get(pk=row.engagement_id), referral=row) if row else None
+
+
+def matter_of_trace(trace_id: UUID) -> Matter | None:
+    """An address that takes no mail, with the newest running engagement of whose it is.
+
+    None when it takes mail again, or is nobody's at a client that is worked for.
+    """
+    trace = MailTrace.objects.filter(pk=trace_id).first()
+    if trace is None or not deliveries.fails(trace.address):
+        return None
+    seats = Contact.objects.select_related("user").filter(user__email=trace.address, ended_at=None)
+    for contact in seats.order_by("pk"):
+        rows = _engagements().filter(client_id=contact.client_id, status__in=KNOWN_TO_CLIENT)
+        if (found := rows.order_by("-invited_at").first()) is not None:
+            return Matter(engagement=found, trace=trace, bounced=contact)
+    return None
 
 
 def is_on_it(row: Assignment) -> bool:

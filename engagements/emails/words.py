@@ -43,7 +43,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """One mail. `preview` is the line that mailboxes show beside the subject; `seal` is kept word for word."""
+    """One mail. `preview` is the line that mailboxes show beside the subject; `seal` is kept word for word.
+
+    `doubt` says whom to ask whether the mail is genuine, where that is not the host.
+    """
 
     subject: str
     preview: str
@@ -55,6 +58,7 @@ class Words:
     note: str
     why: str
     seal: str = ""
+    doubt: str = ""
 
 
 def asking(scene: Scene, invitation: Invitation, url: str) -> Words:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from engagements.lifecycle import MOVES, EngagementEvent, EngagementStatus
 from engagements.models import Engagement
+from engagements.services.reminders import reminders_plan_within
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotVisible
@@ -59,6 +60,7 @@ def engagement_move_within(
         client_id=engagement.client_id,
         details={"from": seen.value, "to": to.value, "note": note[:300]},
     )
+    reminders_plan_within(engagement)
 
 
 def engagement_invite_within(*, engagement: Engagement, actor: Actor) -> None:

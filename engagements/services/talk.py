@@ -10,15 +10,16 @@ from typing import Final
 
 from django.db import transaction
 
+from accounts import selectors
 from accounts.lifecycle import ContactRole
-from accounts.models import Contact, User
+from accounts.models import Contact, Invitation, User
 from accounts.services.attempts import Limit, attempt_count
 from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementEvent, EngagementStatus
-from engagements.models import Engagement, Referral, Remark
+from engagements.models import LANDING, Engagement, Referral, Remark
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, outbox
-from portal.kernel.actor import Actor
-from portal.kernel.errors import InvalidMove, NotAllowed, PortalError
+from portal.kernel.actor import Actor, machine
+from portal.kernel.errors import InvalidMove, LinkDead, NotAllowed, PortalError
 
 READERS: Final = frozenset({ContactRole.APPROVER, ContactRole.VIEWER})
 LONGEST: Final = 1000
@@ -56,6 +57,45 @@ def colleague_name(
     """
     attempt_count(REFERRALS, str(contact.pk))
     return _name(engagement, contact, name, email.strip().lower(), actor)
+
+
+def invitation_misdirected(*, token: str, email: str) -> None:
+    """Whoever got a link says that it is not theirs, and whose it is. The link stops working; the practice is told.
+
+    Nothing of the engagement is shown or moved. Raises LinkDead for links that do not work any more, RateLimited.
+    """
+    found = selectors.invitation_find(token=token)
+    if found is None or not found.is_live_at(clock.now()):
+        raise LinkDead
+    attempt_count(REFERRALS, str(found.contact_id))
+    with selectors.apart(selectors.invitation_scope(found)):
+        _misdirected(found, email.strip().lower())
+
+
+@transaction.atomic(durable=True)
+def _misdirected(found: Invitation, email: str) -> None:
+    """Only what the engagement's page in the console needs: the holder of the link is nobody we know."""
+    place = LANDING.match(found.landing_path)
+    engagement = Engagement.objects.filter(code=place["code"]).first() if place else None
+    live = Invitation.objects.filter(pk=found.pk, used_at=None, replaced_at=None)
+    if live.update(replaced_at=clock.now()) != 1:
+        raise LinkDead
+    if engagement is None or engagement.status not in KNOWN_TO_CLIENT:
+        return
+    made = Referral.objects.create(
+        practice_id=found.practice_id,
+        client_id=found.client_id,
+        engagement=engagement,
+        contact_id=found.contact_id,
+        name=email[:120],
+        email=email,
+        made_at=clock.now(),
+        is_misdirected=True,
+    )
+    outbox.put(
+        "engagements.misdirected", made.pk, dedupe_key=f"referral:{made.pk}", client_id=found.client_id
+    )
+    _record(EngagementEvent.MISDIRECTED, made, engagement, machine("wrong-person"), {"email": email})
 
 
 @transaction.atomic(durable=True)

@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils.dateformat import format as date_format
 from django.utils.timezone import localtime
 
-from accounts.models import User
+from accounts.models import Contact, User
 from awsaccess.lifecycle import BROKEN, WATCHED, GrantStatus, VisitStatus
 from awsaccess.models import Grant, Hub, Visit
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementStatus
 from engagements.models import Engagement, Order
-from portal.console import filters, reads, words
+from engagements.reminding import UNTIL_CONNECTED, UNTIL_OPENED
+from portal.console import filters, mails, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import OWNERS, WRITERS, Cell, has_role, page_of
 from portal.kernel.models import OutboxMessage, OutboxState
@@ -28,7 +29,7 @@ _S = EngagementStatus
 SHOWN: Final = 8
 DAYS: Final = 14
 SOON: Final = dt.timedelta(days=14)
-PATIENCE: Final = dt.timedelta(days=3)
+PATIENCE: Final = {_S.INVITED.value: UNTIL_OPENED, _S.AGREED.value: UNTIL_CONNECTED[0]}
 # The chart: bars stand on a line at HEIGHT, one every STEP.
 HEIGHT: Final = 120
 STEP: Final = 30
@@ -180,13 +181,12 @@ def _tasks(
         yield from _given_up()
         yield from _stuck(now)
     yield from _broken(grants, now)
+    yield from _unreached(seen)
     yield from _arrived(seen, now)
     running = seen.filter(status__in=(_S.PAUSED, _S.INVITED, _S.AGREED, _S.ACTIVE)).order_by("ends_at")
     rows = list(running[: 20 * SHOWN])
     yield from [_paused(row, now) for row in rows if row.status == _S.PAUSED][:SHOWN]
-    late = (
-        row for row in rows if row.status in {_S.INVITED, _S.AGREED} and now - _since(row, now) > PATIENCE
-    )
+    late = (row for row in rows if row.status in PATIENCE and now - _since(row, now) > PATIENCE[row.status])
     yield from [_waiting(row, now) for row in late][:SHOWN]
     yield from [_ending(row, now) for row in rows if row.status == _S.ACTIVE and row.ends_at - now < SOON][
         :SHOWN
@@ -258,6 +258,21 @@ def _broken(grants: QuerySet[Grant], now: dt.datetime) -> Iterator[Task]:
         )
 
 
+def _unreached(seen: QuerySet[Engagement]) -> Iterator[Task]:
+    """People at clients whom no mail reaches, while they are asked or told of anything."""
+    running = set(seen.filter(status__in=KNOWN_TO_CLIENT).values_list("client_id", flat=True))
+    page = page_of(Contact)
+    for contact in mails.addresses_failing(running)[:SHOWN]:
+        yield Task(
+            title=f"Mail to {contact.user.name} did not arrive",
+            note=f"{contact.client.name}. Make sure of the address, then send it again.",
+            when="",
+            url=page.page_url(contact),
+            icon="mail",
+            tone="stop",
+        )
+
+
 def _paused(engagement: Engagement, now: dt.datetime) -> Task:
     by = engagement.client.name if reads.noted(engagement, "moved_by_client") else "Your side"
     reason = (
@@ -273,7 +288,10 @@ def _paused(engagement: Engagement, now: dt.datetime) -> Task:
 
 def _waiting(engagement: Engagement, now: dt.datetime) -> Task:
     invited = engagement.status == _S.INVITED
-    title = "hasn’t answered the invitation" if invited else "agreed, but hasn’t switched it on"
+    title = "agreed, but hasn’t switched it on"
+    if invited:
+        is_opened = reads.noted(engagement, "is_opened")
+        title = "hasn’t answered the invitation" if is_opened else "hasn’t opened the invitation"
     since = _since(engagement, now)
     note = f"Since {words.day(since)}. Send it again, or call."
     return _task(engagement, f"{engagement.client.name} {title}", note, now - since, "clock", "wait")

@@ -12,18 +12,19 @@ from awsaccess.lifecycle import GrantStatus, VisitStatus
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.selectors import exit_proof, visits_of
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementStatus
 from engagements.models import Assignment, Consent, Engagement, Offer, Referral
 from engagements.selectors import (
     assignments_of,
     consents_of,
+    handovers_of,
     offer_or_none,
     profile_for,
     referrals_of,
     remarks_of,
     template_agreed,
 )
-from portal.console import papers, reads, words
+from portal.console import mails, papers, reads, words
 from portal.kernel import clock
 from portal.kernel.admin import Cell, Disclosure, Fact, Panel, Table, page_of
 from portal.kernel.models import AuditEvent
@@ -62,16 +63,23 @@ def panels(engagement: Engagement) -> list[Panel]:
     )
     found = [
         _overview(engagement),
+        _mail(engagement),
         _access(engagement, grant),
         _visits(engagement),
         _people(assignments_of(engagement)),
         _invitations(engagement),
         _talk(engagement),
         _referrals(engagement),
+        _handovers(engagement),
         _paper(engagement),
         history_panel(reads.history_of(engagement.pk)),
     ]
     return [panel for panel in found if panel is not None]
+
+
+def _mail(engagement: Engagement) -> Panel | None:
+    """Whom no mail reaches, while somebody still should be reached."""
+    return mails.troubles_of(engagement) if engagement.status in KNOWN_TO_CLIENT else None
 
 
 def grant_facts(grant: Grant) -> tuple[Fact, ...]:
@@ -264,7 +272,12 @@ def _referrals(engagement: Engagement) -> Panel | None:
     rows = tuple(
         (
             Cell(text=one.name, small=one.email),
-            Cell(text=one.contact.user.name, small=words.moment(one.made_at)),
+            Cell(
+                text=f"Whoever got {one.contact.user.first_name}’s link"
+                if one.is_misdirected
+                else one.contact.user.name,
+                small=words.moment(one.made_at),
+            ),
             _is_added(one),
         )
         for one in referrals_of(engagement)
@@ -278,6 +291,22 @@ def _referrals(engagement: Engagement) -> Panel | None:
         table=Table(headings=("Named", "By", "Contact"), rows=rows),
         links=(Cell(text="Add a contact", url=page_of(Client).action_url(engagement.client, "add-contact")),),
     )
+
+
+def _handovers(engagement: Engagement) -> Panel | None:
+    """Whom the client asked to do the step in AWS."""
+    rows = tuple(
+        (
+            Cell(text=one.name, small=one.email),
+            Cell(text=one.contact.user.name, small=words.moment(one.asked_at)),
+            words.OBSTACLES[one.problem] if one.settled_at else Cell(text="Being sent", tone="plain"),
+        )
+        for one in handovers_of(engagement)
+    )
+    if not rows:
+        return None
+    table = Table(headings=("Sent to", "By", "What became of it"), rows=rows)
+    return Panel(key="handovers", title="The step in AWS, sent on by the client", table=table)
 
 
 def _is_added(referral: Referral) -> Cell:

@@ -284,7 +284,7 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
     adders = WRITERS
     list_display = ("client_name", "work", "standing", "last_visit", "ends", "aws")
     list_display_links = ("client_name", "work")
-    list_filter = (filters.MineFilter, filters.StandingFilter, filters.EndsFilter)
+    list_filter = (filters.MineFilter, filters.StandingFilter, filters.EndsFilter, filters.StuckFilter)
     search_fields = ("client__name", "title", "code", "contract_reference", "account_id")
     object_actions = ACTIONS
 

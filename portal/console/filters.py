@@ -10,11 +10,14 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
+from accounts.models import Contact
 from awsaccess.lifecycle import BROKEN, WATCHED, GrantStatus, VisitStatus
 from awsaccess.models import Grant, Visit
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
+from engagements.reminding import UNTIL_ANSWERED, UNTIL_CONNECTED, UNTIL_OPENED
 from portal.console import words
+from portal.kernel.deliveries import FAILED
 from portal.kernel.models import AuditEvent, OutboxMessage
 
 _S = EngagementStatus
@@ -28,6 +31,20 @@ STANDINGS: Final = {
     "paused": ("Paused", (_S.PAUSED,)),
     "closing": ("Being closed", (_S.CLOSING,)),
     "over": ("Over", OVER),
+}
+STUCK: Final = {
+    "unopened": (
+        "Not opened for 3 days",
+        Q(status=_S.INVITED, is_opened=False, invited_at__lt=Now() - UNTIL_OPENED),
+    ),
+    "unanswered": (
+        "Opened, not answered for 3 days",
+        Q(status=_S.INVITED, is_opened=True, invited_at__lt=Now() - UNTIL_ANSWERED),
+    ),
+    "unconnected": (
+        "Agreed, not switched on for a day",
+        Q(status=_S.AGREED, agreed_at__lt=Now() - UNTIL_CONNECTED[0]),
+    ),
 }
 HEALTH: Final = {
     "healthy": ("Healthy", frozenset({GrantStatus.VERIFIED})),
@@ -147,6 +164,30 @@ class VisitSinceFilter(SinceFilter):
     moment = "intended_at"
 
 
+class MailFilter(_Choice):
+    """Whom no mail reaches."""
+
+    title = "mail"
+    parameter_name = "mail"
+    choices_made = (("failed", "Did not arrive"),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:  # noqa: ARG002
+        """Needs `mails.with_mail_state`."""
+        return queryset.filter(Q(mail_state__in=FAILED)) if self.value() == "failed" else queryset
+
+
+class StuckFilter(_Choice):
+    """What waits for the client for so long that somebody should call."""
+
+    title = "waiting"
+    parameter_name = "stuck"
+    choices_made = tuple((key, name) for key, (name, _rule) in STUCK.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Engagement]) -> QuerySet[Engagement]:  # noqa: ARG002
+        """Needs `reads.with_standing`."""
+        return of_stuck(queryset, self.value() or "")
+
+
 class SourceFilter(_Choice):
     """From which side an event came."""
 
@@ -187,6 +228,11 @@ def of_standing(rows: QuerySet[Engagement], key: str) -> QuerySet[Engagement]:
         return rows
     found = rows.filter(status__in=STANDINGS[key][1])
     return found.filter(Q(has_problem=key == "problem")) if key in {"on", "problem"} else found
+
+
+def of_stuck(rows: QuerySet[Engagement], key: str) -> QuerySet[Engagement]:
+    """Rows that got stuck in one way. Needs `reads.with_standing`."""
+    return rows.filter(STUCK[key][1]) if key in STUCK else rows
 
 
 def ending(rows: QuerySet[Engagement], days: int) -> QuerySet[Engagement]:

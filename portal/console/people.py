@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Client, Contact, Membership
@@ -20,8 +21,9 @@ from engagements.services.people import (
     membership_change_role,
     membership_end,
 )
-from portal.console import reads, words
+from portal.console import mails, marks, reads, words
 from portal.console.engagement_page import history_panel
+from portal.console.filters import MailFilter
 from portal.console.forms import (
     ClientForm,
     ContactForm,
@@ -219,12 +221,14 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
 
     heading = "Contacts"
     empty_words = "Nobody yet. Contacts are added on their client’s page."
-    list_display = ("person", "client_name", "role_words", "email")
+    list_display = ("person", "client_name", "role_words", "email", "mail")
     list_display_links = ("person",)
+    list_filter = (MailFilter,)
     list_select_related = ("user", "client")
     search_fields = ("user__name", "user__email", "client__name")
     ordering = ("user__name",)
     object_actions = (
+        mails.RESEND,
         ObjectAction(
             slug="role",
             step_up=True,
@@ -260,7 +264,7 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
         """With all that their page says."""
-        return reads.with_tending(request, super().get_queryset(request))
+        return mails.with_mail_state(reads.with_tending(request, super().get_queryset(request)))
 
     @admin.display(description="Name", ordering="user__name")
     def person(self, contact: Contact) -> str:
@@ -277,6 +281,12 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
         """Where to reach them."""
         return contact.user.email
 
+    @admin.display(description="Mail")
+    def mail(self, contact: Contact) -> SafeString | str:
+        """What is wrong with it, if anything is."""
+        found = mails.badge(reads.noted(contact, "mail_state"))
+        return marks.tag(found) if found is not None else "–"
+
     @admin.display(description="What they do", ordering="role")
     def role_words(self, contact: Contact) -> str:
         """What they may do, or could."""
@@ -285,6 +295,10 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
     def page_title(self, obj: Contact) -> str:
         """The person's name."""
         return obj.user.name
+
+    def page_tag(self, obj: Contact) -> Cell | None:
+        """That no mail reaches them, if so."""
+        return mails.badge(reads.noted(obj, "mail_state"))
 
     def page_subtitle(self, obj: Contact) -> str:
         """Where."""
@@ -296,6 +310,7 @@ class ContactAdmin(ScopedModelAdmin[Contact]):
             Fact(label="Client", value=Cell(text=obj.client.name, url=page_of(Client).page_url(obj.client))),
             Fact(label="What they do", value=Cell(text=self.role_words(obj), small=obj.title)),
             Fact(label="Reach", value=Cell(text=obj.user.email, small=obj.user.phone)),
+            mails.fact_of(obj),
         ]
         if obj.ended_at:
             facts.append(Fact(label="Left on", value=Cell(text=words.moment(obj.ended_at))))

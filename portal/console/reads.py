@@ -50,6 +50,7 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
     visits = Visit.objects.filter(engagement_id=OuterRef("pk")).order_by("-intended_at")
     paused_by = Contact.objects.filter(client_id=OuterRef("client_id"), user_id=OuterRef("moved_by_id"))
     return rows.select_related("client", "practice", "moved_by").annotate(
+        is_opened=Exists(_opened()),
         has_problem=Exists(Grant.objects.filter(engagement_id=OuterRef("pk"), status__in=BROKEN)),
         is_mine=Exists(mine),
         may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
@@ -58,6 +59,13 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
         read_at=Now(),
         last_visit_at=Subquery(visits.values("intended_at")[:1]),
     )
+
+
+def _opened() -> QuerySet[Invitation]:
+    """Links of somebody who may agree that were used."""
+    used = Invitation.objects.filter(client_id=OuterRef("client_id"), contact__role=ContactRole.APPROVER)
+    path = Concat(Value("/e/"), OuterRef("code"), Value("/"))
+    return used.filter(landing_path=path, used_at__isnull=False)
 
 
 def _may_staff(request: HttpRequest, mine: QuerySet[Assignment]) -> Value | Exists:

@@ -125,6 +125,8 @@ EVENTS: Final = {
     "client:question:asked": "Client asked a question",
     "practice:question:answered": "Question answered",
     "client:colleague:named": "Client named a colleague who should answer",
+    "client:invitation:misdirected": "Invitation came to somebody else",
+    "client:aws-step:handed-over": "Step in AWS handed on to a colleague",
     "engagement:engagement:move-refused": "Change of status refused",
     "aws:visit:not-begun": "Visit refused before AWS was asked",
     "portal:request:refused": "Request refused",
@@ -196,6 +198,14 @@ DELIVERY_KINDS: Final = {
     "engagements.question": "Mail: question",
     "engagements.answer": "Mail: answer",
     "engagements.colleague": "Mail: colleague named",
+    "engagements.handover_asked": "Add a colleague for the step in AWS",
+    "engagements.handover": "Mail: step in AWS handed on",
+    "engagements.misdirected": "Mail: invitation came to somebody else",
+    "engagements.ends_soon": "Mail: access ends soon",
+    "engagements.unopened": "Mail: reminder, not opened",
+    "engagements.unanswered": "Mail: reminder, not answered",
+    "engagements.unconnected": "Mail: reminder, not switched on",
+    "mail.delivery": "Mail: an address takes no mail",
     "engagements.order_confirm": "Mail: confirm an order",
     "engagements.order_arrived": "Mail: new order",
     "accounts.invitation": "Mail: invitation",
@@ -215,6 +225,13 @@ DELIVERY_KINDS: Final = {
     "engagement.closing": "Begin to close",
 }
 
+# What became of the step in AWS that a client sent to a colleague, by what stood against it.
+OBSTACLES: Final = {
+    "": Cell(text="Sent", tone="ok"),
+    "is-consultant": Cell(text="Not sent: that is one of your own people", tone="stop"),
+    "was-removed": Cell(text="Not sent: you removed that person", tone="stop"),
+    "is-over": Cell(text="Not sent: nothing is left to do in AWS", tone="plain"),
+}
 SHOPS: Final = {
     "signed": "Signed messages (our own form)",
     "stripe": "Stripe",

@@ -27,11 +27,13 @@ from django.db import transaction
 from django.template import Context, engines
 from django.template.backends.django import DjangoTemplates
 
-from portal.kernel import clock, outbox, secrets, tenancy
-from portal.kernel.models import SealedLetter
+from portal.kernel import clock, deliveries, outbox, secrets, tenancy
+from portal.kernel.deliveries import Outcome
+from portal.kernel.models import SealedLetter, TraceState
 
 LINE_LENGTH: Final = 200
 FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+ENHANCED: Final = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b", re.ASCII)
 SEALED: Final = "letter"  # what letters are sealed for
 
 
@@ -124,16 +126,18 @@ def send(letter: Letter) -> None:
     """
     if not letter.message_key:
         raise ValueError("a letter is sent under the key of its outbox message")
+    deliveries.begin(address=letter.to, message_key=letter.message_key, kind=letter.reason)
     try:
         _message(letter).send()
     except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _words in error.recipients.values()]
-        raise _verdict(min(codes, default=0)) from error
+        code, said = min(error.recipients.values(), default=(0, b""))
+        raise _verdict(letter, code, said) from error
     except smtplib.SMTPDataError as error:
-        raise _verdict(error.smtp_code) from error
+        raise _verdict(letter, error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPException, OSError) as error:
         # A refused sender or sign-in is for the operator to mend; the letter can wait for that.
         raise outbox.Later(f"mail server: {type(error).__name__}") from error
+    deliveries.settle(message_key=letter.message_key, outcome=Outcome(state=TraceState.ACCEPTED))
 
 
 def seal_within(letter: Letter) -> SealedLetter:
@@ -201,6 +205,7 @@ def _own_domain() -> str:
 def _headers(letter: Letter) -> dict[str, str]:
     """A thread refers to a first mail that nobody got: so it holds whichever of its mails somebody gets."""
     found = {
+        "From": formataddr((letter.from_name, _own_address())) if letter.from_name else settings.MAIL_FROM,
         "Message-ID": message_id(letter.message_key),
         "Auto-Submitted": "auto-generated",
         "X-Portal-Reason": letter.reason,
@@ -216,7 +221,7 @@ def _message(letter: Letter) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=letter.subject,
         body=letter.text,
-        from_email=formataddr((letter.from_name, _own_address())) if letter.from_name else settings.MAIL_FROM,
+        from_email=deliveries.return_path(letter.message_key),  # of the envelope; the header is below
         to=[letter.to],
         reply_to=[letter.reply_to] if letter.reply_to else None,
         headers=_headers(letter),
@@ -228,9 +233,21 @@ def _message(letter: Letter) -> EmailMultiAlternatives:
     return message
 
 
-def _verdict(code: int) -> Exception:
+def _verdict(letter: Letter, code: int, said: bytes | str) -> Exception:
+    """What follows from a refusal, after it is written down."""
+    told = said.decode(errors="replace") if isinstance(said, bytes) else said
+    status = ENHANCED.search(told)
+    is_final = code >= 500
+    deliveries.settle(
+        message_key=letter.message_key,
+        outcome=Outcome(
+            state=TraceState.REFUSED if is_final else TraceState.WAITING,
+            status=status[0] if status else "",
+            said=one_line(f"{code} {told}"),
+        ),
+    )
     words = f"mail server answered {code}"
-    return outbox.Hopeless(words) if code >= 500 else outbox.Later(words)
+    return outbox.Hopeless(words) if is_final else outbox.Later(words)
 
 
 def _render(name: str, context: Mapping[str, Any], *, html: bool) -> str:  # Any: whatever templates show

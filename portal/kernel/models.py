@@ -175,3 +175,44 @@ class SigningCertificate(models.Model):
 
     def __str__(self) -> str:
         return self.sha256
+
+
+class TraceState(models.TextChoices):
+    """What became of a mail. `accepted` is the next server's word: a mail may still come back after it."""
+
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    WAITING = "waiting"  # not now, said the server; it is tried again
+    REFUSED = "refused"  # for good, while it was handed over
+    BOUNCED = "bounced"  # it came back later
+
+
+class MailTrace(models.Model):
+    """One mail to one address and what became of it. `token_sha256` finds it when it comes back (`portal.kernel.bounces`).
+
+    `status` is the enhanced status of RFC 3463, or empty; `said` what the server said, cut to one line.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    practice_id = models.UUIDField()
+    message_key = models.CharField(max_length=80)
+    token_sha256 = models.CharField(max_length=64, db_index=True)
+    address = models.CharField(max_length=254)
+    kind = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=TraceState.choices)
+    status = models.CharField(max_length=12, blank=True, default="")
+    said = models.CharField(max_length=200, blank=True, default="")
+    made_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice_id", "message_key"], name="trace_one_per_mail"),
+            models.CheckConstraint(condition=models.Q(state__in=TraceState.values), name="trace_known_state"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["practice_id", "address", "-changed_at"], name="trace_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state}"

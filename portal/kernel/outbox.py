@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -82,6 +82,17 @@ def put(
     OutboxMessage.objects.bulk_create([message], ignore_conflicts=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])  # delivered at commit, and only then
+
+
+@transaction.atomic(durable=True)
+def put_again(message_ids: Collection[int]) -> int:
+    """Promise once more what was kept, or given up; how many there were. Whoever keeps it looks whether it is still so."""
+    done = (OutboxState.SENT, OutboxState.DEAD)
+    rows = OutboxMessage.objects.filter(pk__in=message_ids, practice_id=tenancy.practice_id(), state__in=done)
+    count = rows.update(state=OutboxState.QUEUED, attempts=0, next_at=clock.now(), last_error="")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    return count
 
 
 CLAIM_SQL: Final = """

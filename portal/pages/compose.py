@@ -17,6 +17,7 @@ from awsaccess.selectors import (
     CardState,
     exit_proof,
     live_card,
+    permissions_needed,
     quick_create_url,
     stack_name,
     stack_url,
@@ -44,9 +45,11 @@ from portal.pages import (
     closings,
     connecting,
     consenting,
+    hands,
     keeping,
     problems,
     receipts,
+    troubles,
     words,
 )
 from portal.pages.circumstances import authority_of
@@ -161,7 +164,39 @@ def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
         question_mail=question_mail(desk),
+        hands=hands.hands_of(desk),
+        permissions=permissions_needed(desk.engagement),
         **_ways(desk),
+    )
+
+
+def hand_over_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
+    """Who does the step in AWS, and whom it was sent to before."""
+    return page(
+        request,
+        desk,
+        "engagements/hand_over.html",
+        status=422 if form.errors else 200,
+        form=form,
+        sent=hands.sent_of(desk),
+        account_number=words.account_number(desk.engagement.account_id),
+    )
+
+
+def trouble_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
+    """The question, or what the pasted text means."""
+    told = troubles.trouble_of(form.cleaned_data["said"], desk) if form.is_valid() else None
+    return page(
+        request,
+        desk,
+        "engagements/trouble.html",
+        status=422 if form.errors else 200,
+        form=form,
+        told=told,
+        stack_url=stack_url(desk.engagement),
+        open_url=quick_create_url(desk.engagement) or reverse("client:front", args=[desk.engagement.code]),
+        permissions=permissions_needed(desk.engagement),
+        question_mail=question_mail(desk),
     )
 
 
@@ -196,7 +231,6 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
         "open_url": open_url,
         "has_ways": bool(found.has_template and desk.engagement.account_id),
         "is_opening": opening,
-        "colleague_mail": connecting.colleague_mail(desk, open_url) if open_url else "",
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Final
-from urllib.parse import quote
 
 from django.utils.translation import gettext, gettext_lazy
 
@@ -13,7 +12,7 @@ from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts
-from portal.pages.problems import problem_of
+from portal.pages.problems import hitch_of, problem_of
 
 QUICK_SECONDS, EASY_SECONDS, SLOW_SECONDS = 3, 15, 60
 QUICK_UNTIL_SECONDS, EASY_UNTIL_SECONDS = 10 * 60, 60 * 60
@@ -57,8 +56,6 @@ FACES: Final = {
         gettext_lazy("AWS lets nobody in any more."),
     ),
 }
-# A stack that reported from another account than the one that was agreed: nothing is on, and nothing is broken.
-ELSEWHERE: Final = ("wait", "triangle-alert", gettext_lazy("That’s another account"), "")
 ANSWERS: Final = {
     "ok": (gettext_lazy("Yes"), "ok", "circle-check"),
     "fail": (gettext_lazy("No"), "stop", "circle-x"),
@@ -75,15 +72,17 @@ STEPS: Final = {
 
 def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.datetime) -> Card:
     """The card as it stands. `started` is when the page came or was last pressed, in Unix seconds."""
-    tone, icon, title, text = ELSEWHERE if live.other_account else FACES[live.state]
+    tone, icon, title, text = FACES[live.state]
     problem = problem_of(live, desk)
+    if (hitch := hitch_of(live, desk)) is not None:
+        tone, icon, title, text = hitch
     shown_title = problem.title if problem else str(title)
     return Card(
         tone=tone,
         icon=icon,
         spins=icon == SPINNER,
         title=shown_title,
-        text=problem.text if problem else _text(live, desk, str(text), now=now),
+        text=problem.text if problem else str(text) if hitch else _text(live, desk, str(text), now=now),
         said=shown_title,
         rows=tuple(_row(check, desk, facts) for check in live.checks),
         is_on=live.state is CardState.ON,
@@ -104,30 +103,9 @@ def pace_seconds(started: int, now: dt.datetime) -> int:
     return EASY_SECONDS if age < EASY_UNTIL_SECONDS else SLOW_SECONDS
 
 
-def colleague_mail(desk: Desk, quick_create_url: str) -> str:
-    """A letter to a colleague who manages AWS, ready to send from one's own mail program."""
-    lead = desk.frame.lead
-    subject = gettext("Please switch on access in AWS for %(practice)s") % {"practice": desk.frame.practice}
-    body = gettext(
-        "Hello,\n\nplease switch on the access that we agreed with %(practice)s.\n"
-        "1. Sign in to AWS account %(account)s as an administrator and open this address:\n%(url)s\n"
-        "2. Scroll to the end and tick the box.\n3. Press “Create stack”.\n\n"
-        "Questions? %(lead)s\n\n%(me)s"
-    ) % {
-        "practice": desk.frame.practice,
-        "account": words.account_number(desk.engagement.account_id),
-        "url": quick_create_url,
-        "lead": ", ".join(filter(None, (lead.name, lead.phone, lead.email))),
-        "me": desk.frame.me.name,
-    }
-    return f"mailto:?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
-
-
 def _text(live: LiveCard, desk: Desk, usual: str, *, now: dt.datetime) -> str:
     if live.state is CardState.ON:
         return _passed(live, desk)
-    if live.other_account:
-        return _elsewhere(live, desk)
     if live.refusal and live.state is CardState.WAITING:
         return gettext("We told AWS no, so AWS takes the stack back. %(reason)s") % {"reason": live.refusal}
     if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
@@ -135,22 +113,9 @@ def _text(live: LiveCard, desk: Desk, usual: str, *, now: dt.datetime) -> str:
     agreed_at = desk.engagement.agreed_at
     if live.state is CardState.WAITING and agreed_at and now - agreed_at >= SEARCHED_FOR:
         return gettext("We looked for 7 days. Is it done in AWS by now? Press “Check now”.")
+    if live.other_region and live.state in {CardState.WAITING, CardState.CHECKING}:
+        return f"{usual} {gettext('The stack is in region %(region)s.') % {'region': live.other_region}}"
     return usual
-
-
-def _elsewhere(live: LiveCard, desk: Desk) -> str:
-    told = {
-        "found": words.account_number(live.other_account),
-        "expected": words.account_number(desk.engagement.account_id),
-        "first": desk.frame.lead.first_name,
-    }
-    return (
-        gettext(
-            "That’s account %(found)s. We expected %(expected)s. Nothing is switched on. Delete the stack there, "
-            "or ask %(first)s to use that account."
-        )
-        % told
-    )
 
 
 def _passed(live: LiveCard, desk: Desk) -> str:

@@ -16,9 +16,9 @@ from django.utils.translation import gettext
 
 from accounts.lifecycle import HANDS, ContactRole
 from accounts.models import Contact, User
-from engagements.selectors import engagement_for_client, staffing_of
+from engagements.selectors import engagement_for_client, is_handed_elsewhere, staffing_of
 from portal.kernel import actor, web
-from portal.kernel.errors import NotAllowed
+from portal.kernel.errors import NotAllowed, NotVisible
 from portal.pages import keeping
 from portal.pages.frames import Desk, desk_of
 
@@ -104,6 +104,8 @@ def _sign_in_again(back: str) -> HttpResponse:
 def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) -> Desk:
     engagement = engagement_for_client(code)
     contact = contact_of(request)
+    if is_handed_elsewhere(contact, engagement):
+        raise NotVisible
     if contact.role not in roles:
         raise _not_for(roles, code)
     return desk_of(

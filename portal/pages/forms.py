@@ -111,6 +111,27 @@ class ColleagueForm(forms.Form):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
+class HandOverForm(ColleagueForm):
+    """Who does the step in AWS instead."""
+
+
+class PasteForm(forms.Form):
+    """What AWS said, as it was copied from there."""
+
+    said = Lines(
+        max_length=4000,
+        label=gettext_lazy("What AWS says"),
+        help_text=gettext_lazy(
+            "Copy the red text in AWS, and paste it here. We look at it now and don’t keep it."
+        ),
+        error_messages={"required": gettext_lazy("Paste what AWS says")},
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
 class ReasonForm(forms.Form):
     """An optional reason, in the person's own words."""
 

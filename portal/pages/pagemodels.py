@@ -282,3 +282,43 @@ class Certificate:
     proved: str
     checks: tuple[tuple[str, str], ...]
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What a colleague who does the step in AWS is told: who asks, who agreed and when, what is made.
+
+    `asked` and `agreed` are sentences, the first empty for whom nobody asked by name.
+    """
+
+    asked: str
+    agreed: tuple[str, ...]
+    role: str
+    kind: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One colleague who was asked. `tone` is ok, wait or stop."""
+
+    name: str
+    email: str
+    when: str
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What a message of AWS's means: what happened, what is at risk, causes, and the one way on.
+
+    `way` names the filled button: open, colleague, stack or ask. `needs_rights` shows the permissions needed.
+    """
+
+    title: str
+    text: str
+    risk: str
+    steps: tuple[str, ...]
+    way: str
+    needs_rights: bool = False

@@ -30,6 +30,57 @@ def problem_of(live: LiveCard, desk: Desk) -> Problem | None:
     return _ends(live, desk) if failed == {"ends"} else _differs(live, desk)
 
 
+Hitch = tuple[str, str, str, str]  # tone, icon, title, text
+
+
+def hitch_of(live: LiveCard, desk: Desk) -> Hitch | None:
+    """The words for what keeps the access from coming on, or None. Nothing is broken: nothing was on yet."""
+    if live.state not in {CardState.WAITING, CardState.CHECKING}:
+        return None
+    if live.other_account:
+        return "wait", "triangle-alert", *_another(live, desk)
+    if live.is_undone:
+        return "wait", "circle-x", *_undone(live)
+    if live.is_ours:
+        return (
+            "wait",
+            "info",
+            gettext("The problem is on our side"),
+            gettext("You have nothing to do, and nothing is at risk. We keep trying, and email you."),
+        )
+    if live.is_late and not live.is_unanswered:
+        return (
+            "",
+            "loader-circle",
+            gettext("Still waiting for AWS"),
+            gettext(
+                "Nothing has come for 30 minutes, and nothing is at risk. Perhaps your AWS sign-in can’t create roles: "
+                "then send the step to a colleague."
+            ),
+        )
+    return None
+
+
+def _another(live: LiveCard, desk: Desk) -> tuple[str, str]:
+    expected = desk.engagement.account_id
+    title = gettext("That’s account %(other)s. We expected %(expected)s.") % {
+        "other": f"…{live.other_account[-4:]}",
+        "expected": f"…{expected[-4:]}",
+    }
+    text = gettext(
+        "Nothing is switched on, and nothing is at risk. AWS takes that stack back. Sign out of AWS, sign in to "
+        "account %(account)s, and press “Open AWS” again. Did you mean the other one? Then tell %(first)s."
+    ) % {"account": words.account_number(expected), "first": desk.frame.lead.first_name}
+    return title, text
+
+
+def _undone(live: LiveCard) -> tuple[str, str]:
+    text = gettext(
+        "Nothing was created, and nothing is at risk. Delete the failed stack in AWS, then press “Open AWS” again."
+    )
+    return gettext("AWS stopped and undid everything"), f"{text} {live.refusal}".strip()
+
+
 def _shut(desk: Desk) -> Problem:
     return Problem(
         title=gettext("AWS no longer lets them in"),

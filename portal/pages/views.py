@@ -23,6 +23,7 @@ from engagements.selectors import (
     approvals_of,
     change_open,
     engagements_of_client,
+    is_handed_elsewhere,
     offer_current,
     optional_keys,
     template_agreed,
@@ -37,6 +38,7 @@ from engagements.services.consents import (
     consent_refuse_record,
     engagement_decline,
 )
+from engagements.services.handing import step_hand_over
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
@@ -48,10 +50,18 @@ from portal.pages.doors import (
     DECIDERS,
     actor_of,
     at_desk,
+    contact_of,
     private,
     user_of,
 )
-from portal.pages.forms import AgreeForm, ColleagueForm, QuestionForm, ReasonForm
+from portal.pages.forms import (
+    AgreeForm,
+    ColleagueForm,
+    HandOverForm,
+    PasteForm,
+    QuestionForm,
+    ReasonForm,
+)
 from portal.pages.frames import Desk, zone_of
 from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
@@ -66,9 +76,9 @@ LAST_SWAP = 286  # htmx: swap this one and stop asking
 @web.contact_required
 def home(request: HttpRequest) -> HttpResponse:
     """Every project of the client, newest first."""
-    projects = homes.projects_of(
-        engagements_of_client(), zone_of(user_of(request)), broken=broken_engagements()
-    )
+    contact = contact_of(request)
+    seen = [one for one in engagements_of_client() if not is_handed_elsewhere(contact, one)]
+    projects = homes.projects_of(seen, zone_of(user_of(request)), broken=broken_engagements())
     return private(render(request, "engagements/home.html", {"projects": projects}))
 
 
@@ -259,6 +269,36 @@ def connect(request: HttpRequest, desk: Desk) -> HttpResponse:
     if desk.engagement.status not in compose.SWITCHING_ON:
         return _front(desk)
     return compose.connect_page(request, desk)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
+def hand_over(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The step in AWS goes to a colleague, who gets a mail and sees this step alone."""
+    if desk.engagement.status not in compose.SWITCHING_ON:
+        return _front(desk)
+    form = HandOverForm(
+        request.POST if request.method == "POST" else None,
+        initial=keeping.kept(request, desk.engagement.code),
+    )
+    if not form.is_valid():
+        return compose.hand_over_page(request, desk, form)
+    step_hand_over(
+        engagement=desk.engagement,
+        contact=desk.contact,
+        name=form.cleaned_data["name"],
+        email=form.cleaned_data["email"],
+        actor=actor_of(desk),
+    )
+    return redirect("client:hand_over", desk.engagement.code)
+
+
+@at_desk("GET", "POST", roles=HANDS)
+def trouble(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What a message of AWS's means, and what to do about it. Nothing is kept of it."""
+    if desk.engagement.status not in compose.SWITCHING_ON:
+        return _front(desk)
+    form = PasteForm(request.POST if request.method == "POST" else None)
+    return compose.trouble_page(request, desk, form)
 
 
 @at_desk("GET", roles=ANYONE)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import transaction
 from django.test import Client as Browser
+from django.utils.dateformat import format as date_format
 
 from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole
@@ -29,10 +30,16 @@ from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.people import assignment_end, assignment_make
-from engagements.services.talk import colleague_name, question_answer, question_ask
-from portal.kernel import checkpoints, clock, mail, outbox, tenancy
+from engagements.services.talk import (
+    colleague_name,
+    invitation_misdirected,
+    question_answer,
+    question_ask,
+)
+from portal.kernel import checkpoints, clock, deliveries, mail, outbox, tenancy
 from portal.kernel.actor import Actor
-from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
+from portal.kernel.deliveries import Outcome
+from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState, TraceState
 from tests.engagements.records import as_stored
 from tests.factories import (
     TESTER,
@@ -169,6 +176,20 @@ def make_engagement_asked(firm: Firm) -> Engagement:
     return engagement
 
 
+def misdirect(firm: Firm, engagement: Engagement) -> None:
+    """The link went to somebody else, who says so."""
+    token = invitation_url(invite(firm, engagement)).rstrip("/").rpartition("/")[2]
+    invitation_misdirected(token=token, email=LEE)
+
+
+def refuse(firm: Firm) -> None:
+    """Sam's address takes no mail."""
+    with tenancy.use(firm.practice_side):
+        deliveries.begin(address=SAM, message_key="outbox-0", kind="engagements.invitation")
+        gone = Outcome(state=TraceState.REFUSED, status="5.1.1", said="550 5.1.1 no such user")
+        deliveries.settle(message_key="outbox-0", outcome=gone)
+
+
 def in_state(firm: Firm, kind: str) -> Engagement:
     """An engagement of which this kind of news, and no other, waits to be told."""
     make: dict[str, Callable[[Firm], Engagement]] = {
@@ -189,8 +210,25 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.person_added": make_engagement_active,
         "engagements.person_left": make_engagement_active,
         **dict.fromkeys(CHANGES, make_engagement_active),
+        "engagements.misdirected": make_engagement_invited,
+        "engagements.ends_soon": make_engagement_active,
+        "engagements.unopened": make_engagement_invited,
+        "engagements.unanswered": make_engagement_invited,
+        "engagements.unconnected": make_engagement_agreed,
+        "mail.delivery": make_engagement_invited,
     }
     engagement = make[kind](firm)
+    if kind == "engagements.misdirected":
+        misdirect(firm, engagement)
+    if kind == "mail.delivery":
+        refuse(firm)
+    if kind in {
+        "engagements.ends_soon",
+        "engagements.unopened",
+        "engagements.unanswered",
+        "engagements.unconnected",
+    }:
+        tell(firm, kind, engagement)
     if kind.startswith("engagements.person_"):
         staff(firm, engagement, leaves=kind == "engagements.person_left")
     if kind in CHANGES:
@@ -267,6 +305,26 @@ SUBJECTS = {
         SAM: "The change holds now (Cost review, North)",
         MAYA: "The change holds: Client of north (Cost review)",
     },
+    "engagements.misdirected": {
+        MAYA: "Client of north: the invitation came to somebody else (Cost review)",
+    },
+    "engagements.ends_soon": {
+        SAM: "Access ends on {day} (Cost review, North)",
+        MAYA: "Access ends on {day}: Client of north (Cost review)",
+    },
+    "engagements.unopened": {
+        SAM: "Reminder: Maya Okafor asks to look at your AWS account (North, Cost review)",
+        MAYA: "Client of north hasn’t opened the invitation (Cost review)",
+    },
+    "engagements.unanswered": {
+        SAM: "Reminder: Maya Okafor asks to look at your AWS account (North, Cost review)",
+        MAYA: "Client of north hasn’t answered the invitation (Cost review)",
+    },
+    "engagements.unconnected": {
+        SAM: "Reminder: one step is left in AWS (Cost review, North)",
+        MAYA: "Client of north hasn’t switched on the access (Cost review)",
+    },
+    "mail.delivery": {MAYA: "Mail to Sam Carter came back: Client of north (Cost review)"},
     "engagements.closed": {
         SAM: "The access is gone: your certificate (Cost review, North)",
         MAYA: "The access is gone: Client of north (Cost review)",
@@ -304,7 +362,7 @@ def require_whole(letter: EmailMessage, engagement: Engagement) -> None:
     )
     assert letter["Auto-Submitted"] == "auto-generated"
     assert letter["List-Id"] == "<north.northgate.example>"
-    assert letter["X-Portal-Reason"].startswith("engagements.")
+    assert letter["X-Portal-Reason"].startswith(("engagements.", "mail."))
     assert (
         letter["References"] == letter["In-Reply-To"] == mail.message_id(f"thread-engagement-{engagement.pk}")
     )
@@ -396,7 +454,8 @@ def test_news_reaches_those_it_is_for_in_whole_mails(
 ) -> None:
     engagement = in_state(firm, kind)
     deliver_all(deliver)
-    assert subjects(mailbox) == SUBJECTS[kind]
+    day = date_format(engagement.ends_at.astimezone(ZoneInfo("Europe/London")), "l j F")
+    assert subjects(mailbox) == {who: line.replace("{day}", day) for who, line in SUBJECTS[kind].items()}
     for letter in mailbox.letters:
         require_whole(letter, engagement)
     assert {row.state for row in rows(firm, kind)} == {OutboxState.SENT}
@@ -536,7 +595,11 @@ def test_a_refused_address_keeps_nobody_else_from_hearing(
     in_state(firm, "engagements.paused")
     mailbox.refuse[SAM] = "550 no such mailbox"
     deliver_all(deliver)
-    assert list(told(mailbox)) == [MAYA]
+    assert [str(letter["To"]) for letter in mailbox.letters] == [MAYA, MAYA]
+    assert [letter["Subject"] for letter in mailbox.letters] == [
+        SUBJECTS["engagements.paused"][MAYA],
+        SUBJECTS["mail.delivery"][MAYA],
+    ]
     spread, sam, maya = rows(firm, "engagements.paused")
     assert [row.state for row in (spread, sam, maya)] == ["sent", "dead", "sent"]
     assert sam.dedupe_key.endswith(str(firm.approver.pk))

@@ -17,6 +17,7 @@ from engagements import tasks
 from engagements.emails.news import NEWS
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
+from engagements.reminding import ENDS_SOON, UNANSWERED, UNCONNECTED, UNOPENED
 from engagements.services.moves import WINDOW
 from portal.kernel import clock, due, outbox, tenancy
 from portal.kernel.models import Due
@@ -34,15 +35,25 @@ OURS: Final = {
     "engagements",
     "grant",
     "hub",
+    "mail",
     "stack",
     "visit",
 }
 # Kinds that are known only at run time, and where each of them comes from.
 CHOSEN_LATER: Final = {
-    "accounts/services/invitations.py: letter_kind": {"accounts.invitation", "engagements.invitation"},
-    "accounts/services/invitations.py: live.letter_kind": {"accounts.invitation", "engagements.invitation"},
+    "accounts/services/invitations.py: letter_kind": {
+        "accounts.invitation",
+        "engagements.invitation",
+        "engagements.handover",
+    },
+    "accounts/services/invitations.py: live.letter_kind": {
+        "accounts.invitation",
+        "engagements.invitation",
+        "engagements.handover",
+    },
     "engagements/services/pauses.py: kind": {"engagements.paused", "engagements.resumed"},
     "engagements/services/people.py: kind": {"engagements.person_added", "engagements.person_left"},
+    "engagements/services/reminders.py: found.kind": {ENDS_SOON, UNANSWERED, UNCONNECTED, UNOPENED},
     "engagements/services/talk.py: kind": {"engagements.question", "engagements.answer"},
     "engagements/tasks.py: held.kind + TO_ONE": {kind + tasks.TO_ONE for kind in NEWS},
 }

@@ -166,6 +166,10 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"answer": "By looking at the bills."}
         case "client:question":
             return {"question": "How long will it take?"}
+        case "client:trouble":
+            return {"said": "AccessDenied"}
+        case "client:hand_over":
+            return {"name": "New Person", "email": "new.hands@walk.example"}
         case "client:colleague":
             return {"name": "New Person", "email": "new.colleague@walk.example"}
         case "choose":

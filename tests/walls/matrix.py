@@ -33,6 +33,18 @@ intake  to/<slug:practice>/
   POST    422   422   422   422   422   422   422   422   422   422   422   422   422
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Asked without an address.
+find  find/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Whoever holds a link may say that it is not theirs; asked without an address, nothing happens to it.
+not_mine  i/<str:token>/not-mine/
+  GET     200   200   200   200   200   200   200   200   200   200   200   200   200
+  POST    422   422   422   422   422   422   422   422   422   422   422   422   422
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 intake_sent  to/<slug:practice>/sent/
 intake_done  to/<slug:practice>/done/
 brand_sheet  brand/<str:digest>.css
@@ -294,6 +306,17 @@ client:colleague  e/<slug:code>/colleague/
   POST    302   302   302   302   302   302   302   302   302   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# Approvers hand the step in AWS on. What AWS says is explained to whoever does the step.
+client:hand_over  e/<slug:code>/hand-over/
+  GET     302   302   302   302   302   302   302   200   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+client:trouble  e/<slug:code>/trouble/
+  GET     302   302   302   302   302   302   302   200   403   200   302   404   302
+  POST    302   302   302   302   302   302   302   200   403   200   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 client:live  e/<slug:code>/live/
   GET     302   302   302   302   302   302   302   302   302   302   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -441,6 +464,12 @@ admin:engagements_engagement_answer  console/engagements/engagement/<str:object_
 admin:accounts_contact_role  console/accounts/contact/<str:object_id>/role/
   GET     302   404   200   200   302   403   404   404   404   404   404   404   404
   POST    302   404   422   422   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# Mail reaches them, so that there is nothing to send again: all who may look are led back to the page.
+admin:accounts_contact_resend  console/accounts/contact/<str:object_id>/resend/
+  GET     302   404   302   302   302   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:accounts_contact_sign-out  console/accounts/contact/<str:object_id>/sign-out/

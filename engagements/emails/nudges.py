@@ -1,0 +1,297 @@
+"""The words of mails that somebody is waiting behind: reminders, the step in AWS handed on, mails that came back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Final
+
+from django.utils.dateformat import format as date_format
+from django.utils.translation import gettext
+
+from accounts.models import Contact, Invitation
+from engagements.emails.scenes import Scene
+from engagements.emails.words import (
+    Fact,
+    Line,
+    Words,
+    _account,
+    _client,
+    _link_note,
+    _moment,
+    _names,
+    _three_facts,
+    _title,
+    _to_client,
+    _to_practice,
+    _verb,
+    asking,
+    subject,
+)
+from engagements.lifecycle import EngagementStatus
+from engagements.models import Handover, Referral
+from engagements.reminding import UNTIL_CONNECTED
+from portal.kernel import clock
+from portal.kernel.models import MailTrace
+
+# RFC 3463, as far as a cause can be named; what a server says beside it stands in the console.
+CAUSES: Final = (
+    ("5.1.1", "There is no such address."),
+    ("5.1.10", "There is no such address."),
+    ("5.1.2", "There is no such domain."),
+    ("5.1.", "The address is not right."),
+    ("5.2.1", "The mailbox is switched off."),
+    ("5.2.2", "The mailbox is full."),
+    ("5.4.", "The mail server was not reached."),
+    ("5.7.", "The mail server refuses our mail, perhaps as spam."),
+    ("4.", "The mail server did not take it for days."),
+)
+
+
+def cause_of(trace: MailTrace) -> str:
+    """Why a mail did not arrive, in words for consultants. Nothing is named that the status does not say."""
+    found = next((words for start, words in CAUSES if _is_of(trace.status, start)), "")
+    return found or "The mail server refused it."
+
+
+def _is_of(status: str, start: str) -> bool:
+    return status.startswith(start) if start.endswith(".") else status == start
+
+
+def ends_soon(scene: Scene) -> Words:
+    """To both: the access ends by itself, when, and what comes then."""
+    engagement = scene.engagement
+    day = date_format(engagement.ends_at.astimezone(scene.zone), "l j F")
+    when = gettext("The access for “%(title)s” ends by itself on %(moment)s.") % {
+        **_title(engagement),
+        "moment": _moment(scene, engagement.ends_at),
+    }
+    after = gettext("After that, nobody can start a visit.")
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(
+                gettext("Access ends on %(day)s") % {"day": day}, engagement.title, engagement.practice.name
+            ),
+            preview=after,
+            heading=gettext("Access ends on %(day)s") % {"day": day},
+            lines=(
+                when,
+                after
+                + " "
+                + gettext("We then ask you to delete the access in AWS, and prove that it is gone."),
+            ),
+            facts=_three_facts(scene),
+            button=gettext("See the access"),
+            note=gettext("You have nothing to do now. You can end it sooner at any time."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(
+            gettext("Access ends on %(day)s: %(client)s") % {"day": day, **_client(engagement)},
+            engagement.title,
+        ),
+        preview=after,
+        heading=gettext("Access ends on %(day)s") % {"day": day},
+        lines=(when, after),
+        facts=_three_facts(scene),
+        note=gettext("The client is told too. Is something left to do? Then ask them in time."),
+    )
+
+
+def unopened(scene: Scene, invitation: Invitation | None, url: str) -> Words:
+    """To both: nobody has opened the invitation yet."""
+    engagement = scene.engagement
+    if scene.reader.is_client:
+        return _asked_again(scene, invitation, url, gettext("The invitation has not been opened yet."))
+    told = gettext("Nobody at %(client)s has opened the invitation to “%(title)s” yet.") % {
+        **_client(engagement),
+        **_title(engagement),
+    }
+    return _stuck(scene, gettext("%(client)s hasn’t opened the invitation"), told, engagement.invited_at)
+
+
+def unanswered(scene: Scene, invitation: Invitation | None, url: str) -> Words:
+    """To both: it was opened, and there is no answer."""
+    engagement = scene.engagement
+    if scene.reader.is_client:
+        return _asked_again(
+            scene, invitation, url, gettext("There is no answer yet. You can say no as well.")
+        )
+    told = gettext("%(client)s has opened the invitation to “%(title)s”, and not answered yet.") % {
+        **_client(engagement),
+        **_title(engagement),
+    }
+    return _stuck(scene, gettext("%(client)s hasn’t answered the invitation"), told, engagement.invited_at)
+
+
+def unconnected(scene: Scene) -> Words:
+    """To both: agreed, and not switched on in AWS."""
+    engagement = scene.engagement
+    if not scene.reader.is_client:
+        told = gettext("%(client)s agreed to “%(title)s”, and has not switched it on in AWS yet.") % {
+            **_client(engagement),
+            **_title(engagement),
+        }
+        return _stuck(
+            scene,
+            gettext("%(client)s hasn’t switched on the access"),
+            told,
+            engagement.agreed_at,
+            _search(scene),
+        )
+    left = gettext("One step is left: switch the access on in AWS. It takes about two minutes.")
+    return _to_client(
+        scene,
+        subject=subject(
+            gettext("Reminder: one step is left in AWS"), engagement.title, engagement.practice.name
+        ),
+        preview=gettext("Nothing is switched on until then."),
+        heading=gettext("One step is left in AWS"),
+        lines=(
+            left,
+            gettext("Can’t sign in to AWS as an administrator? The page sends the step to a colleague."),
+            *_search(scene),
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Switch on access"),
+        note=gettext("Nothing is switched on until then, and nobody can come in."),
+    )
+
+
+def _search(scene: Scene) -> tuple[str, ...]:
+    """After a week the portal looks less often, and says so."""
+    agreed_at = scene.engagement.agreed_at
+    if agreed_at is None or clock.now() < agreed_at + UNTIL_CONNECTED[-1] - dt.timedelta(hours=1):
+        return ()
+    return (
+        gettext(
+            "We have looked for it for 7 days. From now on we look four times a day, and when you ask us to."
+        ),
+    )
+
+
+def handover(scene: Scene, row: Handover, invitation: Invitation, url: str) -> Words:
+    """To a colleague: who asks them for the step in AWS, and what it is."""
+    engagement, asker = scene.engagement, row.contact.user
+    who = {"name": asker.name, "first": asker.first_name, **_client(engagement), **_title(engagement)}
+    told = {**who, "names": _names(scene), "practice": engagement.practice.name, "look": _verb(engagement)}
+    return Words(
+        subject=subject(
+            gettext("%(name)s asks you to switch on access in AWS") % who, engagement.practice.name
+        ),
+        preview=gettext("One step in AWS, about two minutes. The page shows what it creates."),
+        heading=gettext("%(first)s asks you to switch on access in AWS") % who,
+        lines=(
+            Line(
+                before=gettext(
+                    "%(name)s of %(client)s agreed that %(names)s of %(practice)s may %(look)s an AWS account."
+                )
+                % told
+            ),
+            Line(
+                before=gettext(
+                    "One step is left, in AWS, and %(first)s asks you to do it. "
+                    "The page shows what it creates before you start."
+                )
+                % who
+            ),
+        ),
+        facts=(Fact(name=gettext("Asked by"), value=f"{asker.name}, {asker.email}"), *_three_facts(scene)),
+        button=gettext("See what to do"),
+        url=url,
+        note=gettext("The page opens this one step and nothing else.") + " " + _link_note(scene, invitation),
+        why=gettext("because %(name)s named you for the step in AWS.") % who,
+        doubt=gettext("Ask %(first)s in person before you press anything.") % who,
+    )
+
+
+def bounced(scene: Scene, contact: Contact, trace: MailTrace) -> Words:
+    """To the consultants: a person at the client gets no mail."""
+    engagement, who = scene.engagement, {"name": contact.user.name, **_client(scene.engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Mail to %(name)s came back: %(client)s") % who, engagement.title),
+        preview=gettext("They may not know that you asked."),
+        heading=gettext("Mail to %(name)s came back") % who,
+        lines=(
+            gettext("A mail to %(name)s of %(client)s did not arrive. They may not know that you asked.")
+            % who,
+            gettext("Check the address with them, then send it again from their page in the console."),
+        ),
+        facts=(
+            Fact(name=gettext("Address"), value=trace.address),
+            Fact(name=gettext("Why"), value=gettext(cause_of(trace))),
+            _account(engagement),
+        ),
+    )
+
+
+def misdirected(scene: Scene, row: Referral) -> Words:
+    """To the consultants: the invitation came to somebody else."""
+    engagement, who = scene.engagement, {"name": row.contact.user.name, **_client(scene.engagement)}
+    return _to_practice(
+        scene,
+        subject=subject(gettext("%(client)s: the invitation came to somebody else") % who, engagement.title),
+        preview=gettext("The link was switched off. Nobody was added."),
+        heading=gettext("The invitation came to somebody else"),
+        lines=(
+            gettext(
+                "Whoever got the invitation for %(name)s says that it is not theirs. The link was switched off."
+            )
+            % who,
+            gettext(
+                "They saw nothing of the project. Nobody was added: make sure of the address, then invite again."
+            ),
+        ),
+        facts=(
+            Fact(name=gettext("Sent to"), value=row.contact.user.email),
+            Fact(name=gettext("Meant for"), value=row.email),
+        ),
+    )
+
+
+def _asked_again(scene: Scene, invitation: Invitation | None, url: str, line: str) -> Words:
+    """The question once more, with the link that works still, or with the way by a code."""
+    engagement, host = scene.engagement, scene.host_name
+    named = {"name": host, "look": _verb(engagement)}
+    told = gettext("Reminder: %(name)s asks to %(look)s your AWS account") % named
+    if invitation is not None:
+        first = asking(scene, invitation, url)
+        again = Line(before=line)
+        return replace(
+            first,
+            subject=subject(told, engagement.practice.name, engagement.title),
+            lines=(again, *first.lines),
+        )
+    return _to_client(
+        scene,
+        subject=subject(told, engagement.practice.name, engagement.title),
+        preview=gettext("Nothing happens until you agree."),
+        heading=gettext("%(name)s asks to %(look)s your AWS account")
+        % {**named, "name": scene.host_first_name},
+        lines=(line,),
+        facts=_three_facts(scene),
+        button=gettext("Review what they can see"),
+        note=gettext("Nothing happens until you agree. You sign in with a code that we mail you."),
+    )
+
+
+def _stuck(
+    scene: Scene, heading: str, told: str, since: dt.datetime | None, more: tuple[str, ...] = ()
+) -> Words:
+    """To the consultants: what waits, since when, and what they can do about it."""
+    engagement = scene.engagement
+    named = heading % _client(engagement)
+    waiting = Fact(name=gettext("Since"), value=_moment(scene, since)) if since else None
+    return _to_practice(
+        scene,
+        subject=subject(named, engagement.title),
+        preview=told,
+        heading=named,
+        lines=(told, *more),
+        facts=(*([waiting] if waiting else []), *_three_facts(scene)),
+        note=gettext("We have reminded them too. You can send it again, or call.")
+        if engagement.status == EngagementStatus.INVITED
+        else gettext("We have reminded them too. A call often helps."),
+    )
