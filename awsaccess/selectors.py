@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from awsaccess.aws.arns import is_example_account
 from awsaccess.aws.messages import StackId
 from awsaccess.callback import Kind
-from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, Verdict, VisitStatus
+from awsaccess.lifecycle import BROKEN, PROPAGATION, SEARCH, CallbackStatus, GrantStatus, Verdict, VisitStatus
 from awsaccess.models import Callback, ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
@@ -72,7 +72,7 @@ class LiveCard:
     `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no.
     `other_account` reported instead of the agreed one; `other_region` is where the stack is, if elsewhere than offered;
     `is_undone`: AWS took the stack back; `is_ours`: not AWS but our own side is the trouble; `is_late`: half an hour has
-    brought nothing.
+    brought nothing; `is_given_up`: seven days have brought nothing, and nobody looks by themselves any more.
     """
 
     state: CardState
@@ -91,6 +91,7 @@ class LiveCard:
     is_undone: bool = False
     is_ours: bool = False
     is_late: bool = False
+    is_given_up: bool = False
 
 
 def grant_of(engagement: Engagement) -> Grant | None:
@@ -115,7 +116,8 @@ def live_card(engagement: Engagement) -> LiveCard:
         "other_region": _other_region(grant, stack),
         "is_undone": is_undone,
         "is_ours": _is_ours(grant),
-        "is_late": state is CardState.WAITING and told is None and _is_late(engagement),
+        "is_late": state is CardState.WAITING and told is None and _waited(engagement) >= LATE_AFTER,
+        "is_given_up": state is CardState.WAITING and _waited(engagement) >= SEARCH[-1][0],
     }
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
     facts = {
@@ -171,9 +173,9 @@ def _is_ours(grant: Grant | None) -> bool:
     return newest is not None and newest.findings.get("unknown") == "ours"
 
 
-def _is_late(engagement: Engagement) -> bool:
-    agreed_at = engagement.agreed_at
-    return agreed_at is not None and clock.now() - agreed_at >= LATE_AFTER
+def _waited(engagement: Engagement) -> dt.timedelta:
+    now = clock.now()
+    return now - (engagement.agreed_at or now)
 
 
 def _steps(grant: Grant | None, state: CardState, told: Callback | None) -> tuple[Step, ...]:

@@ -88,6 +88,9 @@ def agreement_code_letter(*, engagement: Engagement, person: User, code: str, mi
             },
             to=person.email,
             from_name=practice.sender,
+            thread=f"engagement-{engagement.pk}",
+            reason="engagements.agreement_code",
+            list_label=practice.code,
         )
 
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from django.utils.translation import gettext, gettext_lazy
 
-from awsaccess.lifecycle import SEARCH
 from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
 from portal.pages.frames import Desk
@@ -16,7 +15,6 @@ from portal.pages.problems import hitch_of, problem_of
 
 QUICK_SECONDS, EASY_SECONDS, SLOW_SECONDS = 3, 15, 60
 QUICK_UNTIL_SECONDS, EASY_UNTIL_SECONDS = 10 * 60, 60 * 60
-SEARCHED_FOR: Final = SEARCH[-1][0]
 FINISHED: Final = frozenset({CardState.ON, CardState.GONE})
 SPINNER: Final = "loader-circle"
 # tone, icon, title, text. A problem has words of its own.
@@ -82,7 +80,7 @@ def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.d
         icon=icon,
         spins=icon == SPINNER,
         title=shown_title,
-        text=problem.text if problem else str(text) if hitch else _text(live, desk, str(text), now=now),
+        text=problem.text if problem else str(text) if hitch else _text(live, desk, str(text)),
         said=shown_title,
         rows=tuple(_row(check, desk, facts) for check in live.checks),
         is_on=live.state is CardState.ON,
@@ -103,16 +101,13 @@ def pace_seconds(started: int, now: dt.datetime) -> int:
     return EASY_SECONDS if age < EASY_UNTIL_SECONDS else SLOW_SECONDS
 
 
-def _text(live: LiveCard, desk: Desk, usual: str, *, now: dt.datetime) -> str:
+def _text(live: LiveCard, desk: Desk, usual: str) -> str:
     if live.state is CardState.ON:
         return _passed(live, desk)
     if live.refusal and live.state is CardState.WAITING:
         return gettext("We told AWS no, so AWS takes the stack back. %(reason)s") % {"reason": live.refusal}
     if live.is_unanswered and live.state in {CardState.WAITING, CardState.CHECKING}:
         return gettext("AWS hasn’t answered yet. We keep trying for 7 days, and email you then.")
-    agreed_at = desk.engagement.agreed_at
-    if live.state is CardState.WAITING and agreed_at and now - agreed_at >= SEARCHED_FOR:
-        return gettext("We looked for 7 days. Is it done in AWS by now? Press “Check now”.")
     if live.other_region and live.state in {CardState.WAITING, CardState.CHECKING}:
         return f"{usual} {gettext('The stack is in region %(region)s.') % {'region': live.other_region}}"
     return usual

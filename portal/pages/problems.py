@@ -48,6 +48,15 @@ def hitch_of(live: LiveCard, desk: Desk) -> Hitch | None:
             gettext("The problem is on our side"),
             gettext("You have nothing to do, and nothing is at risk. We keep trying, and email you."),
         )
+    if live.is_given_up:
+        return (
+            "",
+            "circle",
+            gettext("Not switched on yet"),
+            gettext(
+                "We looked for 7 days, and nothing is at risk. Is it done in AWS by now? Press “Check now”."
+            ),
+        )
     if live.is_late and not live.is_unanswered:
         return (
             "",
