@@ -32,7 +32,7 @@ def invitation_url(invitation: Invitation) -> str:
     raise secrets.Unreadable(TOKEN_PURPOSE)
 
 
-def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Letter:
+def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter:
     """The plain invitation: who invites whom to whose portal. `invitation` comes with everything it names."""
     inviter, practice = invitation.invited_by, invitation.practice
     return mail.compose(
@@ -48,13 +48,23 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
         to=invitation.contact.user.email,
         from_name=f"{inviter.name} via {practice.sender}",
         reply_to=inviter.email,
+        thread=f"people-{invitation.client_id}",
+        reason=reason,
+        list_label=practice.code,
         message_key=message_key,
     )
 
 
 def code_letter(*, to: str, code: str) -> mail.Letter:
     """The mail with a sign-in code. Names no practice: who is asking is not known yet."""
-    return mail.compose("sign_in_code", {"code": code, "minutes": settings.SIGN_IN_CODE_SECONDS // 60}, to=to)
+    return mail.compose(
+        "sign_in_code",
+        {"code": code, "minutes": settings.SIGN_IN_CODE_SECONDS // 60},
+        to=to,
+        thread=f"sign-in-{to.lower()}",
+        reason="accounts.sign_in_code",
+        list_label="sign-in",
+    )
 
 
 def checkpoint_letter(

@@ -66,6 +66,10 @@ def agreement_code_letter(*, engagement: Engagement, person: User, code: str, mi
             },
             to=person.email,
             from_name=practice.sender,
+            reply_to=practice.support_email,
+            thread=f"engagement-{engagement.pk}",
+            reason="engagements.agreement_code",
+            list_label=practice.code,
         )
 
 
@@ -83,6 +87,7 @@ def order_letter(order: Order, *, reason: str, message_key: str) -> mail.Letter:
             to=order.email,
             from_name=practice.sender,
             reply_to=practice.support_email,
+            thread=f"order-{order.pk}",
             reason=reason,
             list_label=practice.code,
             message_key=message_key,

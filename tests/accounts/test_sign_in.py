@@ -70,7 +70,7 @@ def asked(firm: Firm, browser: Browser, mailbox: Mailbox, deliver: Deliver) -> s
 
 def test_a_code_signs_in(firm: Firm, browser: Browser, mailbox: Mailbox, asked: str) -> None:
     assert mailbox.letters[0]["To"] == firm.approver.email
-    assert mailbox.letters[0]["Subject"] == "Your sign-in code"
+    assert mailbox.letters[0]["Subject"] == f"{asked} is your sign-in code"
     before = browser.cookies["sessionid"].value
     answer = give(browser, asked)
     assert (answer.status_code, answer["Location"]) == (302, "/")
