@@ -54,7 +54,8 @@ class Sent:
 
     @property
     def to_client(self) -> bool:
-        return str(self.letter["To"]) not in {self.firm.owner.email, BEN}
+        to = str(self.letter["To"])
+        return to != self.firm.owner.email and not to.startswith("ben@")  # Ben joins and leaves
 
     @property
     def subject(self) -> str:
@@ -118,7 +119,7 @@ def _invitations(post: Post) -> None:
     firm = make_firm("asks")
     engagement = make_engagement_invited(firm)
     _invite(firm, f"/e/{engagement.code}/", tasks.INVITATION)
-    names = (engagement.title, "4417 0926 5583", firm.owner.name)
+    names = (engagement.title, "ending 5583", firm.owner.name)
     post.collect(INVITATION, firm, *names, engagement=engagement, only=firm.approver.email)
     late = make_firm("late")
     engagement = make_engagement_agreed(late)
