@@ -147,7 +147,9 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
 def reference_note(request: HttpRequest, *, status: int, code: str) -> str:
     """A short name for this answer, new each time, under which the log has it: what people quote when they ask."""
     reference = secrets.token_hex(4)
-    log.info("reference %s: %s %s on %s %s", reference, status, code, request.method, hide_tokens(request.path))
+    log.info(
+        "reference %s: %s %s on %s %s", reference, status, code, request.method, hide_tokens(request.path)
+    )
     return reference
 
 
@@ -238,7 +240,11 @@ def _simple(request: HttpRequest, *, status: HTTPStatus, title: str, words: str)
 
 def _plain(request: HttpRequest, title: str, words: str, reference: str) -> str:
     context = {"title": title, "user_message": words, "reference": reference, "next_url": "/"}
-    words_and_look = {**context, "practice": _practice_known(request), "next_label": _("Go to the start page")}
+    words_and_look = {
+        **context,
+        "practice": _practice_known(request),
+        "next_label": _("Go to the start page"),
+    }
     return render_to_string("errors/refusal.html", words_and_look)
 
 

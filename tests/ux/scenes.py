@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from django.test import Client as Browser
 
@@ -23,8 +23,23 @@ from tests.pages.stage import Stage
 from tests.pages.test_fronts import declined
 from tests.pages.test_screens import broken, unknown_account
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
 DECIDES, LOOKS, HELPS = ContactRole.APPROVER, ContactRole.VIEWER, ContactRole.AWS_ADMIN
 NOTHING_NEW: Final = Answer(status=204, headers={}, body=b"")
+
+
+@dataclass(kw_only=True)  # no slots, as a film
+class Watched(Film):
+    """A film that remembers every address that the browser asks for."""
+
+    urls: list[str] = field(default_factory=list)
+
+    def play(self, route: Route) -> None:
+        """Note it, and answer."""
+        self.urls.append(route.request.url)
+        super().play(route)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +47,7 @@ class Shot:
     """One page as it was answered."""
 
     name: str
-    film: Film
+    film: Watched
     path: str
 
     @property
@@ -94,7 +109,8 @@ def shots_of(name: str) -> list[Shot]:
 
 
 def _shot(name: str, browser: Browser, path: str, *, live: str = "") -> Shot:
-    film = Film().shoot(browser, path)
+    film = Watched()
+    film.shoot(browser, path)
     if live:
         film.add(f"GET {live}", NOTHING_NEW)
     return Shot(name=name, film=film, path=path)

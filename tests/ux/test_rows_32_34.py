@@ -61,5 +61,5 @@ def test_ux_row_34_no_template_holds_anything_inline(name: str) -> None:
         for match in INLINE[name].finditer(path.read_text(encoding="utf-8"))
     ]
     assert found == []
-    sheets = (Path(settings.BASE_DIR, "static").rglob("*.css") if name == "a data address" else ())
+    sheets = Path(settings.BASE_DIR, "static").rglob("*.css") if name == "a data address" else ()
     assert [str(sheet) for sheet in sheets if "data:" in sheet.read_text(encoding="utf-8")] == []

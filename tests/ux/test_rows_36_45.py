@@ -25,7 +25,7 @@ from tests.engagements.test_mails import in_state
 from tests.factories import Firm, make_firm
 from tests.mailbox import Mailbox
 from tests.pages.screen import Answer, Chromium, Film
-from tests.ux.letters import (AGREE, CODES, ORDER, PEOPLE, PLAIN, SEAL, SIGN_IN, WITHOUT_LINK, Sent, every_mail)
+from tests.ux.letters import AGREE, CODES, ORDER, PEOPLE, PLAIN, SEAL, SIGN_IN, WITHOUT_LINK, Sent, every_mail
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -228,7 +228,9 @@ class _Codes:
         return browser, code_in(self.mailbox)
 
 
-SUMMER_TIME_ENDS: Final = dt.datetime(2026, 10, 25, 1, 0, tzinfo=dt.UTC)  # London's clocks go from 02:00 to 01:00
+SUMMER_TIME_ENDS: Final = dt.datetime(
+    2026, 10, 25, 1, 0, tzinfo=dt.UTC
+)  # London's clocks go from 02:00 to 01:00
 
 
 @pytest.mark.parametrize(
@@ -277,4 +279,3 @@ def test_ux_row_45_the_mail_speaks_the_readers_language(
     assert '<html lang="de"' in german
     assert '<html lang="en' in english
     assert "Access is paused" in str(maya["Subject"])
-

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from tests.pages.screen import ORIGIN, STATIC, Chromium
 from tests.ux.scenes import Shot
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 PACKED: Final = (".woff2", ".png", ".webp")  # compressed by themselves
 
@@ -30,15 +27,8 @@ class Load:
 
 def loads_of(chromium: Chromium, shot: Shot) -> list[Load]:
     """Everything that the browser asks for until the page stands. Fails at any complaint of the browser."""
-
-    def weigh(page: Page) -> list[str]:
-        seen: list[str] = []
-        page.on("request", lambda asked: seen.append(asked.url))
-        page.reload(wait_until="load")
-        page.evaluate("document.fonts.ready")
-        return seen
-
-    return [Load(url=url, size=_size(shot, url)) for url in chromium.look(shot.film, shot.path, weigh)]
+    chromium.look(shot.film, shot.path, lambda page: page.evaluate("document.fonts.ready.then(() => true)"))
+    return [Load(url=url, size=_size(shot, url)) for url in shot.film.urls]
 
 
 def _size(shot: Shot, url: str) -> int:
