@@ -80,11 +80,12 @@ class Sent:
 
 @dataclass(kw_only=True)
 class Post:
-    """Puts what waits into the mailbox."""
+    """Puts what waits into the mailbox. `make` gives a firm of that name, or the one of a picture."""
 
     mailbox: Mailbox
     deliver: Callable[[], int]
     sent: list[Sent]
+    make: Callable[[str], Firm] = make_firm
 
     def collect(
         self, kind: str, firm: Firm, *names: str, engagement: Engagement | None = None, only: str = ""
@@ -108,31 +109,33 @@ def every_mail(mailbox: Mailbox, deliver: Callable[[], int]) -> list[Sent]:
         firm = make_firm(f"firm{number}")
         engagement = in_state(firm, kind)
         post.collect(kind, firm, engagement.title, engagement=engagement)
-    _invitations(post)
-    _people(post)
-    _codes(post)
-    _order(post)
+    for others in OTHERS.values():
+        others(post)
     return post.sent
 
 
-def _invitations(post: Post) -> None:
-    firm = make_firm("asks")
+def _asking(post: Post) -> None:
+    firm = post.make("asks")
     engagement = make_engagement_invited(firm)
     _invite(firm, f"/e/{engagement.code}/", tasks.INVITATION)
     names = (engagement.title, "ending 5583", firm.owner.name)
     post.collect(INVITATION, firm, *names, engagement=engagement, only=firm.approver.email)
-    late = make_firm("late")
-    engagement = make_engagement_agreed(late)
-    post.deliver()
-    _invite(late, f"/e/{engagement.code}/", tasks.INVITATION)
-    post.deliver()
-    link = next(one for one in post.mailbox.letters[::-1] if "Your link" in str(one["Subject"]))
-    post.sent.append(
-        Sent(kind=LINK, letter=link, firm=late, names=(engagement.title,), engagement=engagement)
-    )
-    plain = make_firm("plain")
-    _invite(plain, "/welcome/", PLAIN)
-    post.collect(PLAIN, plain, plain.owner.name, plain.client.name)
+
+
+def _link(post: Post) -> None:
+    """Once that is answered, the same invitation is a bare link."""
+    firm = post.make("late")
+    engagement = make_engagement_agreed(firm)
+    while post.deliver():
+        pass
+    _invite(firm, f"/e/{engagement.code}/", tasks.INVITATION)
+    post.collect(LINK, firm, engagement.title, engagement=engagement, only=firm.approver.email)
+
+
+def _plain(post: Post) -> None:
+    firm = post.make("plain")
+    _invite(firm, "/welcome/", PLAIN)
+    post.collect(PLAIN, firm, firm.owner.name, firm.client.name)
 
 
 def _invite(firm: Firm, path: str, kind: str) -> None:
@@ -143,12 +146,19 @@ def _invite(firm: Firm, path: str, kind: str) -> None:
 
 
 def _people(post: Post) -> None:
-    firm = make_firm("people")
+    firm = post.make("people")
     User.objects.filter(pk=firm.approver.pk).update(last_login=clock.now())
     with tenancy.use(firm.practice_side):
         ann = Person(email="ann@people.example", name="Ann Bell")
         contact_add(client=firm.client, person=ann, role=ContactRole.VIEWER, actor=acting(firm.owner))
     post.collect(PEOPLE, firm, "Ann Bell", "ann@people.example")
+
+
+def _seal(post: Post) -> None:
+    firm = post.make("seals")
+    make_engagement_agreed(firm)
+    while post.deliver():
+        pass
     with tenancy.use(firm.practice_side):
         checkpoints.checkpoint_make()
         with transaction.atomic(durable=True):
@@ -156,10 +166,14 @@ def _people(post: Post) -> None:
     post.collect(SEAL, firm, firm.practice.name)
 
 
-def _codes(post: Post) -> None:
-    firm = make_firm("codes")
+def _sign_in(post: Post) -> None:
+    firm = post.make("codes")
     make_browser().post("/account/login/", {"email": firm.approver.email})
     post.collect(SIGN_IN, firm, "15 minutes")
+
+
+def _agree(post: Post) -> None:
+    firm = post.make("agrees")
     engagement = make_engagement_invited(firm, code_at_agreement=True)
     with tenancy.use(firm.client_side):
         offer = offer_current(engagement)
@@ -171,6 +185,19 @@ def _codes(post: Post) -> None:
 
 
 def _order(post: Post) -> None:
-    firm = make_firm("orders")
+    firm = post.make("orders")
     ask(firm, make_page(firm))
     post.collect(ORDER, firm, firm.practice.name)
+
+
+# What the portal mails beside the news of an engagement.
+OTHERS: Final[dict[str, Callable[[Post], None]]] = {
+    INVITATION: _asking,
+    LINK: _link,
+    PLAIN: _plain,
+    PEOPLE: _people,
+    SEAL: _seal,
+    SIGN_IN: _sign_in,
+    AGREE: _agree,
+    ORDER: _order,
+}

@@ -11,13 +11,14 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 SHOWN: Final = re.compile(rb"/(\S+)\s+[\d.]+\s+Tf|<([0-9A-Fa-f]+)>")
 ONE: Final = re.compile(r"<([0-9A-F]+)>\s+<([0-9A-F]+)>")
 RANGE: Final = re.compile(r"<([0-9A-F]+)>\s+<([0-9A-F]+)>\s+<([0-9A-F]+)>")
+QUOTES: Final = str.maketrans({"’": "'", "\N{MODIFIER LETTER APOSTROPHE}": "'"})
 Letters = dict[int, str]
 
 
 def words_of(pdf: bytes) -> str:
-    """Everything that is printed, page by page and without any blanks: those are positions in a PDF."""
+    """Everything that is printed, page by page, without any blanks, which are positions in a PDF, and with plain quotes."""
     pages = PdfFileReader(io.BytesIO(pdf)).root["/Pages"]["/Kids"]
-    return re.sub(r"\s", "", "".join(_words_on(page) for page in pages))
+    return re.sub(r"\s", "", "".join(_words_on(page) for page in pages)).translate(QUOTES)
 
 
 def _words_on(page: Any) -> str:  # Any: an untyped library
