@@ -6,10 +6,10 @@ Not part of the tests, for it checks nothing: pytest runs it because it needs th
 from __future__ import annotations
 
 import base64
-import re
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from django.conf import settings
@@ -28,10 +28,11 @@ from tests.ux.scenes import SCENES, shots_of
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-FOLDER: Final = Path(settings.BASE_DIR, "docs", "screenshots")
-QUALITY: Final = (
-    40  # of WebP: flat areas and text stay clean, and all pictures together under three megabytes
-)
+# Together under three megabytes. SCALE=1 QUALITY=90 in the environment makes them as large as the window.
+FOLDER: Final = Path(os.environ.get("FOLDER", Path(settings.BASE_DIR, "docs", "screenshots")))
+QUALITY: Final = int(os.environ.get("QUALITY", "35"))  # of WebP
+SCALE: Final = float(os.environ.get("SCALE", "0.6"))
+SITE: Final = "https://portal.northgate.example"
 # Name: width of the window, dark or light.
 LOOKS: Final = {"light": (1280, False), "dark": (1280, True), "phone": (390, False)}
 MAIL_LOOKS: Final = {"light": (760, False), "dark": (760, True), "phone": (390, False)}
@@ -43,6 +44,12 @@ CAST: Final = (
     "update accounts_user set email = 'maya@northgate.example' where email like 'owner@%'",
     "update accounts_user set email = 'sam@brightwater.example' where email like 'approver@%'",
 )
+
+
+@pytest.fixture(autouse=True)
+def _address(settings: Any) -> None:  # Any: pytest-django's private type
+    """As a practice of that name would have it."""
+    settings.SITE_URL = SITE
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -93,14 +100,14 @@ def mailed(post: Post, chromium: Chromium) -> None:
         name = f"mail-{sent.kind.split('.')[-1]}{'' if sent.to_client else '-practice'}".replace("_", "-")
         if name not in seen:
             seen.add(name)
-            body = re.sub(r'src="http://testserver/', 'src="http://localhost/', sent.html).encode()
+            body = sent.html.replace(f'src="{SITE}/', 'src="http://localhost/').encode()
             film = Film().add("GET /", Answer(status=200, headers={"Content-Type": "text/html"}, body=body))
             picture(chromium, film, "/", name, MAIL_LOOKS)
 
 
 def picture(chromium: Chromium, film: Film, path: str, name: str, looks: dict[str, tuple[int, bool]]) -> None:
     """The whole page in each look, as `docs/screenshots/<name>-<look>.webp`."""
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for look, (width, is_dark) in looks.items():
         taken = chromium.look(film, path, take, width=width, is_dark=is_dark)
         (FOLDER / f"{name}-{look}.webp").write_bytes(taken)
@@ -112,7 +119,7 @@ def take(page: Page) -> bytes:
     page.emulate_media(reduced_motion="reduce")
     size = page.evaluate("[innerWidth, document.documentElement.scrollHeight]")
     line = page.context.new_cdp_session(page)
-    clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+    clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": SCALE}
     told = line.send(
         "Page.captureScreenshot",
         {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip},
