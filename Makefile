@@ -16,7 +16,7 @@ DEPLOY := SITE_URL=https://portal.example.com SECRET_KEY=$$(python3 -c 'import s
   REDIS_URL=redis://localhost/0 EMAIL_URL=smtp://localhost:25 MAIL_FROM=portal@example.com \
   DATABASE_URL=postgresql://portal_web:x@127.0.0.1:1/portal PYTHONWARNINGS="ignore::RuntimeWarning"
 
-.PHONY: papers help demo demo-reset bench browser ministack test check fix lint types arch migrations deploy cov lock env
+.PHONY: papers help demo demo-reset bench browser ministack screenshots test check fix lint types arch migrations deploy cov lock env
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,9 @@ var/ministack/made.stamp: $(MINISTACK_LOCK)
 bench: env ## Measure, each against its anchor in the same run (NAME=boot measures one, ARGS go to it)
 	@failed=; for script in $(or $(NAME:%=bench/%.py),$(wildcard bench/*.py)); do $(PY) $$script $(ARGS) || failed="$$failed $$script"; done; \
 	  test -z "$$failed" || { echo "Not measured:$$failed"; exit 1; }
+
+screenshots: env ## Pictures of every page and mail, light, dark and phone, into docs/screenshots
+	$(PY) -m pytest -q -p no:randomly tests/ux/pictures.py $(ARGS)
 
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)

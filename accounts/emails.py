@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
@@ -18,8 +18,6 @@ from portal.kernel.models import AuditBody, AuditCheckpoint
 
 GONE: Final = frozenset({AccountEvent.CONTACT_ENDED, AccountEvent.MEMBERSHIP_ENDED})
 MOVED: Final = frozenset({AccountEvent.CONTACT_CHANGED, AccountEvent.MEMBERSHIP_CHANGED})
-CODE_REASON: Final = "accounts.sign_in_code"
-INVITATION_REASON: Final = "accounts.invitation"
 TOKEN_PURPOSE: Final = "invitation"  # noqa: S105  # names a use, is no secret
 
 
@@ -34,7 +32,7 @@ def invitation_url(invitation: Invitation) -> str:
     raise secrets.Unreadable(TOKEN_PURPOSE)
 
 
-def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Letter:
+def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter:
     """The plain invitation: who invites whom to whose portal. `invitation` comes with everything it names."""
     inviter, practice = invitation.invited_by, invitation.practice
     return mail.compose(
@@ -51,7 +49,7 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
         from_name=f"{inviter.name} via {practice.sender}",
         reply_to=inviter.email,
         thread=f"people-{invitation.client_id}",
-        reason=INVITATION_REASON,
+        reason=reason,
         list_label=practice.code,
         message_key=message_key,
     )
@@ -59,14 +57,14 @@ def invitation_letter(invitation: Invitation, *, message_key: str) -> mail.Lette
 
 def code_letter(*, to: str, code: str) -> mail.Letter:
     """The mail with a sign-in code. Names no practice: who is asking is not known yet."""
-    letter = mail.compose(
+    return mail.compose(
         "sign_in_code",
         {"code": code, "minutes": settings.SIGN_IN_CODE_SECONDS // 60},
         to=to,
-        reason=CODE_REASON,
+        thread=f"sign-in-{to.lower()}",
+        reason="accounts.sign_in_code",
         list_label="sign-in",
     )
-    return replace(letter, subject=f"{code}: {letter.subject}")  # read off the lock screen
 
 
 def checkpoint_letter(

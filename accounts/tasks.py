@@ -26,7 +26,8 @@ SEAL_TO_ONE: Final = f"{checkpoints.MAIL}.to_one"
 def invitation_mail(held: outbox.Claim) -> None:
     """Mail a plain invitation, if it still leads anywhere."""
     if (invitation := selectors.invitation_to_send(held.object_id)) is not None:
-        mail.send(emails.invitation_letter(invitation, message_key=mail.key_of(held)))
+        letter = emails.invitation_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
+        mail.send(letter)
 
 
 @outbox.handles(SEALED)

@@ -27,7 +27,7 @@ from accounts.services.invitations import invitation_send_again, invitation_use
 from accounts.services.letters import letter_rehearse
 from accounts.services.sign_in import sign_in_refuse
 from portal.kernel.errors import LinkDead, NotVisible, RateLimited
-from portal.kernel.web import sign_in_required
+from portal.kernel.web import reference_note, sign_in_required
 
 TOO_OFTEN: Final = "too_many_login_attempts"  # allauth's name of the limit
 page_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -171,7 +171,9 @@ def _dead_link(request: HttpRequest, token: str) -> HttpResponse:
         own = selectors.invitation_is_own(token=token, user_id=request.user.pk)
         if own is not None:
             return redirect(own.landing_path)
-    return render(request, "accounts/link_dead.html", {"token": token}, status=HTTPStatus.GONE)
+    reference = reference_note(request, status=HTTPStatus.GONE, code=LinkDead.code)
+    context = {"token": token, "reference": reference}
+    return render(request, "accounts/link_dead.html", context, status=HTTPStatus.GONE)
 
 
 @require_safe

@@ -138,9 +138,19 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
         "next_label": error.next_label,
         "code": error.code,
         "status": error.http_status,
+        "reference": reference_note(request, status=error.http_status, code=error.code),
     }
     name = "errors/_refusal.html" if is_fragment(request) else "errors/refusal.html"
     return render(request, name, context, status=error.http_status)
+
+
+def reference_note(request: HttpRequest, *, status: int, code: str) -> str:
+    """A short name for this answer, new each time, under which the log has it: what people quote when they ask."""
+    reference = secrets.token_hex(4)
+    log.info(
+        "reference %s: %s %s on %s %s", reference, status, code, request.method, hide_tokens(request.path)
+    )
+    return reference
 
 
 def refusal_tell(request: HttpRequest, *, status: int, code: str) -> None:
@@ -181,13 +191,17 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django calls it so
     """400, without any query: the request itself may be broken."""
-    return HttpResponse(_plain(_("That didn't work"), _("Nothing was changed."), ""), status=400)
+    reference = reference_note(request, status=HTTPStatus.BAD_REQUEST, code="bad-request")
+    page = _plain(request, _("That didn't work"), _("Nothing was changed."), reference)
+    return HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
 
 
-def too_large(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # as the others
+def too_large(request: HttpRequest) -> HttpResponse:
     """413, without any query and without reading what was sent."""
-    words = _plain(_("That was too large"), _("Nothing was changed."), "")
-    return HttpResponse(words, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    reference = reference_note(request, status=status, code="too-large")
+    page = _plain(request, _("That was too large"), _("Nothing was changed."), reference)
+    return HttpResponse(page, status=status)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django calls it so
@@ -206,7 +220,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     reference = secrets.token_hex(4)
     log.error("reference %s: an error on %s %s", reference, request.method, request.path)
     title, words = _("The problem is on our side"), _("Nothing was lost. Please try again in a minute.")
-    return HttpResponse(_plain(title, words, reference), status=HTTPStatus.INTERNAL_SERVER_ERROR)
+    return HttpResponse(_plain(request, title, words, reference), status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def unrecorded(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -215,7 +229,7 @@ def unrecorded(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error("reference %s: no record, no act: %s %s (%s)", reference, request.method, request.path, cause)
     title = _("We couldn't write this down, so it didn't happen")
     words = _("Nothing was changed, and nobody was let in anywhere. Please try again in a minute.")
-    return HttpResponse(_plain(title, words, reference), status=HTTPStatus.SERVICE_UNAVAILABLE)
+    return HttpResponse(_plain(request, title, words, reference), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _simple(request: HttpRequest, *, status: HTTPStatus, title: str, words: str) -> HttpResponse:
@@ -224,9 +238,20 @@ def _simple(request: HttpRequest, *, status: HTTPStatus, title: str, words: str)
     return refusal(request, error)
 
 
-def _plain(title: str, words: str, reference: str) -> str:
+def _plain(request: HttpRequest, title: str, words: str, reference: str) -> str:
     context = {"title": title, "user_message": words, "reference": reference, "next_url": "/"}
-    return render_to_string("errors/refusal.html", {**context, "next_label": _("Go to the start page")})
+    words_and_look = {
+        **context,
+        "practice": _practice_known(request),
+        "next_label": _("Go to the start page"),
+    }
+    return render_to_string("errors/refusal.html", words_and_look)
+
+
+def _practice_known(request: HttpRequest) -> Any:  # Any: a model of accounts, which the kernel does not know
+    """The practice of whoever asks, if that was read before: here nothing may be asked of the database."""
+    seat = getattr(request, "contact", None) or getattr(request, "membership", None)
+    return seat.practice if seat is not None and "practice" in seat._state.fields_cache else None  # noqa: SLF001
 
 
 def _back(request: HttpRequest) -> str:

@@ -70,7 +70,7 @@ def asked(firm: Firm, browser: Browser, mailbox: Mailbox, deliver: Deliver) -> s
 
 def test_a_code_signs_in(firm: Firm, browser: Browser, mailbox: Mailbox, asked: str) -> None:
     assert mailbox.letters[0]["To"] == firm.approver.email
-    assert str(mailbox.letters[0]["Subject"]).endswith(": Your sign-in code")
+    assert mailbox.letters[0]["Subject"] == f"{asked} is your sign-in code"
     assert mailbox.letters[0]["X-Portal-Reason"] == "accounts.sign_in_code"
     assert mailbox.letters[0]["List-Id"] == "<sign-in.northgate.example>"
     before = browser.cookies["sessionid"].value

@@ -139,7 +139,7 @@ def test_text_is_not_escaped_and_html_is_inlined_and_keeps_its_dark_theme() -> N
     assert "&lt;1&amp;2&gt;" in made.html
     assert "prefers-color-scheme:dark" in made.html.replace(" ", "")
     assert '<h1 style="' in made.html
-    assert made.subject == "Your sign-in code"
+    assert made.subject == "<1&2> is your sign-in code"
 
 
 def test_a_sealed_letter_shows_nothing_and_opens_for_its_own_row(real_db: None) -> None:

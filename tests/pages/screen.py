@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).resolve().parents[2] / "static"
 ORIGIN: Final = "http://localhost"  # a host that browsers trust without TLS
-KINDS: Final = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript", ".woff2": "font/woff2"}
+KINDS: Final = {
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+}
 REFUSED: Final = "Failed to load resource: the server responded with a status of"
 T = TypeVar("T")
 

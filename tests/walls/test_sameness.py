@@ -47,7 +47,10 @@ OF_THE_PRACTICE: Final = (
 )
 CLOCKS: Final = {"Expires", "Last-Modified"}  # the second in which the answer was made
 SHORTEST_NAME: Final = 6
-TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="[^"]+"|"X-CSRFToken": "[^"]+"')
+# What is new with each answer: the token of a form, and the name under which the log has a refusal.
+TOKEN: Final = re.compile(
+    r'name="csrfmiddlewaretoken" value="[^"]+"|"X-CSRFToken": "[^"]+"|Reference <code>[0-9a-f]{8}</code>'
+)
 VALUES: Final = re.compile(r"'(?:[^']|'')*'|\b[0-9a-f]{32}\b|\b\d+\b")
 
 
