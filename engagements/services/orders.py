@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from accounts import selectors as accounts
 from accounts.lifecycle import WORKERS, ContactRole
@@ -44,9 +45,9 @@ REFUSALS_TOLD: Final = Limit(name="refused shop event", tries=10, within=dt.time
 class LinkOver(LinkDead):
     """Raised for a link that confirms nothing (any more): always with the same words."""
 
-    title = "This link doesn’t work any more"
-    user_message = "It works once and for a day. Nothing was sent, and nothing is at risk."
-    next_label = "Go to the start page"
+    title = gettext_lazy("This link doesn’t work any more")
+    user_message = gettext_lazy("It works once and for a day. Nothing was sent, and nothing is at risk.")
+    next_label = gettext_lazy("Go to the start page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

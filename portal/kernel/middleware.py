@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from portal.kernel import audit, tenancy, web
 from portal.kernel.errors import NotVisible, PortalError
@@ -68,7 +69,7 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                closed = place.closed or NotVisible(next_url="/", next_label="Go to the start page")
+                closed = place.closed or NotVisible(next_url="/", next_label=gettext("Go to the start page"))
                 if request.method not in web.SAFE_METHODS:
                     web.refusal_tell(request, status=closed.http_status, code="console-closed")
                 return web.refusal(request, closed)

@@ -35,7 +35,7 @@ from engagements.services.orders import (
 )
 from portal.kernel import clock, tenancy
 from portal.kernel.fields import Line, Lines
-from portal.pages.forms import NOT_A_DIGIT
+from portal.pages.forms import NO_ACCOUNT, NOT_A_DIGIT
 
 SALT: Final = "intake"
 QUICKEST_SECONDS: Final = 2  # nobody reads the page and fills four fields in less
@@ -103,8 +103,8 @@ class OrderForm(forms.Form):
         """Twelve digits that can be somebody's, however they were typed."""
         try:
             number = parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
-        except BadAccountId as error:
-            raise ValidationError(str(error)) from None
+        except BadAccountId:
+            raise ValidationError(NO_ACCOUNT) from None
         if objection := account_objection(number):
             raise ValidationError(objection)
         return number
