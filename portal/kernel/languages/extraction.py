@@ -6,6 +6,7 @@ The console and the demo's desk are in English as a whole, so what stands in the
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ CALLS: Final = {
     "ngettext": ("words", "plural"),
     "ngettext_lazy": ("words", "plural"),
 }
+IN_TAG: Final = re.compile(r"""\b_\((["'])(.+?)\1\)""")  # _("words") among the values of another tag
 TEMPLATES: Final = frozenset({".html", ".txt"})
 
 
@@ -66,14 +68,16 @@ def python_keys(text: str, name: str) -> Iterator[Key]:
 
 
 def template_keys(text: str) -> Iterator[Key]:
-    """What a template asks for, in its order."""
+    """What a template asks for."""
     nodes: NodeList = Engine.get_default().from_string(text).nodelist
     wanted = [
         *nodes.get_nodes_by_type(TranslateNode),
         *nodes.get_nodes_by_type(BlockTranslateNode),
     ]
-    for node in sorted(wanted, key=lambda one: one.token.position or (0, 0) if one.token else (0, 0)):
+    for node in wanted:
         yield _block(node) if isinstance(node, BlockTranslateNode) else _sentence(node)
+    for _mark, words in IN_TAG.findall(text):
+        yield Key(words=words)
 
 
 def _files(base: Path) -> Iterator[Path]:
