@@ -16,7 +16,7 @@ DEPLOY := SITE_URL=https://portal.example.com SECRET_KEY=$$(python3 -c 'import s
   REDIS_URL=redis://localhost/0 EMAIL_URL=smtp://localhost:25 MAIL_FROM=portal@example.com \
   DATABASE_URL=postgresql://portal_web:x@127.0.0.1:1/portal PYTHONWARNINGS="ignore::RuntimeWarning"
 
-.PHONY: help demo demo-reset bench browser ministack test check fix lint types arch migrations deploy cov lock env
+.PHONY: help demo demo-reset messages bench browser ministack test check fix lint types arch migrations deploy cov lock env
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,9 @@ deploy: env ## Django's checks under production settings, warnings are failures
 
 cov: env ## The tests with branch coverage
 	$(PY) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+
+messages: env ## Renew the catalogues of words from the code, and say what has to be translated
+	$(DEPLOY) $(PY) manage.py messages
 
 lock: env ## Renew the hash-locked requirements from the .in files
 	for name in "" -demo -dev; do VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --universal \

@@ -29,7 +29,7 @@ def news_letter(
 ) -> mail.Letter | None:
     """The mail of this news for this reader, or None when there is nothing to tell them any more."""
     scene = scene_for(matter, reader)
-    with translation.override(reader.user.language):
+    with translation.override(reader.user.reads):
         told = news.words(scene)
         return _letter(scene, told, reason=reason, message_key=message_key) if told else None
 
@@ -46,7 +46,7 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
         return None
     scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
     write = words.asking if _is_open(scene) else words.link
-    with translation.override(scene.reader.user.language):
+    with translation.override(scene.reader.user.reads):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)
 
@@ -54,7 +54,7 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
 def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:
     """The code that is retyped at “Agree”. It holds a secret, and so is sealed until it leaves."""
     practice = engagement.practice
-    with translation.override(person.language):
+    with translation.override(person.reads):
         return mail.compose(
             "agreement_code",
             {
