@@ -10,6 +10,7 @@ from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import AccessGrantSpec
 from engagements.models import Engagement, Offer
 from engagements.profiles import Kind, profile_named
+from engagements.profiles.told import in_languages
 
 Documents = dict[str, Any]  # Any: JSON, frozen in the offer
 FORMAT: Final = 1
@@ -42,6 +43,7 @@ def documents_for(engagement: Engagement, hub: Hub) -> Documents:
         "template_key": f"{engagement.code}/access.json",
         "topic_arns": dict(hub.topic_arns),
         "queue_url": hub.queue_url,
+        "in_languages": in_languages(profile.code),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +11,6 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import User
 from accounts.services.languages import language_choose
 from portal.kernel.languages.reading import is_spoken, remembered
 
@@ -26,7 +24,7 @@ def language(request: HttpRequest) -> HttpResponse:
     if not is_spoken(chosen):
         return _page(request, back, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if request.user.is_authenticated:
-        language_choose(user=cast("User", request.user), language=chosen)
+        language_choose(user=request.user, language=chosen)
     return remembered(redirect(_ours(request, back) or reverse("language")), chosen)
 
 

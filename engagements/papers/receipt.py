@@ -17,6 +17,7 @@ from engagements.models import Consent
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
 from engagements.papers.wording import Wording, account_number
+from engagements.profiles.told import Told, told_in
 from portal.kernel import audit, checkpoints
 from portal.kernel.models import AuditCheckpoint
 
@@ -57,12 +58,14 @@ def receipt_paper(agreed: Agreed, say: Wording) -> Paper:
         signed=say("receipt.signed"),
         reference=agreed.reference,
     )
-    limits = [limit["title"] for limit in documents.get("limits", ())]
+    told = _told(consent, say)
     rows = (
         _short(agreed, say),
-        parts.able(say("lines.heading"), _lines(consent)),
+        parts.able(say("lines.heading"), _lines(told)),
         parts.unable(
-            say("lines.cannot"), limits, note=say("lines.cannot_note", practice=engagement.practice.name)
+            say("lines.cannot"),
+            list(told.limits),
+            note=say("lines.cannot_note", practice=engagement.practice.name),
         ),
         _signer(consent, say),
         _way_back(consent, say),
@@ -133,7 +136,7 @@ def _short(agreed: Agreed, say: Wording) -> Part:
             Fact(
                 name=say("short.kind"),
                 value=say("short.look" if is_look else "short.change"),
-                notes=(documents["summary"],) if documents.get("summary") else (),
+                notes=tuple(filter(None, (_told(consent, say).summary,))),
             ),
             _until(consent, say),
         ),
@@ -155,11 +158,13 @@ def _until(consent: Consent, say: Wording) -> Fact:
     )
 
 
-def _lines(consent: Consent) -> list[dict[str, str]]:
-    return [
-        {"icon": line.get("icon", ""), "title": line["title"], "text": line.get("why", "")}
-        for line in consent.offer.lines
-    ]
+def _told(consent: Consent, say: Wording) -> Told:
+    offer = consent.offer
+    return told_in(say.language, lines=offer.lines, documents=offer.documents)
+
+
+def _lines(told: Told) -> list[dict[str, str]]:
+    return [{"icon": line.icon, "title": line.title, "text": line.why} for line in told.lines]
 
 
 def _signer(consent: Consent, say: Wording) -> Part:

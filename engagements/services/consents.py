@@ -142,7 +142,7 @@ def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: Portal
         EngagementEvent.CONSENT_REFUSED,
         subject=engagement,
         actor=actor,
-        details={"code": error.code, "reason": error.user_message},
+        details={"code": error.code, "reason": str(error.user_message)},
     )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.core import signing
 from django.template.loader import render_to_string
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
+from engagements.profiles.told import Told, told_in
 from engagements.selectors import approvals_of
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
@@ -33,13 +34,11 @@ def paper_html(desk: Desk, offer: Offer) -> str:
 
 def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
     """Everything that is agreed, in words."""
-    documents: dict[str, Any] = offer.documents  # Any: JSON as the offer froze it
+    told = told_of(offer)
     return ConsentPaper(
         facts=facts_of(desk.engagement, desk.people, offer, desk.zone),
-        abilities=tuple(
-            Ability(icon=line["icon"], title=line["title"], why=line["why"]) for line in offer.lines
-        ),
-        cannot=tuple(limit["title"] for limit in documents["limits"]),
+        abilities=tuple(Ability(icon=line.icon, title=line.title, why=line.why) for line in told.lines),
+        cannot=told.limits,
         aws_names=aws_names(offer),
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
@@ -64,10 +63,15 @@ def facts_of(engagement: Engagement, people: Sequence[User], offer: Offer, zone:
     )
 
 
+def told_of(offer: Offer) -> Told:
+    """The offer in the language of the page, as it was frozen."""
+    return told_in(get_language() or "", lines=offer.lines, documents=offer.documents)
+
+
 def kind_of(offer: Offer) -> Kind:
     """Look only, or look and change, with the sentence that the offer gives."""
     code = AccessKind(offer.documents["kind"])
-    said = str(offer.documents.get("summary", ""))
+    said = told_of(offer).summary
     if code is AccessKind.LOOK:
         return Kind(
             code=code,

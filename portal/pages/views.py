@@ -230,7 +230,7 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
     except step_up.StepUpRequired as refusal:
         asked = gate.prompt(request, act)
         # Who was just mailed a code has done nothing wrong.
-        error = wrong or ("" if asked.is_mailed else refusal.user_message)
+        error = wrong or ("" if asked.is_mailed else str(refusal.user_message))
         return compose.resume_page(request, desk, replace(asked, error=error))
     engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)
