@@ -128,7 +128,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:  # Any: what templates show
         "person": user if user is not None and user.is_authenticated else None,
         "host": urlsplit(settings.SITE_URL).netloc,
         "languages": settings.LANGUAGES,
-        "here": request.get_full_path() if _is_open_page(request) else "",
+        "own_path": request.get_full_path() if _is_open_page(request) else "",
     }
 
 
