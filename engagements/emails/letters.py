@@ -18,6 +18,7 @@ from engagements.emails.words import Words
 from engagements.lifecycle import EngagementStatus
 from engagements.models import ORDER_PURPOSE, Engagement, Order
 from portal.kernel import clock, mail, outbox, secrets
+from portal.kernel.languages.reading import ENGLISH
 
 LIFETIME_HOURS = 24  # of the link that confirms an order
 # Nothing of these is shown to a client, so nothing leads there.
@@ -77,16 +78,17 @@ def order_letter(order: Order, *, reason: str, message_key: str) -> mail.Letter:
     """
     practice = order.practice
     try:
-        return mail.compose(
-            "order_confirm",
-            {"practice": practice, "url": _order_url(order), "hours": LIFETIME_HOURS},
-            to=order.email,
-            from_name=practice.sender,
-            reply_to=practice.support_email,
-            reason=reason,
-            list_label=practice.code,
-            message_key=message_key,
-        )
+        with translation.override(order.language or ENGLISH):
+            return mail.compose(
+                "order_confirm",
+                {"practice": practice, "url": _order_url(order), "hours": LIFETIME_HOURS},
+                to=order.email,
+                from_name=practice.sender,
+                reply_to=practice.support_email,
+                reason=reason,
+                list_label=practice.code,
+                message_key=message_key,
+            )
     except ValidationError as error:
         raise outbox.Hopeless("one of its addresses is none") from error
 

@@ -52,13 +52,14 @@ class LinkOver(LinkDead):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What somebody tells of what they bought. `account_id` is 12 digits, or empty while unknown."""
+    """What somebody tells of what they bought. `account_id` is 12 digits, or empty while unknown; so is `language`."""
 
     name: str
     email: str
     order_number: str
     company: str = ""
     account_id: str = ""
+    language: str = ""
 
 
 def order_ask(*, page: IntakePage, asked: Asked) -> None:
@@ -237,6 +238,6 @@ def _client_within(order: Order, who: Actor) -> Client:
     if len(known) == 1:
         return next(iter(known.values()))
     client = client_add_within(practice=order.practice, name=order.company or order.name, actor=who)
-    person = Person(email=order.email, name=order.name)
+    person = Person(email=order.email, name=order.name, language=order.language)
     contact_add_within(client=client, person=person, role=ContactRole.APPROVER, actor=who)
     return client

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.selectors import apart
@@ -119,7 +119,7 @@ class OrderForm(forms.Form):
     def asked(self) -> Asked:
         """As services take it."""
         names = ("name", "email", "company", "order_number", "account_id")
-        return Asked(**{name: self.cleaned_data[name] for name in names})
+        return Asked(**{name: self.cleaned_data[name] for name in names}, language=get_language() or "")
 
 
 def mark_of(practice_code: str) -> str:

@@ -6,12 +6,23 @@ import re
 
 import pytest
 from django.test import Client as Browser
+from django.utils import translation
 
-from accounts.models import User
+from accounts.emails import checkpoint_letter, code_letter, invitation_letter
+from accounts.lifecycle import ContactRole
+from accounts.models import Invitation, Membership, User
 from accounts.services.languages import language_take_over
-from portal.kernel import tenancy
+from accounts.services.people import Person, client_add, contact_add
+from engagements.emails.letters import order_letter
+from engagements.models import Order
+from portal.console.forms import ContactForm
+from portal.kernel import actor, checkpoints, tenancy
+from portal.pages import intake
+from tests.engagements.test_orders import make_page
+from tests.factories import make_firm
 from tests.pages import stage
 from tests.pages.reading import read
+from tests.pages.test_intake import fields
 
 pytestmark = pytest.mark.usefixtures("db")
 GERMAN = {"accept-language": "de-AT,de;q=0.9,en;q=0.5"}
@@ -154,3 +165,64 @@ def test_an_offer_is_frozen_in_every_language() -> None:
         documents = scene.offer().documents
     assert set(documents["in_languages"]) == {"de"}
     assert documents["in_languages"]["de"]["summary"].startswith("Das Team kann")
+
+
+def test_who_is_added_may_have_a_language_and_who_is_known_keeps_theirs() -> None:
+    scene = stage.invited()
+    machine = actor.machine("test")
+    with tenancy.use(scene.scope):
+        farm = client_add(practice=scene.practice, name="Hollins Farm", actor=machine)
+        for client, language in ((scene.client, "de"), (farm, "en")):
+            lena = Person(email="lena@acacia.example", name="Lena Brandt", language=language)
+            contact = contact_add(client=client, person=lena, role=ContactRole.VIEWER, actor=machine)
+            assert contact.user.reads == "de"
+
+
+def test_the_console_asks_for_a_new_contacts_language() -> None:
+    form = ContactForm(
+        {"email": "lena@acacia.example", "name": "Lena Brandt", "role": "viewer", "language": "de"}
+    )
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["language"] == "de"
+
+
+def test_the_link_that_confirms_an_order_is_in_the_language_of_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "QUICKEST_SECONDS", 0)
+    firm = make_firm("north")
+    make_page(firm)
+    Browser(headers=GERMAN).post("/to/north/", fields())
+    with tenancy.use(firm.practice_side):
+        order = Order.objects.select_related("practice").get()
+        letter = order_letter(order, reason="test", message_key="x")
+    assert letter.subject == "Bestätigen Sie Ihre Bestellung bei North"
+    assert "Ist das Ihre Adresse?" in letter.html
+
+
+def test_an_invitation_and_a_code_are_in_the_readers_language() -> None:
+    scene = stage.invited()
+    User.objects.filter(pk=scene.sam.pk).update(language="de")
+    with tenancy.use(scene.scope):
+        invitation = Invitation.objects.select_related(
+            "contact__user", "invited_by", "practice", "client"
+        ).get()
+        told = invitation_letter(invitation, message_key="x")
+    assert told.subject == "Maya Okafor lädt Sie in das Portal von Northgate Cloud ein"
+    assert "Der Link ist nur für Sie und gilt bis" in " ".join(told.text.split())
+    with translation.override("de"):
+        code = code_letter(to="sam@brightwater.example", code="123456")
+    assert code.subject == "Ihr Anmeldecode"
+    assert re.search(r"^  123456$", code.text, re.MULTILINE)
+
+
+def test_the_seal_of_the_record_is_in_the_owners_language() -> None:
+    scene = stage.invited()
+    User.objects.filter(pk=scene.maya.pk).update(language="de")
+    with tenancy.use(scene.scope):
+        checkpoint = checkpoints.checkpoint_make()
+        assert checkpoint is not None
+        owner = Membership.objects.select_related("user", "practice").get(user=scene.maya)
+        letter = checkpoint_letter(owner, checkpoint, reason="test", message_key="x")
+    assert letter.subject == f"Siegel Ihres Protokolls: {checkpoint.size} Einträge"
+    assert checkpoints.note_of(checkpoint) in letter.text
