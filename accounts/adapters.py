@@ -11,12 +11,14 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts import emails
 from accounts.lifecycle import FactorKind, SignInKind
 from accounts.models import Contact, User
 from accounts.selectors import factors_of
+from accounts.services.languages import language_take_over
 from accounts.services.letters import letter_promise
 from accounts.services.sign_in import sign_in_record
 from accounts.sessions import SessionStore
@@ -103,6 +105,7 @@ def open_session(
     `only_practice` is the one practice that a session is good for whose service vouched for the person.
     """
     login(request, user, backend=BACKEND)
+    language_take_over(user=user, language=get_language() or user.reads)
     SessionStore.clear_expired()
     request.session["signed_in_by"] = by.value
     request.session["browser"] = request.headers.get("User-Agent", "")[:200]

@@ -34,29 +34,30 @@ def invitation_url(invitation: Invitation) -> str:
 
 def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter:
     """The plain invitation: who invites whom to whose portal. `invitation` comes with everything it names."""
-    inviter, practice = invitation.invited_by, invitation.practice
-    return mail.compose(
-        "invitation",
-        {
-            "invitation": invitation,
-            "person": invitation.contact.user,
-            "inviter": inviter,
-            "practice": practice,
-            "client": invitation.client,
-            "url": invitation_url(invitation),
-        },
-        to=invitation.contact.user.email,
-        from_name=f"{inviter.name} via {practice.sender}",
-        reply_to=inviter.email,
-        thread=f"people-{invitation.client_id}",
-        reason=reason,
-        list_label=practice.code,
-        message_key=message_key,
-    )
+    inviter, practice, guest = invitation.invited_by, invitation.practice, invitation.contact.user
+    with translation.override(guest.reads):
+        return mail.compose(
+            "invitation",
+            {
+                "invitation": invitation,
+                "person": guest,
+                "inviter": inviter,
+                "practice": practice,
+                "client": invitation.client,
+                "url": invitation_url(invitation),
+            },
+            to=guest.email,
+            from_name=f"{inviter.name} via {practice.sender}",
+            reply_to=inviter.email,
+            thread=f"people-{invitation.client_id}",
+            reason=reason,
+            list_label=practice.code,
+            message_key=message_key,
+        )
 
 
 def code_letter(*, to: str, code: str) -> mail.Letter:
-    """The mail with a sign-in code. Names no practice: who is asking is not known yet."""
+    """The mail with a sign-in code, in the language of the page. Names no practice: who is asking is not known yet."""
     return mail.compose(
         "sign_in_code",
         {"code": code, "minutes": settings.SIGN_IN_CODE_SECONDS // 60},
@@ -71,22 +72,23 @@ def checkpoint_letter(
     owner: Membership, checkpoint: AuditCheckpoint, *, reason: str, message_key: str
 ) -> mail.Letter:
     """The seal of a practice's record, word for word, for an owner to keep. `owner` comes with user and practice."""
-    return mail.compose(
-        "checkpoint",
-        {
-            "person": owner.user,
-            "practice": owner.practice,
-            "count": checkpoint.size,
-            "note": checkpoints.note_of(checkpoint),
-            "key": checkpoints.verifier_key_of(checkpoint),
-        },
-        to=owner.user.email,
-        from_name=f"{owner.practice.sender} portal",
-        thread=f"checkpoints-{checkpoint.practice_id}",
-        reason=reason,
-        list_label=owner.practice.code,
-        message_key=message_key,
-    )
+    with translation.override(owner.user.reads):
+        return mail.compose(
+            "checkpoint",
+            {
+                "person": owner.user,
+                "practice": owner.practice,
+                "count": checkpoint.size,
+                "note": checkpoints.note_of(checkpoint),
+                "key": checkpoints.verifier_key_of(checkpoint),
+            },
+            to=owner.user.email,
+            from_name=f"{owner.practice.sender} portal",
+            thread=f"checkpoints-{checkpoint.practice_id}",
+            reason=reason,
+            list_label=owner.practice.code,
+            message_key=message_key,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ def people_letter(
 ) -> mail.Letter:
     """The news of one change to a place, for somebody who answers for the people there. `seat` comes with its names."""
     practice = seat.practice
-    with translation.override(reader.language):
+    with translation.override(reader.reads):
         return mail.compose(
             "people",
             {"words": _change_words(seat, _change(seat, told)), "person": reader, "practice": practice},

@@ -32,6 +32,7 @@ OF_ONE_PRACTICE: Final = frozenset(
         "service_back",
         "invitation",
         "invitation_again",
+        "language",
         "healthz",
         "readyz",
     }

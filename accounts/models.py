@@ -49,7 +49,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     email = models.EmailField()
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=40, blank=True, default="")
-    language = models.CharField(max_length=10, default="en")
+    language = models.CharField(max_length=10, blank=True, default="")  # empty: they never chose one
     timezone = models.CharField(max_length=60, default="Europe/London")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
@@ -68,6 +68,11 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def reads(self) -> str:
+        """The language of what is written to them; English for who never chose one."""
+        return self.language or "en"
 
     @property
     def first_name(self) -> str:

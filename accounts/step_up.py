@@ -59,7 +59,7 @@ class StepUpGate:
             method = _proved(request, act)
         except PortalError as refusal:
             step_up_refusal_record(user=user, act=act)
-            return refusal.user_message
+            return str(refusal.user_message)
         if method is not None:
             step_up_make(user=user, session_key=_key(request), act=act, method=method)
         return ""

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.views import factors, services
 from accounts.views.brand import logo, sheet
+from accounts.views.languages import language
 from accounts.views.places import (
     CodeView,
     SignInView,
@@ -27,6 +28,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("choose/", choose, name="choose"),
     path("welcome/", welcome, name="welcome"),
+    path("language/", language, name="language"),
     path("brand/<str:digest>.css", sheet, name="brand_sheet"),
     path("brand/<str:digest>.png", logo, name="brand_logo"),
     path("find/", find, name="find"),

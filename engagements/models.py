@@ -480,6 +480,7 @@ class Order(Row):
     email = models.EmailField()
     account_id = models.CharField(max_length=12, blank=True, default="")
     order_number = models.CharField(max_length=60)
+    language = models.CharField(max_length=10, blank=True, default="")  # of the page it was asked on
     token_sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)

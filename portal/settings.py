@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.kernel.languages.reading.LanguageMiddleware",  # knows who is signed in, and everything inside speaks
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.kernel.middleware.ScopeMiddleware",  # inside the session's, so that saving it is outside the scope
@@ -334,7 +335,15 @@ STORAGES = {
 }
 
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGES = [
+    ("en", "English"),
+    ("de", "Deutsch"),
+]  # each in its own words; docs/languages.md says how to add one
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = (
+    "__Host-language" if USE_TLS else "language"
+)  # of who chose one without being signed in
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

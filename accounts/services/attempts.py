@@ -9,6 +9,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from accounts.models import Attempts
 from accounts.selectors import apart
@@ -36,7 +37,7 @@ def attempt_count(limit: Limit, subject: str) -> None:
     """Count one try before it is made. Raises RateLimited when there were too many; those are not counted."""
     with apart(_row_of(limit, subject)):
         if not _count(limit):
-            raise RateLimited("Nothing is at risk. Wait a quarter of an hour, then try again.")
+            raise RateLimited(gettext("Nothing is at risk. Wait a quarter of an hour, then try again."))
 
 
 def attempts_forgive(limit: Limit, subject: str) -> None:

@@ -26,8 +26,8 @@ class WrongCode(PortalError):
 
     code = "wrong-code"
     http_status = 422
-    title = "That code doesn’t match"
-    user_message = "Wait for the next code of your authenticator app and try that."
+    title = _("That code doesn’t match")
+    user_message = _("Wait for the next code of your authenticator app and try that.")
 
 
 def totp_enrol(*, user: User, secret: str, code: str) -> list[str]:

@@ -19,6 +19,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from fido2.server import Fido2Server
 from fido2.utils import websafe_decode
 from fido2.webauthn import (
@@ -51,8 +52,8 @@ class PasskeyRefused(PortalError):
 
     code = "passkey-refused"
     http_status = 422
-    title = "That passkey didn’t work"
-    user_message = "Nothing is at risk. Try again, or use another way to sign in."
+    title = gettext_lazy("That passkey didn’t work")
+    user_message = gettext_lazy("Nothing is at risk. Try again, or use another way to sign in.")
 
 
 class PasskeyData(TypedDict):

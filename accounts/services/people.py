@@ -35,11 +35,15 @@ class LastOwner(PortalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody to be added: found again by address, so that one person has one sign-in everywhere."""
+    """Somebody to be added: found again by address, so that one person has one sign-in everywhere.
+
+    `language` is a code of `settings.LANGUAGES`, or empty while nobody knows it.
+    """
 
     email: str
     name: str
     phone: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +127,9 @@ def contact_add_within(
 
 
 def user_find_or_add_within(person: Person) -> User:
-    """The one user of an address; a name that is known already stays. Two at once make one."""
+    """The one user of an address; name and language that are known already stay. Two at once make one."""
     email = person.email.strip().lower()
-    user = User(email=email, name=person.name, phone=person.phone)
+    user = User(email=email, name=person.name, phone=person.phone, language=person.language)
     user.set_unusable_password()
     User.objects.bulk_create([user], ignore_conflicts=True)
     return User.objects.get(email=email)

@@ -18,6 +18,7 @@ from engagements.emails.words import Words
 from engagements.lifecycle import WITH_A_STEP, EngagementStatus
 from engagements.models import ORDER_PURPOSE, Engagement, Handover, Order
 from portal.kernel import clock, mail, outbox, secrets
+from portal.kernel.languages.reading import ENGLISH
 
 LIFETIME_HOURS = 24  # of the link that confirms an order
 # Nothing of these is shown to a client, so nothing leads there.
@@ -29,7 +30,7 @@ def news_letter(
 ) -> mail.Letter | None:
     """The mail of this news for this reader, or None when there is nothing to tell them any more."""
     scene = scene_for(matter, reader)
-    with translation.override(reader.user.language):
+    with translation.override(reader.user.reads):
         told = news.words(scene)
         return _letter(scene, told, reason=reason, message_key=message_key) if told else None
 
@@ -46,7 +47,7 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
         return None
     scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
     write = words.asking if _is_open(scene) else words.link
-    with translation.override(scene.reader.user.language):
+    with translation.override(scene.reader.user.reads):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)
 
@@ -76,7 +77,7 @@ def handover_letter(invitation: Invitation, *, reason: str, message_key: str) ->
 def agreement_code_letter(*, engagement: Engagement, person: User, code: str, minutes: int) -> mail.Letter:
     """The code that is retyped at “Agree”. It holds a secret, and so is sealed until it leaves."""
     practice = engagement.practice
-    with translation.override(person.language):
+    with translation.override(person.reads):
         return mail.compose(
             "agreement_code",
             {
@@ -103,17 +104,18 @@ def order_letter(order: Order, *, reason: str, message_key: str) -> mail.Letter:
     """
     practice = order.practice
     try:
-        return mail.compose(
-            "order_confirm",
-            {"practice": practice, "url": _order_url(order), "hours": LIFETIME_HOURS},
-            to=order.email,
-            from_name=practice.sender,
-            reply_to=practice.support_email,
-            thread=f"order-{order.pk}",
-            reason=reason,
-            list_label=practice.code,
-            message_key=message_key,
-        )
+        with translation.override(order.language or ENGLISH):
+            return mail.compose(
+                "order_confirm",
+                {"practice": practice, "url": _order_url(order), "hours": LIFETIME_HOURS},
+                to=order.email,
+                from_name=practice.sender,
+                reply_to=practice.support_email,
+                thread=f"order-{order.pk}",
+                reason=reason,
+                list_label=practice.code,
+                message_key=message_key,
+            )
     except ValidationError as error:
         raise outbox.Hopeless("one of its addresses is none") from error
 

@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
@@ -882,7 +882,7 @@ def _mover(scene: Scene) -> str:
 
 
 def _link_note(scene: Scene, invitation: Invitation) -> str:
-    day = date_format(invitation.expires_at.astimezone(scene.zone), "l j F")
+    day = date_format(invitation.expires_at.astimezone(scene.zone), pgettext("date format", "l j F"))
     return gettext("The link is for you only and works until %(day)s.") % {"day": day}
 
 
@@ -917,12 +917,12 @@ def joined(names: Sequence[str]) -> str:
 
 
 def _day(scene: Scene, moment: dt.datetime) -> str:
-    return date_format(moment.astimezone(scene.zone), "j F Y")
+    return date_format(moment.astimezone(scene.zone), pgettext("date format", "j F Y"))
 
 
 def _moment(scene: Scene, moment: dt.datetime) -> str:
     """Friday 20 November 2026, 14:32, London time (GMT)."""
-    told = date_format(moment.astimezone(scene.zone), "l j F Y, H:i")
+    told = date_format(moment.astimezone(scene.zone), pgettext("date format", "l j F Y, H:i"))
     return f"{told}, {zone_words(scene.zone, moment)}"
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from engagements.models import Consent
+from engagements.offer_words import OfferWords, words_of
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
 from engagements.papers.wording import Wording, account_number
@@ -58,12 +59,14 @@ def receipt_paper(agreed: Agreed, say: Wording) -> Paper:
         signed=say("receipt.signed"),
         reference=agreed.reference,
     )
-    limits = [limit["title"] for limit in documents.get("limits", ())]
+    told = words_of(consent.offer, say.language)
     rows = (
         _short(agreed, say),
-        parts.able(say("lines.heading"), _lines(consent)),
+        parts.able(say("lines.heading"), _lines(consent, told)),
         parts.unable(
-            say("lines.cannot"), limits, note=say("lines.cannot_note", practice=engagement.practice.name)
+            say("lines.cannot"),
+            list(told.limits),
+            note=say("lines.cannot_note", practice=engagement.practice.name),
         ),
         _signer(consent, say),
         _way_back(consent, say),
@@ -135,7 +138,7 @@ def _short(agreed: Agreed, say: Wording) -> Part:
             Fact(
                 name=say("short.kind"),
                 value=say("short.look" if is_look else "short.change"),
-                notes=(documents["summary"],) if documents.get("summary") else (),
+                notes=tuple(filter(None, (words_of(consent.offer, say.language).summary,))),
             ),
             _until(consent, say),
         ),
@@ -157,11 +160,15 @@ def _until(consent: Consent, say: Wording) -> Fact:
     )
 
 
-def _lines(consent: Consent) -> list[dict[str, str]]:
+def _lines(consent: Consent, told: OfferWords) -> list[dict[str, str]]:
     """What was agreed to, and nothing of what was offered and left out."""
+    offer = consent.offer
+    offered = [*offer.lines, *offer.documents.get("optional", ())]
+    agreed = {line["key"] for line in lines_agreed(offer, consent.choice)}
     return [
-        {"icon": line.get("icon", ""), "title": line["title"], "text": line.get("why", "")}
-        for line in lines_agreed(consent.offer, consent.choice)
+        {"icon": line.get("icon", ""), "title": said["title"], "text": said.get("why", "")}
+        for line, said in zip(offered, [*told.lines, *told.optional], strict=True)
+        if line["key"] in agreed
     ]
 
 

@@ -17,7 +17,7 @@ from django.utils.dateformat import format as date_format
 LANGUAGES: Final = ("en", "de")
 AND: Final = {"en": "and", "de": "und"}
 ZONE: Final = {"en": "{city} time ({short})", "de": "Ortszeit {city} ({short})"}
-LONG: Final = {"en": "l j F Y, H:i", "de": "l, j. F Y, H:i"}
+LONG: Final = {"en": "l j F Y, H:i", "de": r"l, j. F Y, H:i \U\h\r"}
 DAY: Final = {"en": "j F Y", "de": "j. F Y"}
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Contact
 from accounts.services.attempts import Limit, attempt_count
@@ -31,8 +32,10 @@ class CodeNeeded(PortalError):
 
     code = "code-needed"
     http_status = 403
-    title = "Enter the code we emailed you"
-    user_message = "Nothing was saved. This agreement needs the code that we emailed you for it."
+    title = gettext_lazy("Enter the code we emailed you")
+    user_message = gettext_lazy(
+        "Nothing was saved. This agreement needs the code that we emailed you for it."
+    )
 
 
 def agreement_code_mail(*, engagement: Engagement, offer: Offer, contact: Contact, actor: Actor) -> None:

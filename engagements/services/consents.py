@@ -11,6 +11,7 @@ from typing import Final
 from uuid import uuid4
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
@@ -38,8 +39,8 @@ class BadAccount(PortalError):
     """Raised for an account number that cannot be the client's."""
 
     code = "bad-account"
-    title = "That account number can't be right"
-    user_message = (
+    title = gettext_lazy("That account number can't be right")
+    user_message = gettext_lazy(
         "Nothing was saved. An AWS account number has 12 digits; you find it at the top right in AWS."
     )
 
@@ -158,7 +159,7 @@ def consent_refuse_record(*, engagement: Engagement, actor: Actor, error: Portal
         EngagementEvent.CONSENT_REFUSED,
         subject=engagement,
         actor=actor,
-        details={"code": error.code, "reason": error.user_message},
+        details={"code": error.code, "reason": str(error.user_message)},
     )
 
 
@@ -201,7 +202,7 @@ def require_approver(contact: Contact, engagement: Engagement) -> None:
     """Read under the engagement's lock, which whoever ends a contact takes too: who left a moment ago decides nothing."""
     rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
     if not rows.filter(role=ContactRole.APPROVER).exists():
-        raise NotAllowed("Someone else at your company has to answer this. Nothing was changed.")
+        raise NotAllowed(gettext("Someone else at your company has to answer this. Nothing was changed."))
 
 
 def _require_same_offer(offer: Offer, engagement: Engagement, shown: Shown) -> None:

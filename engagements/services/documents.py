@@ -59,10 +59,9 @@ def receipt_make(*, consent_id: UUID) -> Document | None:
     consent = _consents().filter(pk=consent_id).first()
     if consent is None:
         return None
-    agreed_by = consent.contact.user
 
     def write(reference: str) -> Paper:
-        say = wording_for(agreed_by.language, str(consent.evidence.get("timezone", "")))
+        say = wording_for(_language_of(consent), str(consent.evidence.get("timezone", "")))
         people = _people_at(consent.engagement, consent.given_at)
         seal = consent_checkpoint(consent)
         return receipt_paper(Agreed(consent=consent, people=people, reference=reference, seal=seal), say)
@@ -73,7 +72,6 @@ def receipt_make(*, consent_id: UUID) -> Document | None:
 def certificate_make(*, consent_id: UUID, end: EndFacts) -> Document:
     """The certificate of the end, made now unless there is one. Raises PaperFailed."""
     consent = _consents().get(pk=consent_id)
-    agreed_by = consent.contact.user
 
     def write(reference: str) -> Paper:
         receipt = document_of(consent, DocumentKind.RECEIPT)
@@ -85,7 +83,7 @@ def certificate_make(*, consent_id: UUID, end: EndFacts) -> Document:
             receipt=grouped(receipt.reference) if receipt else "",
             seal=checkpoints.checkpoint_latest(consent.practice_id),
         )
-        say = wording_for(agreed_by.language, str(consent.evidence.get("timezone", "")))
+        say = wording_for(_language_of(consent), str(consent.evidence.get("timezone", "")))
         return certificate_paper(ended, say)
 
     return _make(_Draft(consent=consent, kind=DocumentKind.CERTIFICATE, at=end.proved_at, write=write))
@@ -102,6 +100,11 @@ def evidence_taken_record(*, engagement: Engagement, actor: Actor, sha256: str) 
         client_id=engagement.client_id,
         details={"sha256": sha256},
     )
+
+
+def _language_of(consent: Consent) -> str:
+    """The papers speak as the page did that was agreed to."""
+    return str(consent.evidence.get("language") or consent.contact.user.reads)
 
 
 def _make(draft: _Draft) -> Document:

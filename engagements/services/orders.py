@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from accounts import selectors as accounts
 from accounts.lifecycle import WORKERS, ContactRole
@@ -44,20 +45,21 @@ REFUSALS_TOLD: Final = Limit(name="refused shop event", tries=10, within=dt.time
 class LinkOver(LinkDead):
     """Raised for a link that confirms nothing (any more): always with the same words."""
 
-    title = "This link doesn’t work any more"
-    user_message = "It works once and for a day. Nothing was sent, and nothing is at risk."
-    next_label = "Go to the start page"
+    title = gettext_lazy("This link doesn’t work any more")
+    user_message = gettext_lazy("It works once and for a day. Nothing was sent, and nothing is at risk.")
+    next_label = gettext_lazy("Go to the start page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What somebody tells of what they bought. `account_id` is 12 digits, or empty while unknown."""
+    """What somebody tells of what they bought. `account_id` is 12 digits, or empty while unknown; so is `language`."""
 
     name: str
     email: str
     order_number: str
     company: str = ""
     account_id: str = ""
+    language: str = ""
 
 
 def order_ask(*, page: IntakePage, asked: Asked) -> None:
@@ -236,6 +238,6 @@ def _client_within(order: Order, who: Actor) -> Client:
     if len(known) == 1:
         return next(iter(known.values()))
     client = client_add_within(practice=order.practice, name=order.company or order.name, actor=who)
-    person = Person(email=order.email, name=order.name)
+    person = Person(email=order.email, name=order.name, language=order.language)
     contact_add_within(client=client, person=person, role=ContactRole.APPROVER, actor=who)
     return client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
@@ -56,7 +57,7 @@ def _require_approver(engagement: Engagement, actor: Actor) -> None:
         return
     rows = Contact.objects.filter(client_id=engagement.client_id, role=ContactRole.APPROVER, ended_at=None)
     if actor.user_id is None or not rows.filter(user_id=actor.user_id).exists():
-        raise NotAllowed("Someone else at your company has to do this. Nothing was changed.")
+        raise NotAllowed(gettext("Someone else at your company has to do this. Nothing was changed."))
 
 
 def _tell(engagement: Engagement, kind: str) -> None:

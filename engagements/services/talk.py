@@ -9,6 +9,7 @@ import datetime as dt
 from typing import Final
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts import selectors
 from accounts.lifecycle import ContactRole
@@ -32,8 +33,7 @@ class NothingSaid(PortalError):
     """Raised for words that are only spaces, or too many."""
 
     code = "nothing-said"
-    title = "There is nothing to send"
-    user_message = f"Nothing was sent. Write something, in at most {LONGEST} characters."
+    title = gettext_lazy("There is nothing to send")
 
 
 def question_ask(*, engagement: Engagement, contact: Contact, text: str, actor: Actor) -> Remark:
@@ -148,7 +148,10 @@ def _name(engagement: Engagement, contact: Contact, name: str, email: str, actor
 def _words(text: str) -> str:
     found = text.strip()
     if not found or len(found) > LONGEST:
-        raise NothingSaid
+        raise NothingSaid(
+            gettext("Nothing was sent. Write something, in at most %(longest)s characters.")
+            % {"longest": LONGEST}
+        )
     return found
 
 
@@ -156,7 +159,7 @@ def _require_reader(contact: Contact, engagement: Engagement) -> None:
     """Read under the engagement's lock, which whoever ends a contact takes too."""
     rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
     if not rows.filter(role__in=READERS).exists():
-        raise NotAllowed("Nothing was sent.")
+        raise NotAllowed(gettext("Nothing was sent."))
 
 
 def _record(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.timezone import localtime
@@ -386,6 +387,11 @@ class ContactForm(PersonForm):
     """Somebody at a client."""
 
     phone = Line(required=False, max_length=40)
+    language = forms.ChoiceField(
+        required=False,
+        choices=[("", "Not known: English, until they read in another"), *settings.LANGUAGES],
+        help_text="Of their pages and emails. Somebody who is known here already keeps their own.",
+    )
     role = forms.ChoiceField(
         label="What they do",
         choices=[(role.value, ROLES[role]) for role in ContactRole],

@@ -47,7 +47,9 @@ from portal.kernel.web import actor_of
 
 
 def _contact_added(request: HttpRequest, client: Client, asked: Mapping[str, Any]) -> str:
-    person = Person(email=asked["email"], name=asked["name"], phone=asked["phone"])
+    person = Person(
+        email=asked["email"], name=asked["name"], phone=asked["phone"], language=asked["language"]
+    )
     contact_add(
         client=client,
         person=person,

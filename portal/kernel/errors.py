@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
 
 class PortalError(Exception):
     """A refusal with words for the person: what happened, whether anything is at risk, the one next step.
@@ -11,18 +14,19 @@ class PortalError(Exception):
 
     code = "error"
     http_status = 400
-    title = "That didn't work"
-    user_message = "Nothing was changed."
-    next_label = "Go back"
+    title: StrOrPromise = gettext_lazy("That didn't work")
+    user_message: StrOrPromise = gettext_lazy("Nothing was changed.")
+    next_label: StrOrPromise = gettext_lazy("Go back")
     is_told = False  # whether the record has it already
 
     def __init__(
         self, user_message: str = "", *, title: str = "", next_url: str = "", next_label: str = ""
     ) -> None:
-        self.user_message = user_message or self.user_message
-        self.title = title or self.title
+        # In the language of whoever is refused, which is in force where it is raised.
+        self.user_message = str(user_message or self.user_message)
+        self.title = str(title or self.title)
         self.next_url = next_url
-        self.next_label = next_label or self.next_label
+        self.next_label = str(next_label or self.next_label)
         super().__init__(f"{self.code}: {self.user_message}")
 
 
@@ -31,8 +35,10 @@ class NotVisible(PortalError):
 
     code = "not-visible"
     http_status = 404
-    title = "Page not found"
-    user_message = "There is nothing here. Check the address, or use the link in your latest email."
+    title = gettext_lazy("Page not found")
+    user_message = gettext_lazy(
+        "There is nothing here. Check the address, or use the link in your latest email."
+    )
 
 
 class NotAllowed(PortalError):
@@ -40,8 +46,8 @@ class NotAllowed(PortalError):
 
     code = "not-allowed"
     http_status = 403
-    title = "You can't do this"
-    user_message = "Your sign-in doesn't allow this. Nothing was changed."
+    title = gettext_lazy("You can't do this")
+    user_message = gettext_lazy("Your sign-in doesn't allow this. Nothing was changed.")
 
 
 class InvalidMove(PortalError):
@@ -49,9 +55,9 @@ class InvalidMove(PortalError):
 
     code = "invalid-move"
     http_status = 409
-    title = "This has changed in the meantime"
-    user_message = "Somebody, or you in another tab, was faster. Nothing was done twice."
-    next_label = "See how it stands now"
+    title = gettext_lazy("This has changed in the meantime")
+    user_message = gettext_lazy("Somebody, or you in another tab, was faster. Nothing was done twice.")
+    next_label = gettext_lazy("See how it stands now")
 
 
 class Stale(PortalError):
@@ -59,9 +65,9 @@ class Stale(PortalError):
 
     code = "stale"
     http_status = 409
-    title = "This page has changed since you opened it"
-    user_message = "Nothing was saved. Please read the newest version before you decide."
-    next_label = "Open the newest version"
+    title = gettext_lazy("This page has changed since you opened it")
+    user_message = gettext_lazy("Nothing was saved. Please read the newest version before you decide.")
+    next_label = gettext_lazy("Open the newest version")
 
 
 class LinkDead(PortalError):
@@ -69,9 +75,9 @@ class LinkDead(PortalError):
 
     code = "link-dead"
     http_status = 410
-    title = "This link has expired"
-    user_message = "Links work once and for seven days. Nothing is at risk."
-    next_label = "Send me a new one"
+    title = gettext_lazy("This link has expired")
+    user_message = gettext_lazy("Links work once and for seven days. Nothing is at risk.")
+    next_label = gettext_lazy("Send me a new one")
 
 
 class RateLimited(PortalError):
@@ -79,8 +85,8 @@ class RateLimited(PortalError):
 
     code = "rate-limited"
     http_status = 429
-    title = "Too many tries"
-    user_message = "Nothing is at risk. Wait a minute, then try again."
+    title = gettext_lazy("Too many tries")
+    user_message = gettext_lazy("Nothing is at risk. Wait a minute, then try again.")
 
 
 class Unavailable(PortalError):
@@ -88,6 +94,8 @@ class Unavailable(PortalError):
 
     code = "unavailable"
     http_status = 503
-    title = "The problem is on our side"
-    user_message = "Something we depend on does not answer. Nothing was changed and nothing is lost."
-    next_label = "Try again"
+    title = gettext_lazy("The problem is on our side")
+    user_message = gettext_lazy(
+        "Something we depend on does not answer. Nothing was changed and nothing is lost."
+    )
+    next_label = gettext_lazy("Try again")

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from portal.kernel import audit, tenancy, web
 from portal.kernel.errors import NotVisible, PortalError
 
 CONSOLE: Final = "/console/"
 KEPT: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-LINKS: Final = ("/i/", "/to/")  # a token stands in the address
 SAME_FOR_ALL: Final = "max-age=31536000, public, immutable"  # what is named after its own bytes
 LARGEST_BODY: Final[int] = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 # Where a file is asked for, by path. It is held in memory alone, and its page counts who sends how many.
@@ -68,7 +68,7 @@ class ScopeMiddleware:
         told.membership, told.contact = place.membership, place.contact
         with tenancy.use(place.scope):
             if self._is_shut(request):
-                closed = place.closed or NotVisible(next_url="/", next_label="Go to the start page")
+                closed = place.closed or NotVisible(next_url="/", next_label=gettext("Go to the start page"))
                 if request.method not in web.SAFE_METHODS:
                     web.refusal_tell(request, status=closed.http_status, code="console-closed")
                 return web.refusal(request, closed)
@@ -155,7 +155,7 @@ class PrivateResponse:
         response["Permissions-Policy"] = NO_DEVICES
         # A logo stands in mails too, which people read on other sites.
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        is_link = request.path.startswith(LINKS)
+        is_link = request.path.startswith(web.LINKS)
         if is_link:
             # Not `no-referrer`: browsers then post with `Origin: null`, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"

@@ -85,4 +85,4 @@ def _write(
 
 
 def _why(error: PortalError) -> dict[str, str | int | None]:
-    return {"code": error.code, "reason": error.user_message}
+    return {"code": error.code, "reason": str(error.user_message)}

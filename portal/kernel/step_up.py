@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy
 
 from portal.kernel.errors import PortalError
 
@@ -26,8 +27,8 @@ class StepUpRequired(PortalError):
 
     code = "step-up-required"
     http_status = 403
-    title = "Show that it’s you"
-    user_message = "This needs a fresh proof that it’s you. Nothing was changed."
+    title = gettext_lazy("Show that it’s you")
+    user_message = gettext_lazy("This needs a fresh proof that it’s you. Nothing was changed.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from portal.kernel.errors import PortalError
 from portal.kernel.redaction import hide_tokens
 from portal.kernel.tenancy import Scope
 
+LINKS: Final = ("/i/", "/to/")  # a token stands in the address
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 log: Final = logging.getLogger("portal")
 
@@ -126,7 +127,14 @@ def frame(request: HttpRequest) -> dict[str, Any]:  # Any: what templates show
         "client": getattr(seat, "client", None),
         "person": user if user is not None and user.is_authenticated else None,
         "host": urlsplit(settings.SITE_URL).netloc,
+        "languages": settings.LANGUAGES,
+        "own_path": request.get_full_path() if _is_open_page(request) else "",
     }
+
+
+def _is_open_page(request: HttpRequest) -> bool:
+    """Whether its address may stand in another one: no token is in it, and a GET leads there again."""
+    return request.method == "GET" and not request.path.startswith((*LINKS, "/language/"))
 
 
 def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:

@@ -11,8 +11,9 @@ from django.utils.translation import gettext
 
 from awsaccess.selectors import template_address
 from engagements.models import Offer, ScopeChange
+from engagements.offer_words import ends_at
 from engagements.selectors import choice_of, template_agreed
-from portal.pages import consenting, offers, words
+from portal.pages import consenting, words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import ConsentPaper
 
@@ -60,12 +61,11 @@ def paper_html(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) ->
 
 def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> ChangePaper:
     """Set difference of the two offers, by the lines' own words; the old one with what was ticked."""
-    language = desk.user.language
-    before, after = _lines(change.before, language, choice_of(change.before)), _lines(change.offer, language)
-    told_before, told_after = (offers.words_of(each, language) for each in (change.before, change.offer))
+    before, after = _lines(change.before, choice_of(change.before)), _lines(change.offer)
+    told_before, told_after = (consenting.told_of(each) for each in (change.before, change.offer))
     limits_before, limits_after = told_before.limits, told_after.limits
-    ends_before = offers.ends_at(change.before) or desk.engagement.ends_at
-    ends_after = offers.ends_at(change.offer) or desk.engagement.ends_at
+    ends_before = ends_at(change.before) or desk.engagement.ends_at
+    ends_after = ends_at(change.offer) or desk.engagement.ends_at
     read: Mapping[str, Any] = change.offer.documents["change"]  # Any: JSON as the offer froze it
     kept = {line.title for line in before} & {line.title for line in after}
     return ChangePaper(
@@ -77,8 +77,8 @@ def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> C
         behind=tuple(line for line in after if _opens_otherwise(line, before)),
         now_possible=tuple(text for text in limits_before if text not in limits_after),
         now_impossible=tuple(text for text in limits_after if text not in limits_before),
-        kind_before=consenting.kind_of(change.before, language).tag,
-        kind_after=consenting.kind_of(change.offer, language).tag,
+        kind_before=consenting.kind_of(change.before).tag,
+        kind_after=consenting.kind_of(change.offer).tag,
         until_before=words.long_moment(ends_before, desk.zone),
         until_after=words.long_moment(ends_after, desk.zone),
         until_zone=words.zone_words(desk.zone, ends_after),
@@ -114,8 +114,8 @@ def update_command(desk: Desk, change: ScopeChange) -> str:
     )
 
 
-def _lines(offer: Offer, language: str, ticked: Sequence[str] = ()) -> list[LineWords]:
-    told = offers.words_of(offer, language)
+def _lines(offer: Offer, ticked: Sequence[str] = ()) -> list[LineWords]:
+    told = consenting.told_of(offer)
     lines = list(zip(offer.lines, told.lines, strict=True))
     more = zip(offer.documents.get("optional", ()), told.optional, strict=True)
     return [

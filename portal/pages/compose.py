@@ -344,6 +344,7 @@ def receipt_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         desk,
         "engagements/receipt.html",
         receipt=receipts.receipt_of(desk, consent, consent_checkpoint(consent)),
+        shown_language=consent.evidence.get("language", ""),
         document=as_shown(consent.shown_html),
     )
 

@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 
 from django.core import signing
 from django.template.loader import render_to_string
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
+from engagements.offer_words import OfferWords, words_of
 from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from portal.kernel.errors import Stale
-from portal.pages import offers, words
+from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Ability, AccessKind, Approval, Choice, ConsentPaper, Facts, Kind
 
@@ -39,11 +40,10 @@ def paper_of(
 
     Where a colleague who agreed before has chosen, `ticked` is theirs, whatever is asked for here.
     """
-    language = desk.user.language
     fixed = fixed_of(desk, offer)
-    told = offers.words_of(offer, language)
+    told = told_of(offer)
     return ConsentPaper(
-        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, language=language, ends_at=ends_at),
+        facts=facts_of(desk.engagement, desk.people, offer, desk.zone, ends_at=ends_at),
         abilities=tuple(
             Ability(icon=line["icon"], title=said["title"], why=said["why"])
             for line, said in zip(offer.lines, told.lines, strict=True)
@@ -59,7 +59,7 @@ def paper_of(
     )
 
 
-def _choices(offer: Offer, told: offers.OfferWords, ticked: Collection[str]) -> tuple[Choice, ...]:
+def _choices(offer: Offer, told: OfferWords, ticked: Collection[str]) -> tuple[Choice, ...]:
     return tuple(
         Choice(
             key=line["key"],
@@ -79,7 +79,6 @@ def facts_of(
     offer: Offer,
     zone: ZoneInfo,
     *,
-    language: str = "en",
     ends_at: dt.datetime | None = None,
 ) -> Facts:
     """The short answers that stand first. `ends_at`: of a change that does not hold yet."""
@@ -92,17 +91,22 @@ def facts_of(
         contract=engagement.contract_reference,
         account_name=engagement.account_name,
         account_number=words.account_number(engagement.account_id),
-        kind=kind_of(offer, language),
+        kind=kind_of(offer),
         until_long=words.long_moment(ends_at, zone),
         until_day=words.day(ends_at, zone),
         until_zone=words.zone_words(zone, ends_at),
     )
 
 
-def kind_of(offer: Offer, language: str = "en") -> Kind:
+def told_of(offer: Offer) -> OfferWords:
+    """The offer in the language of the page, as it was frozen."""
+    return words_of(offer, get_language() or "")
+
+
+def kind_of(offer: Offer) -> Kind:
     """Look only, or look and change, with the sentence that the offer gives."""
     code = AccessKind(offer.documents["kind"])
-    said = offers.words_of(offer, language).summary
+    said = told_of(offer).summary
     if code is AccessKind.LOOK:
         return Kind(
             code=code,

@@ -14,6 +14,7 @@ from portal.kernel.fields import Line, Lines
 
 # What comes along when a number is pasted from a page or a mail.
 NOT_A_DIGIT: Final = re.compile(r"[\s\u2010-\u2015.]")
+NO_ACCOUNT: Final = gettext_lazy("An AWS account number has 12 digits. You find it at the top right in AWS.")
 
 
 class AgreeForm(forms.Form):
@@ -74,8 +75,8 @@ class AgreeForm(forms.Form):
         """Twelve digits, however they were typed."""
         try:
             return parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
-        except BadAccountId as error:
-            raise forms.ValidationError(str(error)) from None
+        except BadAccountId:
+            raise forms.ValidationError(NO_ACCOUNT) from None
 
 
 class QuestionForm(forms.Form):

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.selectors import apart
@@ -35,7 +35,7 @@ from engagements.services.orders import (
 )
 from portal.kernel import clock, tenancy
 from portal.kernel.fields import Line, Lines
-from portal.pages.forms import NOT_A_DIGIT
+from portal.pages.forms import NO_ACCOUNT, NOT_A_DIGIT
 
 SALT: Final = "intake"
 QUICKEST_SECONDS: Final = 2  # nobody reads the page and fills four fields in less
@@ -103,8 +103,8 @@ class OrderForm(forms.Form):
         """Twelve digits that can be somebody's, however they were typed."""
         try:
             number = parse_account_id(NOT_A_DIGIT.sub("", self.cleaned_data["account_id"]))
-        except BadAccountId as error:
-            raise ValidationError(str(error)) from None
+        except BadAccountId:
+            raise ValidationError(NO_ACCOUNT) from None
         if objection := account_objection(number):
             raise ValidationError(objection)
         return number
@@ -119,7 +119,7 @@ class OrderForm(forms.Form):
     def asked(self) -> Asked:
         """As services take it."""
         names = ("name", "email", "company", "order_number", "account_id")
-        return Asked(**{name: self.cleaned_data[name] for name in names})
+        return Asked(**{name: self.cleaned_data[name] for name in names}, language=get_language() or "")
 
 
 def mark_of(practice_code: str) -> str:

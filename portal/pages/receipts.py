@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from engagements.models import Consent
+from engagements.offer_words import titles_of
 from portal.kernel import checkpoints
 from portal.kernel.models import AuditCheckpoint
 from portal.pages import words
 from portal.pages.activity import reference_of
 from portal.pages.frames import Desk, human
-from portal.pages.offers import titles_of
 from portal.pages.pagemodels import Fact, Receipt
 
 
@@ -28,7 +28,7 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
             title=gettext("Shown to them at"), text=words.long_moment(displayed, zone), exact=_utc(displayed)
         ),
         _sign_in(evidence.get("sign_in", ""), zone),
-        *_choice(desk, consent),
+        *_choice(consent),
         Fact(title=gettext("Internet address"), text=evidence.get("ip") or gettext("not recorded")),
         Fact(title=gettext("Browser"), text=evidence.get("user_agent") or gettext("not recorded")),
         *_confirmed(evidence, zone),
@@ -53,11 +53,11 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
     )
 
 
-def _choice(desk: Desk, consent: Consent) -> tuple[Fact, ...]:
+def _choice(consent: Consent) -> tuple[Fact, ...]:
     """What was added of the optional lines; nothing to tell where there were none."""
     if not consent.offer.documents.get("optional"):
         return ()
-    titles = titles_of(consent.offer, consent.choice, desk.user.language)
+    titles = titles_of(consent.offer, consent.choice, get_language() or "")
     return (Fact(title=gettext("You also allowed"), text=words.joined(titles) or gettext("nothing more")),)
 
 

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.services.attempts import Limit, attempt_count
@@ -129,5 +129,5 @@ def _answer(verdict: Verdict | None) -> dict[str, str] | None:
         "title": str(title),
         "text": str(text),
         "kind": str(KINDS[verdict.kind]) if verdict.kind else "",
-        "made": date_format(made.astimezone(dt.UTC), "j F Y") if made else "",
+        "made": date_format(made.astimezone(dt.UTC), pgettext("date format", "j F Y")) if made else "",
     }

@@ -119,7 +119,7 @@ def agree(request: HttpRequest, desk: Desk) -> HttpResponse:
         return _agree(request, desk, asking, shown)
     except Stale as error:
         code = desk.engagement.code
-        told = Stale(error.user_message, next_url=reverse("client:front", args=[code]))
+        told = Stale(str(error.user_message), next_url=reverse("client:front", args=[code]))
         refused = web.refusal(request, told)
         return keeping.keep(request, refused, code)
     except InvalidMove:
@@ -228,7 +228,7 @@ def change_agree(request: HttpRequest, desk: Desk) -> HttpResponse:
         return _agree(request, desk, asking, _shown(request, desk, asking.html(())))
     except Stale as error:
         address = reverse("client:change", args=[desk.engagement.code])
-        return web.refusal(request, Stale(error.user_message, next_url=address))
+        return web.refusal(request, Stale(str(error.user_message), next_url=address))
     except InvalidMove:
         if approvals_of(desk.engagement, found.offer).has_agreed(desk.contact):
             return _to_change(desk)
@@ -356,7 +356,7 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
     except step_up.StepUpRequired as refusal:
         asked = gate.prompt(request, act)
         # Who was just mailed a code has done nothing wrong.
-        error = wrong or ("" if asked.is_mailed else refusal.user_message)
+        error = wrong or ("" if asked.is_mailed else str(refusal.user_message))
         return compose.resume_page(request, desk, replace(asked, error=error))
     engagement_resume(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 
 def initials(name: str) -> str:
@@ -30,29 +30,35 @@ def account_number(account_id: str) -> str:
 
 def day(moment: dt.datetime, zone: ZoneInfo) -> str:
     """18 December 2026."""
-    return date_format(moment.astimezone(zone), "j F Y")
+    return date_format(moment.astimezone(zone), pgettext("date format", "j F Y"))
 
 
 def long_moment(moment: dt.datetime, zone: ZoneInfo) -> str:
     """Friday 18 December 2026, 18:00. For dates on which something is decided."""
-    return date_format(moment.astimezone(zone), "l j F Y, H:i")
+    return date_format(moment.astimezone(zone), pgettext("date format", "l j F Y, H:i"))
 
 
 def clock_time(moment: dt.datetime, zone: ZoneInfo) -> str:
     """14:32."""
-    return date_format(moment.astimezone(zone), "H:i")
+    return date_format(moment.astimezone(zone), pgettext("date format", "H:i"))
 
 
 def when(moment: dt.datetime, zone: ZoneInfo, *, now: dt.datetime) -> str:
     """Today, 14:37; otherwise 19 November, 14:37."""
     local = moment.astimezone(zone)
-    named = gettext("Today") if local.date() == now.astimezone(zone).date() else date_format(local, "j F")
+    named = (
+        gettext("Today")
+        if local.date() == now.astimezone(zone).date()
+        else date_format(local, pgettext("date format", "j F"))
+    )
     return f"{named}, {clock_time(moment, zone)}"
 
 
 def day_heading(date: dt.date, *, today: dt.date) -> str:
     """Today, 20 November; otherwise Thursday, 19 November; with the year once it is another one."""
-    spelled = date_format(date, "j F" if date.year == today.year else "j F Y")
+    same_year = date.year == today.year
+    form = pgettext("date format", "j F") if same_year else pgettext("date format", "j F Y")
+    spelled = date_format(date, form)
     named = gettext("Today") if date == today else date_format(date, "l")
     return f"{named}, {spelled}"
 

@@ -96,7 +96,7 @@ def test_a_record_of_a_real_page_holds_permissions_limits_and_the_sentence_that_
     words = "I’ve read this page, and I’m allowed to agree to it for Brightwater Dental."
     assert words in page.text
     assert accepted["authority_statement"] == words
-    assert record["processing"]["language"] == "en-gb"
+    assert record["processing"]["language"] == "en"
 
 
 def test_the_audit_record_seals_the_record(north: Firm) -> None:

@@ -153,8 +153,8 @@ def test_the_way_back_never_leads_elsewhere(referer: str) -> None:
 def test_what_does_not_exist_says_what_is_not_yours_says(anonymous: Browser) -> None:
     absent, foreign = anonymous.get("/no/such/page/"), anonymous.get("/refuse/NotVisible/")
     assert absent.status_code == foreign.status_code == 404
-    assert errors.NotVisible.user_message in absent.content.decode()
-    assert errors.NotVisible.user_message in foreign.content.decode()
+    assert str(errors.NotVisible.user_message) in absent.content.decode()
+    assert str(errors.NotVisible.user_message) in foreign.content.decode()
 
 
 def test_forbidden_and_bad_requests_have_their_pages(anonymous: Browser) -> None:

@@ -33,6 +33,7 @@ EVIDENCE = Evidence(
     accept_language="en-GB",
     sign_in="invitation",
     timezone="Europe/London",
+    language="en",
 )
 
 

@@ -10,8 +10,8 @@ from accounts.lifecycle import ContactRole
 from accounts.models import User
 from awsaccess.services.sending import engagement_send
 from engagements.models import Consent, Engagement, Variant
+from engagements.offer_words import titles_of, words_of
 from portal.kernel import actor, tenancy
-from portal.pages.offers import titles_of, words_of
 from tests.pages import stage
 from tests.pages.reading import read
 from tests.pages.stage import Stage

@@ -25,6 +25,8 @@ account_inactive  account/inactive/
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+# In which language somebody reads. 422: asked for none.
+language  language/
 # Whoever has a paper may check it. 422: neither a file nor a reference was sent.
 verify  verify/
 # For who has just bought something. 422: sent without the fields; 410: a link that is over.

@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:  # Any: Django's signature
         """Check first, so that nothing is half made."""
         firm = Firm(**{name: options[name] for name in Firm.__slots__})
-        owner = Person(**{name: options[f"owner_{name}"] for name in Person.__slots__})
+        owner = Person(**{name: options[f"owner_{name}"] for name in ("email", "name", "phone")})
         try:
             Practice(**{name: options[name] for name in Firm.__slots__}).clean_fields()
             User(email=owner.email, name=owner.name, phone=owner.phone).clean_fields(exclude=["password"])

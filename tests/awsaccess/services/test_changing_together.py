@@ -27,6 +27,7 @@ from awsaccess.services.sending import variant_publish
 from awsaccess.services.sweeping import grants_verify
 from engagements.lifecycle import ChangeStatus, EngagementStatus
 from engagements.models import Consent, Engagement, Offer, ScopeChange, Variant
+from engagements.offer_words import words_of
 from engagements.papers.receipt import _lines as lines_of_receipt
 from engagements.papers.receipt import policy_of
 from engagements.selectors import choice_of, offer_current
@@ -166,7 +167,7 @@ def test_the_record_and_the_receipt_tell_of_what_was_ticked_alone(north: Firm) -
     assert service["template_sha256"] == consent.template_sha256 != case.offer().template_sha256
     with case.seen():
         told = Consent.objects.select_related("offer", "engagement__practice").get(pk=consent.pk)
-        titles = [line["title"] for line in lines_of_receipt(told)]
+        titles = [line["title"] for line in lines_of_receipt(told, words_of(told.offer, "en"))]
         policy = json.dumps(policy_of(told))
         (advice,) = [line for line in told.offer.documents["optional"] if line["key"] == "advice"]
     assert offered["history"] in titles
