@@ -32,7 +32,6 @@ from awsaccess.provision.ways import REFERENCE, BadWay, StackAsk, connect_script
 from portal.kernel import mail, tenancy
 from portal.kernel.spreadsheets import FORMULA, csv_text
 from portal.pages.compose import question_mail
-from portal.pages.connecting import colleague_mail
 from portal.pages.frames import Desk
 from tests.awsaccess.test_access_stack import END, LIST_BUCKETS, SPEC, with_
 from tests.pages import stage
@@ -305,21 +304,6 @@ def sent_by(link: str) -> tuple[str, dict[str, list[str]]]:
     assert parts.scheme == "mailto"
     assert parts.fragment == ""
     return parts.path, parse_qs(parts.query, strict_parsing=True, keep_blank_values=True, separator="&")
-
-
-@THOROUGH
-@given(practice=HOSTILE, name=HOSTILE, me=HOSTILE, url=HOSTILE)
-def test_a_letter_to_a_colleague_has_a_subject_and_a_body_and_nobody_else(
-    practice: str, name: str, me: str, url: str
-) -> None:
-    link = colleague_mail(desk(practice=practice, lead_name=name, me=me), url)
-    address, fields = sent_by(link)
-    assert address == ""
-    assert set(fields) == {"subject", "body"}
-    assert fields["subject"] == [f"Please switch on access in AWS for {practice}"]
-    (body,) = fields["body"]
-    assert url in body
-    assert body.endswith(f"\n\n{me}")
 
 
 @pytest.mark.parametrize(
