@@ -89,7 +89,7 @@ def test_a_mail_that_was_taken_is_written_down_and_comes_from_an_address_of_its_
         envelopes.append(envelope.mail_from)
         return await handle(server, session, envelope)
 
-    mailbox.handle_DATA = noting  # type: ignore[method-assign]  # a test's own ear
+    mailbox.handle_DATA = noting  # type: ignore[method-assign,assignment]  # a test's own ear
     send("outbox-1")
     send("outbox-2")
     assert envelopes == [deliveries.return_path("outbox-1"), deliveries.return_path("outbox-2")]
