@@ -108,7 +108,7 @@ def unopened(scene: Scene, invitation: Invitation | None, url: str) -> Words:
         **_client(engagement),
         **_title(engagement),
     }
-    return _stuck(scene, gettext("%(client)s hasn’t opened the invitation"), told, engagement.invited_at)
+    return _stuck(scene, gettext("%(client)s has not opened the invitation"), told, engagement.invited_at)
 
 
 def unanswered(scene: Scene, invitation: Invitation | None, url: str) -> Words:
@@ -122,7 +122,7 @@ def unanswered(scene: Scene, invitation: Invitation | None, url: str) -> Words:
         **_client(engagement),
         **_title(engagement),
     }
-    return _stuck(scene, gettext("%(client)s hasn’t answered the invitation"), told, engagement.invited_at)
+    return _stuck(scene, gettext("%(client)s has not answered the invitation"), told, engagement.invited_at)
 
 
 def unconnected(scene: Scene) -> Words:
@@ -135,7 +135,7 @@ def unconnected(scene: Scene) -> Words:
         }
         return _stuck(
             scene,
-            gettext("%(client)s hasn’t switched on the access"),
+            gettext("%(client)s has not switched on the access"),
             told,
             engagement.agreed_at,
             _search(scene),

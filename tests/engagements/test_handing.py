@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from accounts import selectors
 from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, Invitation, User
@@ -254,11 +255,9 @@ def test_a_link_to_nothing_that_runs_is_only_switched_off(
 def test_who_uses_the_link_at_the_same_moment_is_first(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
     engagement = make_engagement_invited(firm)
     token = token_of(firm, engagement)
-    from engagements.services import talk
-
-    found = talk.selectors.invitation_find(token=token)
+    found = selectors.invitation_find(token=token)
     with tenancy.use(firm.practice_side):
         Invitation.objects.update(used_at=clock.now())
-    monkeypatch.setattr(talk.selectors, "invitation_find", lambda **_: found)
+    monkeypatch.setattr(selectors, "invitation_find", lambda **_: found)
     with pytest.raises(LinkDead):
         invitation_misdirected(token=token, email="lee@north.example")

@@ -314,15 +314,15 @@ SUBJECTS = {
     },
     "engagements.unopened": {
         SAM: "Reminder: Maya Okafor asks to look at your AWS account (North, Cost review)",
-        MAYA: "Client of north hasn’t opened the invitation (Cost review)",
+        MAYA: "Client of north has not opened the invitation (Cost review)",
     },
     "engagements.unanswered": {
         SAM: "Reminder: Maya Okafor asks to look at your AWS account (North, Cost review)",
-        MAYA: "Client of north hasn’t answered the invitation (Cost review)",
+        MAYA: "Client of north has not answered the invitation (Cost review)",
     },
     "engagements.unconnected": {
         SAM: "Reminder: one step is left in AWS (Cost review, North)",
-        MAYA: "Client of north hasn’t switched on the access (Cost review)",
+        MAYA: "Client of north has not switched on the access (Cost review)",
     },
     "mail.delivery": {MAYA: "Mail to Sam Carter came back: Client of north (Cost review)"},
     "engagements.closed": {

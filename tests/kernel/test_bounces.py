@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import pytest
@@ -83,11 +85,11 @@ def test_a_mail_that_was_taken_is_written_down_and_comes_from_an_address_of_its_
     envelopes: list[str] = []
     handle = mailbox.handle_DATA
 
-    async def noting(server: object, session: object, envelope: SimpleNamespace) -> str:
+    async def noting(server: Any, session: Any, envelope: Any) -> str:
         envelopes.append(envelope.mail_from)
         return await handle(server, session, envelope)
 
-    mailbox.handle_DATA = noting  # type: ignore[method-assign]  # a test's own ear
+    mailbox.handle_DATA = noting  # type: ignore[method-assign,assignment]  # a test's own ear
     send("outbox-1")
     send("outbox-2")
     assert envelopes == [deliveries.return_path("outbox-1"), deliveries.return_path("outbox-2")]
@@ -175,7 +177,7 @@ OTHER = "portal+b" + "a" * 32 + "@northgate.example"
 DEEP = b"".join(
     b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (number, number) for number in range(5000)
 )
-HOSTILE = {
+HOSTILE: Final[dict[str, Callable[[str], bytes]]] = {
     "made-up token": lambda _to: report(OTHER),
     "no token": lambda _to: report("portal@northgate.example"),
     "another domain": lambda to: report(to.replace("northgate", "elsewhere")),
