@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.models import Contact, Invitation
 from engagements.emails.scenes import Scene
@@ -36,22 +36,22 @@ from portal.kernel.models import MailTrace
 
 # RFC 3463, as far as a cause can be named; what a server says beside it stands in the console.
 CAUSES: Final = (
-    ("5.1.1", "There is no such address."),
-    ("5.1.10", "There is no such address."),
-    ("5.1.2", "There is no such domain."),
-    ("5.1.", "The address is not right."),
-    ("5.2.1", "The mailbox is switched off."),
-    ("5.2.2", "The mailbox is full."),
-    ("5.4.", "The mail server was not reached."),
-    ("5.7.", "The mail server refuses our mail, perhaps as spam."),
-    ("4.", "The mail server did not take it for days."),
+    ("5.1.1", gettext_lazy("There is no such address.")),
+    ("5.1.10", gettext_lazy("There is no such address.")),
+    ("5.1.2", gettext_lazy("There is no such domain.")),
+    ("5.1.", gettext_lazy("The address is not right.")),
+    ("5.2.1", gettext_lazy("The mailbox is switched off.")),
+    ("5.2.2", gettext_lazy("The mailbox is full.")),
+    ("5.4.", gettext_lazy("The mail server was not reached.")),
+    ("5.7.", gettext_lazy("The mail server refuses our mail, perhaps as spam.")),
+    ("4.", gettext_lazy("The mail server did not take it for days.")),
 )
 
 
 def cause_of(trace: MailTrace) -> str:
     """Why a mail did not arrive, in words for consultants. Nothing is named that the status does not say."""
     found = next((words for start, words in CAUSES if _is_of(trace.status, start)), "")
-    return found or "The mail server refused it."
+    return str(found) or gettext("The mail server refused it.")
 
 
 def _is_of(status: str, start: str) -> bool:
@@ -221,7 +221,7 @@ def bounced(scene: Scene, contact: Contact, trace: MailTrace) -> Words:
         ),
         facts=(
             Fact(name=gettext("Address"), value=trace.address),
-            Fact(name=gettext("Why"), value=gettext(cause_of(trace))),
+            Fact(name=gettext("Why"), value=cause_of(trace)),
             _account(engagement),
         ),
     )
