@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("engagements", "0009_intake")]
+    dependencies = [("engagements", "0010_hands")]
     operations = [
         migrations.AddField("order", "language", models.CharField(blank=True, default="", max_length=10)),
     ]
