@@ -97,7 +97,8 @@ def mailed(post: Post, chromium: Chromium) -> None:
     """One picture for each side that a mail goes to."""
     seen = set()
     for sent in post.sent:
-        name = f"mail-{sent.kind.split('.')[-1]}{'' if sent.to_client else '-practice'}".replace("_", "-")
+        kind = sent.kind.removeprefix("engagements.").replace(".", "-").replace("_", "-")
+        name = f"mail-{kind}{'' if sent.to_client else '-practice'}"
         if name not in seen:
             seen.add(name)
             body = sent.html.replace(f'src="{SITE}/', 'src="http://localhost/').encode()
