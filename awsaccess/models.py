@@ -131,7 +131,10 @@ class Verification(Row):
 
 
 class Visit(Row):
-    """One issue of temporary credentials to one consultant, with a reason. The credentials are not here."""
+    """One issue of temporary credentials to one consultant, with a reason. The credentials are not here.
+
+    `narrowing`: what this visit did without, of what was agreed (awsaccess.policy.narrowing).
+    """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
@@ -142,6 +145,7 @@ class Visit(Row):
     reason = models.CharField(max_length=300)
     kind = models.CharField(max_length=8, choices=VisitKind.choices)
     status = models.CharField(max_length=10, choices=VisitStatus.choices, default=VisitStatus.INTENDED)
+    narrowing = models.JSONField(default=dict, db_default={})
     session_name = models.CharField(max_length=64)
     intended_at = models.DateTimeField()
     worst_case_until = models.DateTimeField()

@@ -93,6 +93,7 @@ class _Session:
     role: FakeRole
     credentials: SessionCredentials
     policy: Document | None
+    managed: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -298,7 +299,7 @@ class FakeAwsGateway:
             assumed_role_id=f"{role.role_id}:{request.role_session_name}",
             session_arn=f"arn:{arn.partition}:sts::{arn.account_id}:assumed-role/{arn.name}/{request.role_session_name}",
         )
-        session = _Session(role=role, credentials=credentials, policy=policy)
+        session = _Session(role=role, credentials=credentials, policy=policy, managed=request.policy_arns)
         self._sessions[credentials.access_key_id] = session
         return credentials
 
@@ -316,7 +317,12 @@ class FakeAwsGateway:
     def _may(self, session: _Session, action: str, resource: str) -> bool:
         question = Question(action=action, resource=resource, context=self._context())
         by_role = allows(session.role.inline_documents.values(), question)
-        return by_role and (session.policy is None or allows([session.policy], question))
+        limits = [session.policy] if session.policy is not None else []
+        if (
+            session.managed
+        ):  # what AWS's own policies say is not known here: only that a Deny beside them holds
+            limits.append({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+        return by_role and (not limits or allows(limits, question))
 
     def _context(self) -> dict[str, str]:
         return {"aws:currenttime": self._now().isoformat()}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 TAG_TEXT: Final = re.compile(r"[\w .:/=+@-]*")
 LONGEST_SESSION_POLICY: Final = 2048
+MOST_SESSION_POLICIES: Final = 10
 HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
 CONTROL_ROLE: Final = "latchkey-control"
@@ -89,7 +90,8 @@ class CallerIdentity:
 class AssumeRequest:
     """One AssumeRole. Raises BadAssumeRequest for what AWS would refuse, before anything is sent.
 
-    `external_id` None is a negative probe. `tags` are (key, value); `session_policy` is JSON text.
+    `external_id` None is a negative probe. `tags` are (key, value); `session_policy` is JSON text, and together with
+    `policy_arns` (managed policies) the most that the session may do of what its role may.
     """
 
     role_arn: str
@@ -99,6 +101,7 @@ class AssumeRequest:
     source_identity: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     session_policy: str | None = None
+    policy_arns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -122,6 +125,8 @@ class AssumeRequest:
             )
         if len(self.session_policy or "") > LONGEST_SESSION_POLICY:
             raise BadAssumeRequest("session_policy is longer than 2,048 characters")
+        if len(self.policy_arns) > MOST_SESSION_POLICIES:
+            raise BadAssumeRequest("policy_arns are more than 10")
 
 
 def _is_tag(key: str, value: str) -> bool:
@@ -418,6 +423,8 @@ def _parameters(request: AssumeRequest) -> AssumeRoleRequestTypeDef:
         parameters["Tags"] = [{"Key": key, "Value": value} for key, value in request.tags]
     if request.session_policy is not None:
         parameters["Policy"] = request.session_policy
+    if request.policy_arns:
+        parameters["PolicyArns"] = [{"arn": arn} for arn in request.policy_arns]
     return parameters
 
 

@@ -27,7 +27,7 @@ from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import question_answer
 from portal.console import engagement_page, filters, marks, opening, papers, preview, reads, staffing, words
-from portal.console.forms import AnswerForm, DraftForm, InviteForm, ReasonForm, VisitForm
+from portal.console.forms import AnswerForm, DraftForm, EntryForm, InviteForm, ReasonForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -57,6 +57,11 @@ def _may_open(engagement: Engagement) -> bool:
 def _open(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
     signin = opening.enter(request, engagement, asked)
     return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
+
+
+def _keys(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
+    keys = opening.enter_by_keys(request, engagement, asked)
+    return opening.keys_page(page_of(Engagement), request, engagement, asked, keys)
 
 
 def _send(request: HttpRequest, engagement: Engagement, _asked: Asked) -> str:
@@ -179,6 +184,18 @@ ACTIONS = (
         form=VisitForm,
         initial=opening.start,
         is_main=True,
+        step_up=True,
+    ),
+    ObjectAction(
+        slug="keys",
+        label="Command line",
+        title="Keys for the command line",
+        explain=opening.explain_keys,
+        run=_keys,
+        offered=_may_open,
+        form=EntryForm,
+        initial=opening.start,
+        button="Show the keys",
         step_up=True,
     ),
     ObjectAction(

@@ -51,6 +51,14 @@ MINUTES: Final = (
     (30, "30 minutes"),
     (15, "15 minutes, the shortest"),
 )
+LESS: Final = (
+    ("read_only", "Look only: nothing can be changed"),
+    ("no_contents", "Nothing of what is inside: no files, no data, no secrets, no log-ins"),
+    (
+        "one_address",
+        "Only from the address I am at now. For the command line: AWS’s console asks from other addresses, too",
+    ),
+)
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
 
@@ -173,8 +181,8 @@ class AnswerForm(forms.Form):
     )
 
 
-class VisitForm(forms.Form):
-    """What somebody is going to do in the client's account, and where they want to begin."""
+class EntryForm(forms.Form):
+    """What somebody is going to do in the client's account, for how long, and with how much less than was agreed."""
 
     reason = Line(
         max_length=300,
@@ -182,11 +190,29 @@ class VisitForm(forms.Form):
         help_text="A few words. The client reads them.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    service = forms.ChoiceField(
-        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
-    )
     minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
+    less = forms.MultipleChoiceField(
+        label="Take less than was agreed",
+        choices=LESS,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="AWS holds this visit to it. The client sees it.",
+    )
+    region = Line(
+        label="Only in one region",
+        required=False,
+        max_length=25,
+        help_text="Such as “eu-west-1”. Services without a region, such as IAM and billing, stay open.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
     once = Line(widget=forms.HiddenInput, max_length=400)
+
+    def clean_region(self) -> str:
+        """A region of one of AWS's partitions, or nothing."""
+        region: str = self.cleaned_data["region"]
+        if region and not any(one.regions.fullmatch(region) for one in PARTITIONS.values()):
+            raise ValidationError("That is no region of AWS. It looks like “eu-west-1”.")
+        return region
 
     def clean_reason(self) -> str:
         """Words, not only spaces."""
@@ -194,6 +220,15 @@ class VisitForm(forms.Form):
         if not reason:
             raise ValidationError("Say in a few words what you are going to do.")
         return reason
+
+
+class VisitForm(EntryForm):
+    """The same, and where in the console they want to begin."""
+
+    service = forms.ChoiceField(
+        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
+    )
+    field_order = ("reason", "service")
 
 
 class InviteForm(forms.Form):

@@ -220,6 +220,7 @@ class VisitAdmin(ScopedModelAdmin[Visit]):
             Fact(label="Engagement", value=_work_of(obj)),
             Fact(label="AWS account", value=Cell(text=words.account(obj.grant.account_id))),
             Fact(label="Door", value=Cell(text=words.DOORS[obj.kind])),
+            Fact(label="Taken of what was agreed", value=Cell(text=_taken(obj))),
             Fact(label="Asked for", value=Cell(text=words.moment(obj.intended_at))),
             Fact(label="Opened", value=Cell(text=words.moment(obj.issued_at, "never"), small=obj.refusal)),
             Fact(label="Over by", value=Cell(text=words.moment(obj.latest_end))),
@@ -230,6 +231,10 @@ class VisitAdmin(ScopedModelAdmin[Visit]):
             Panel(key="visit", title="Visit", facts=facts),
             engagement_page.history_panel(reads.history_of_subject(obj)),
         ]
+
+
+def _taken(visit: Visit) -> str:
+    return words.narrowing(visit.narrowing, visit.narrowing.get("region", "")) or "all of it"
 
 
 def _work_of(visit: Visit) -> Cell:

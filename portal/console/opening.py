@@ -1,4 +1,7 @@
-"""Open AWS: why, where, for how long; then one page with a form that leads to AWS's sign-in host, never kept."""
+"""Open AWS: why, where, for how long; then one page with a form that leads to AWS's sign-in host, never kept.
+
+Or one page with credentials for a command line, which is kept no more than that.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ from django.template.response import TemplateResponse
 
 from accounts.models import User
 from awsaccess.aws.arns import PARTITIONS, ConsoleService
-from awsaccess.services.visits import SigninForm, VisitRefused, visit_open
+from awsaccess.policy.narrowing import Narrowing
+from awsaccess.provision.cli_keys import forms_of
+from awsaccess.services.visits import Keys, SigninForm, VisitRefused, visit_keys, visit_open
 from engagements.models import Engagement
 from portal.console import reads, words
 from portal.console.forms import SERVICES
 from portal.kernel.admin import ScopedModelAdmin
 from portal.kernel.web import actor_of
+from portal.pages.circumstances import address_of
 
 SALT: Final = "portal.console.opening"
 FORM_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
@@ -40,17 +46,69 @@ def explain(engagement: Engagement) -> list[str]:
     ]
 
 
+def explain_keys(engagement: Engagement) -> list[str]:
+    """What happens when the button is pressed."""
+    return [
+        f"You get temporary keys for {engagement.client.name}, account {words.account(engagement.account_id)}.",
+        "They are shown once, on the next page, and kept nowhere.",
+        "Whoever holds them is in until they are over: put them in no file that others read.",
+        "The client sees your name, this reason and the time at once.",
+    ]
+
+
 def enter(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> SigninForm:
     """Ask AWS. Raises VisitRefused, NotAllowed, Unavailable."""
-    return visit_open(
-        engagement=engagement,
-        consultant=cast("User", request.user),
-        reason=asked["reason"],
-        service=ConsoleService(asked["service"]),
-        actor=actor_of(request),
-        longest=dt.timedelta(minutes=asked["minutes"]),
-        visit_id=_visit_of(request, engagement, asked["once"]),
-    )
+    service = ConsoleService(asked["service"])
+    return visit_open(service=service, **_entry(request, engagement, asked))
+
+
+def enter_by_keys(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> Keys:
+    """Ask AWS for keys. Raises as `enter`."""
+    return visit_keys(**_entry(request, engagement, asked))
+
+
+def _entry(
+    request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]
+) -> dict[str, Any]:  # Any: what both services take
+    return {
+        "engagement": engagement,
+        "consultant": cast("User", request.user),
+        "reason": asked["reason"],
+        "actor": actor_of(request),
+        "longest": dt.timedelta(minutes=asked["minutes"]),
+        "visit_id": _visit_of(request, engagement, asked["once"]),
+        "narrowing": Narrowing(
+            read_only="read_only" in asked["less"],
+            no_contents="no_contents" in asked["less"],
+            address=address_of(request) if "one_address" in asked["less"] else "",
+            region=asked["region"],
+        ),
+    }
+
+
+def keys_page(
+    admin: ScopedModelAdmin[Engagement],
+    request: HttpRequest,
+    engagement: Engagement,
+    asked: Mapping[str, Any],
+    keys: Keys,
+) -> HttpResponse:
+    """The credentials in three forms. They stand here, once, and nowhere else."""
+    context = {
+        "title": "Keys for the command line",
+        "subtitle": admin.page_title(engagement),
+        "object_title": admin.page_title(engagement),
+        "back_url": admin.page_url(engagement),
+        "forms": forms_of(keys.credentials, region=keys.region, profile=f"latchkey-{engagement.code}"),
+        "client_name": engagement.client.name,
+        "account": words.account(keys.account_id),
+        "ends": words.clock_time(keys.ends_at),
+        "reason": asked["reason"],
+        "narrowed": words.narrowing(asked["less"], asked["region"]),
+    }
+    page = admin.respond(request, "admin/cli_keys.html", context)
+    page["Cache-Control"] = "no-store"
+    return page
 
 
 def ready_page(
@@ -72,6 +130,7 @@ def ready_page(
         "ends": words.clock_time(signin.ends_at),
         "reason": asked["reason"],
         "service": SERVICES[ConsoleService(asked["service"])],
+        "narrowed": words.narrowing(asked["less"], asked["region"]),
     }
     page = admin.respond(request, "admin/open_aws.html", context)
     page["Cache-Control"] = "no-store"

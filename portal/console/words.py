@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -73,6 +74,11 @@ VISITS: Final = {
     VisitStatus.ORPHANED: Cell(text="Unfinished: nobody holds it", tone="stop"),
 }
 DOORS: Final = {VisitKind.CONSOLE.value: "console", VisitKind.CLI.value: "command line"}
+NARROWED: Final = {
+    "read_only": "look only",
+    "no_contents": "nothing of what is inside",
+    "one_address": "from one address only",
+}
 CHECKS: Final = {
     "found": "The role is there",
     "lock": "Only this portal can use it",
@@ -298,6 +304,12 @@ def details(found: dict[str, str]) -> str:
     moved = f"{_state(found['from'])} → {_state(found['to'])}" if is_move else ""
     said = [_said(key, value) for key, value in found.items() if key in SAID]
     return " · ".join(part for part in (moved, *said) if part)
+
+
+def narrowing(held: Container[str], region: str) -> str:
+    """How much less than was agreed a visit takes, on one line; empty for all of it."""
+    said = [text for key, text in NARROWED.items() if key in held]
+    return ", ".join([*said, *([f"only in {region}"] if region else [])])
 
 
 def status(value: str) -> str:

@@ -147,6 +147,7 @@ admin:engagements_engagement_add  console/engagements/engagement/add/
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:engagements_engagement_open  console/engagements/engagement/<str:object_id>/open/
+admin:engagements_engagement_keys  console/engagements/engagement/<str:object_id>/keys/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   200   200   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405

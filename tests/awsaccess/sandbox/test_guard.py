@@ -297,8 +297,7 @@ def test_what_is_not_simulated_says_so(sandbox: SandboxProcess) -> None:
     # moto has no such services at all, and they do not speak XML
     refused("NotImplemented", sandbox.client("accessanalyzer", admin).list_analyzers)
     refused("NotImplemented", sandbox.client("pricing", admin).describe_services)
-    more = {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}
-    refused("NotImplemented", enter, sandbox, make_role(sandbox), **more)
+    refused("NotImplemented", enter, sandbox, make_role(sandbox), TransitiveTagKeys=["team"])
 
 
 # ---------------------------------------------------------------- policies on resources
