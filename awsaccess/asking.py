@@ -42,7 +42,14 @@ def documents_for(engagement: Engagement, hub: Hub) -> Documents:
         "template_key": f"{engagement.code}/access.json",
         "topic_arns": dict(hub.topic_arns),
         "queue_url": hub.queue_url,
+        **_terms_of_entry(engagement),
     }
+
+
+def _terms_of_entry(engagement: Engagement) -> Documents:
+    """Only what holds, so that an offer without a doorbell stays word for word what it was."""
+    held = {"doorbell": engagement.doorbell, "break_glass": engagement.break_glass}
+    return {name: True for name, value in held.items() if value}
 
 
 def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:

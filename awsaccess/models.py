@@ -11,7 +11,7 @@ from accounts.models import Client, Practice, Row, User
 from awsaccess.aws.arns import RoleArn
 from awsaccess.callback import WORDS, Kind, Reason
 from awsaccess.lifecycle import CallbackStatus, GrantStatus, Verdict, VisitKind, VisitStatus
-from engagements.models import Engagement, Offer
+from engagements.models import Doorbell, Engagement, Offer
 
 
 class Hub(Row):
@@ -145,6 +145,7 @@ class Visit(Row):
     reason = models.CharField(max_length=300)
     kind = models.CharField(max_length=8, choices=VisitKind.choices)
     status = models.CharField(max_length=10, choices=VisitStatus.choices, default=VisitStatus.INTENDED)
+    doorbell = models.OneToOneField(Doorbell, on_delete=models.PROTECT, null=True, related_name="visit")
     narrowing = models.JSONField(default=dict, db_default={})
     session_name = models.CharField(max_length=64)
     intended_at = models.DateTimeField()

@@ -12,8 +12,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from accounts.lifecycle import WORKERS
-from accounts.models import Membership, User
+from accounts.models import User
 from accounts.services.attempts import Limit, attempt_count
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
@@ -24,9 +23,10 @@ from awsaccess.models import Grant, Visit
 from awsaccess.policy.narrowing import AS_AGREED, BadNarrowing, Narrowing, session_policy, session_policy_arns
 from awsaccess.services.checks import CHECK, found_as_agreed, target_of
 from engagements.lifecycle import WORKING, EngagementStatus
-from engagements.models import Assignment, Engagement
+from engagements.models import Doorbell, Engagement
+from engagements.services.doorbells import doorbell_force_within, doorbell_use_within, has_doorbell
 from engagements.services.moves import engagement_locked
-from engagements.services.standing import consent_stands
+from engagements.services.standing import consent_stands, works_on_it
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
@@ -91,13 +91,15 @@ class Keys:
 class Wish:
     """How somebody wants to enter: by which door, for how long at most, with how much less than was agreed.
 
-    `visit_id` names the visit beforehand, so that a form that is sent twice enters once.
+    `visit_id` names the visit beforehand, so that a form that is sent twice enters once. `is_emergency`: without
+    waiting for the client, where that was agreed.
     """
 
     kind: VisitKind = VisitKind.CONSOLE
     longest: dt.timedelta = LONGEST
     narrowing: Narrowing = AS_AGREED
     visit_id: UUID | None = None
+    is_emergency: bool = False
 
 
 PLAIN: Final = Wish()
@@ -125,16 +127,17 @@ def visit_open(
     longest: dt.timedelta = LONGEST,
     visit_id: UUID | None = None,
     narrowing: Narrowing = AS_AGREED,
+    is_emergency: bool = False,
 ) -> SigninForm:
     """Enter the client's console: intent, AssumeRole, sign-in token, outcome; each visit named and reasoned.
 
     `longest` makes it shorter than AWS allows, `narrowing` less than was agreed. `visit_id` names the visit beforehand,
-    so that a form that is sent twice enters once.
+    so that a form that is sent twice enters once. `is_emergency`: without the client's yes, where that was agreed.
 
-    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
+    Raises VisitRefused, NotLetIn where the client lets each visit in and did not, NoDoorbell, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
     audit.Unrecorded when the intent, OutcomeUnwritten when the outcome cannot be written.
     """
-    wish = Wish(longest=longest, visit_id=visit_id, narrowing=narrowing)
+    wish = Wish(longest=longest, visit_id=visit_id, narrowing=narrowing, is_emergency=is_emergency)
     intent = _intended(engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish)
     credentials, token = _entered(intent, actor, _signed_in)
     return _signin_form(intent, token, service, credentials.expires_at)
@@ -149,9 +152,16 @@ def visit_keys(
     longest: dt.timedelta = LONGEST,
     visit_id: UUID | None = None,
     narrowing: Narrowing = AS_AGREED,
+    is_emergency: bool = False,
 ) -> Keys:
     """Enter by the command line: as `visit_open`, and the credentials themselves are handed out, once."""
-    wish = Wish(kind=VisitKind.CLI, longest=longest, visit_id=visit_id, narrowing=narrowing)
+    wish = Wish(
+        kind=VisitKind.CLI,
+        longest=longest,
+        visit_id=visit_id,
+        narrowing=narrowing,
+        is_emergency=is_emergency,
+    )
     intent = _intended(engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish)
     credentials, _ = _entered(intent, actor, _looked_round)
     return Keys(credentials=credentials, region=intent.hub.region, account_id=intent.account_id)
@@ -233,12 +243,15 @@ def _intend(*, engagement: Engagement, consultant: User, reason: str, actor: Act
     duration = min(LONGEST, max(wish.longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
     if duration < SHORTEST:
         raise VisitRefused("The agreed time is nearly over, and AWS gives no visit shorter than 15 minutes.")
+    key, ring = _unused(wish.visit_id), _let_in(grant, consultant, reason, wish, actor)
     visit = _write_intent(
         current,
         grant,
         consultant,
-        id=_unused(wish.visit_id),
-        reason=reason.strip()[:300],
+        id=key,
+        doorbell=ring,
+        # What the client was asked is what the visit is for.
+        reason=ring.reason if ring else reason.strip()[:300],
         kind=wish.kind,
         narrowing=wish.narrowing.kept(),
         intended_at=now,
@@ -259,7 +272,7 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     asked = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
     agreed = consent_stands(engagement=current, offer=asked.grant.offer)
     is_on = agreed and current.status == EngagementStatus.ACTIVE
-    holds = is_on and _is_assigned(current, asked.consultant_id)
+    holds = is_on and works_on_it(current, asked.consultant_id)
     why_not = TAKEN_OFF if is_on else SWITCHED_OFF
     status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
     changes: dict[str, object] = {
@@ -286,7 +299,7 @@ def visit_orphan(*, visit_id: UUID) -> None:
 
 
 def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
-    if not _is_assigned(engagement, consultant.pk):
+    if not works_on_it(engagement, consultant.pk):
         raise NotAllowed("Only people who work on this engagement may enter.")
     if engagement.status != EngagementStatus.ACTIVE:
         raise VisitRefused(NOT_ON)
@@ -306,6 +319,25 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     return grant
 
 
+def _let_in(grant: Grant, consultant: User, reason: str, wish: Wish, actor: Actor) -> Doorbell | None:
+    """The client's yes to this one visit, used up; what stands in for it in an emergency; None where nobody is asked.
+
+    Raises NotLetIn, or NoDoorbell for an emergency that was not agreed to.
+    """
+    if wish.is_emergency:
+        return doorbell_force_within(
+            engagement=grant.engagement,
+            offer=grant.offer,
+            consultant=consultant,
+            reason=reason,
+            kind=wish.kind,
+            actor=actor,
+        )
+    if not has_doorbell(grant.offer):
+        return None
+    return doorbell_use_within(engagement=grant.engagement, consultant=consultant, actor=actor)
+
+
 def _unused(visit_id: UUID | None) -> UUID:
     """Read under the engagement's lock, so that of two equal forms the second finds the first one's visit."""
     if visit_id is not None and Visit.objects.filter(pk=visit_id).exists():
@@ -317,15 +349,6 @@ def _require_fresh(grant: Grant) -> None:
     fresh = dt.timedelta(seconds=settings.GRANT_FRESH_SECONDS)
     if grant.last_ok_at is None or clock.now() - grant.last_ok_at > fresh:
         raise VisitRefused("The last good check of the role is too old. Check it again, then enter.")
-
-
-def _is_assigned(engagement: Engagement, consultant_id: UUID) -> bool:
-    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
-    now = clock.now()
-    places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
-    rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=MAY_ENTER)
-    mine = rows.filter(consultant_id__in=places.values("user_id"))
-    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
 
 
 def _write_intent(

@@ -16,7 +16,16 @@ from django.urls import reverse
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
 from engagements.lifecycle import AssignmentRole, DocumentKind, EngagementEvent
-from engagements.models import NOT_OVER, Assignment, Consent, Document, Engagement, Referral, Remark
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Consent,
+    Document,
+    Doorbell,
+    Engagement,
+    Referral,
+    Remark,
+)
 from portal.kernel import checkpoints, outbox
 from portal.kernel.models import OutboxMessage
 
@@ -38,6 +47,7 @@ class Matter:
     remark: Remark | None = None
     referral: Referral | None = None
     beside: Assignment | None = None
+    doorbell: Doorbell | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +176,12 @@ def matter_of_referral(referral_id: UUID) -> Matter | None:
     """A colleague who was named. None when it is not in scope."""
     row = Referral.objects.select_related("contact__user").filter(pk=referral_id).first()
     return Matter(engagement=_engagements().get(pk=row.engagement_id), referral=row) if row else None
+
+
+def matter_of_doorbell(doorbell_id: UUID) -> Matter | None:
+    """A ring with who rang and who answered. None when it is not in scope."""
+    row = Doorbell.objects.select_related("consultant", "answered_by").filter(pk=doorbell_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), doorbell=row) if row else None
 
 
 def is_on_it(row: Assignment) -> bool:

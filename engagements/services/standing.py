@@ -9,8 +9,12 @@ from uuid import UUID
 
 from django.db.models import F
 
-from engagements.models import Consent, Engagement, Offer
+from accounts.lifecycle import WORKERS
+from accounts.models import Membership
+from engagements.lifecycle import WORKING
+from engagements.models import Assignment, Consent, Engagement, Offer
 from engagements.services.drafts import offer_hash
+from portal.kernel import clock
 
 
 def offer_is_whole(offer: Offer) -> bool:
@@ -34,6 +38,15 @@ def offers_standing(needed: Mapping[Offer, int]) -> set[UUID]:
     return {
         offer.pk for offer, people in needed.items() if said[offer.pk] >= people and offer_is_whole(offer)
     }
+
+
+def works_on_it(engagement: Engagement, consultant_id: UUID) -> bool:
+    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
+    now = clock.now()
+    places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
+    rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=WORKING)
+    mine = rows.filter(consultant_id__in=places.values("user_id"))
+    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
 
 
 def was_agreed(*, offer: Offer) -> bool:

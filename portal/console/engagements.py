@@ -27,7 +27,16 @@ from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import question_answer
 from portal.console import engagement_page, filters, marks, opening, papers, preview, reads, staffing, words
-from portal.console.forms import AnswerForm, DraftForm, EntryForm, InviteForm, ReasonForm, VisitForm
+from portal.console.forms import (
+    AnswerForm,
+    DraftForm,
+    EmergencyForm,
+    EntryForm,
+    InviteForm,
+    ReasonForm,
+    RingForm,
+    VisitForm,
+)
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -42,11 +51,25 @@ from portal.pages.papers import download
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
-HOW_TO_AGREE = ("approvals_needed", "code_at_agreement")
+HOW_TO_AGREE = ("approvals_needed", "code_at_agreement", "doorbell", "break_glass")
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
 
 
 def _may_open(engagement: Engagement) -> bool:
+    return _is_on(engagement) and (not engagement.doorbell or reads.noted(engagement, "is_let_in"))
+
+
+def _may_ring(engagement: Engagement) -> bool:
+    waits = reads.noted(engagement, "is_let_in") or reads.noted(engagement, "is_ringing")
+    return engagement.doorbell and not waits and _is_on(engagement)
+
+
+def _may_force(engagement: Engagement) -> bool:
+    is_agreed = engagement.doorbell and engagement.break_glass
+    return is_agreed and not reads.noted(engagement, "is_let_in") and _is_on(engagement)
+
+
+def _is_on(engagement: Engagement) -> bool:
     return (
         engagement.status == _S.ACTIVE
         and reads.noted(engagement, "may_enter")
@@ -56,6 +79,11 @@ def _may_open(engagement: Engagement) -> bool:
 
 def _open(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
     signin = opening.enter(request, engagement, asked)
+    return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
+
+
+def _open_unasked(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
+    signin = opening.enter_unasked(request, engagement, asked)
     return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
 
 
@@ -196,6 +224,31 @@ ACTIONS = (
         form=EntryForm,
         initial=opening.start,
         button="Show the keys",
+        step_up=True,
+    ),
+    ObjectAction(
+        slug="ring",
+        label="Ring the doorbell",
+        title="Ask to be let in",
+        explain=opening.explain_ring,
+        run=opening.ring,
+        offered=_may_ring,
+        form=RingForm,
+        initial=lambda request, engagement: {"reason": reads.last_reason(request, engagement)},
+        button="Ring",
+        is_main=True,
+    ),
+    ObjectAction(
+        slug="emergency",
+        label="Emergency",
+        title="Go in without being let in",
+        explain=opening.explain_emergency,
+        run=_open_unasked,
+        offered=_may_force,
+        form=EmergencyForm,
+        initial=opening.start,
+        button="Go in now",
+        is_grave=True,
         step_up=True,
     ),
     ObjectAction(

@@ -23,6 +23,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     parse_account_id,
 )
+from awsaccess.lifecycle import VisitKind
 from awsaccess.services.hubs import BadHub, queue_of, topics_of
 from engagements.lifecycle import AssignmentRole
 from engagements.models import MOST_APPROVALS, Assignment
@@ -51,6 +52,7 @@ MINUTES: Final = (
     (30, "30 minutes"),
     (15, "15 minutes, the shortest"),
 )
+DOOR_WORDS: Final = {VisitKind.CONSOLE: "the console", VisitKind.CLI: "the command line"}
 LESS: Final = (
     ("read_only", "Look only: nothing can be changed"),
     ("no_contents", "Nothing of what is inside: no files, no data, no secrets, no log-ins"),
@@ -119,6 +121,26 @@ class TermsForm(forms.Form):
         required=False,
         help_text="Stronger evidence of who agreed, and one more thing to type.",
     )
+
+    doorbell = forms.BooleanField(
+        label="Let the client open the door for each visit",
+        required=False,
+        help_text="Before each visit you ring, and wait until somebody who may agree lets you in.",
+    )
+    break_glass = forms.BooleanField(
+        label="Except in an emergency",
+        required=False,
+        help_text="Then you may go in without waiting, and the client is told at once. They agree to that, too.",
+    )
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's own
+        """An exception needs its rule."""
+        found = {**(super().clean() or {}), **self.cleaned_data}
+        if found.get("break_glass") and not found.get("doorbell"):
+            self.add_error(
+                "break_glass", "Without a doorbell nobody waits, so there is nothing to leave out."
+            )
+        return found
 
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
@@ -229,6 +251,31 @@ class VisitForm(EntryForm):
         label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
     )
     field_order = ("reason", "service")
+
+
+class EmergencyForm(VisitForm):
+    """The same, and why nobody can be waited for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "What is the emergency, and what are you going to do?"
+
+
+class RingForm(forms.Form):
+    """What somebody wants to be let in for, and by which door."""
+
+    reason = Line(
+        max_length=300,
+        label="What are you going to do?",
+        help_text="A few words. Whoever lets you in reads them, and the visit is for that.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    kind = forms.ChoiceField(
+        label="How you want to go in",
+        choices=[(kind.value, name.capitalize()) for kind, name in DOOR_WORDS.items()],
+        widget=forms.RadioSelect,
+        initial=VisitKind.CONSOLE.value,
+    )
 
 
 class InviteForm(forms.Form):

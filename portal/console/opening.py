@@ -22,6 +22,7 @@ from awsaccess.policy.narrowing import Narrowing
 from awsaccess.provision.cli_keys import forms_of
 from awsaccess.services.visits import Keys, SigninForm, VisitRefused, visit_keys, visit_open
 from engagements.models import Engagement
+from engagements.services.doorbells import doorbell_ring
 from portal.console import reads, words
 from portal.console.forms import SERVICES
 from portal.kernel.admin import ScopedModelAdmin
@@ -35,7 +36,8 @@ FORM_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
 def start(request: HttpRequest, engagement: Engagement) -> dict[str, Any]:  # Any: what forms start from
     """The last reason, and a mark that lets this form enter once."""
     mark = {"visit": str(uuid4()), "engagement": str(engagement.pk), "user": str(request.user.pk)}
-    return {"reason": reads.last_reason(request, engagement), "once": signing.dumps(mark, salt=SALT)}
+    reason = reads.let_in_reason(request, engagement) or reads.last_reason(request, engagement)
+    return {"reason": reason, "once": signing.dumps(mark, salt=SALT)}
 
 
 def explain(engagement: Engagement) -> list[str]:
@@ -54,6 +56,42 @@ def explain_keys(engagement: Engagement) -> list[str]:
         "Whoever holds them is in until they are over: put them in no file that others read.",
         "The client sees your name, this reason and the time at once.",
     ]
+
+
+def explain_ring(engagement: Engagement) -> list[str]:
+    """What happens when the button is pressed."""
+    return [
+        f"Everybody at {engagement.client.name} who may agree gets a mail: you, this reason, and two buttons.",
+        "Nothing is asked of AWS before one of them lets you in. After an hour the ring is over.",
+        "You get a mail with the answer, and it stands on the engagement’s page.",
+    ]
+
+
+def explain_emergency(engagement: Engagement) -> list[str]:
+    """What happens when the button is pressed."""
+    return [
+        f"{engagement.client.name} agreed that in an emergency you need not wait to be let in.",
+        "Their people get a mail at once: your name, this reason, and that nobody was asked.",
+        "It stays in the record for good.",
+    ]
+
+
+def ring(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> str:
+    """Ask the client to be let in. Raises NotAllowed, InvalidMove, RateLimited."""
+    doorbell_ring(
+        engagement=engagement,
+        consultant=cast("User", request.user),
+        reason=asked["reason"],
+        kind=asked["kind"],
+        actor=actor_of(request),
+    )
+    return f"You rang at {engagement.client.name}. Load this page again to see the answer; you get it by mail, too."
+
+
+def enter_unasked(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> SigninForm:
+    """Ask AWS without the client's yes. Raises as `enter`, and NoDoorbell where that was not agreed."""
+    service = ConsoleService(asked["service"])
+    return visit_open(service=service, is_emergency=True, **_entry(request, engagement, asked))
 
 
 def enter(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> SigninForm:

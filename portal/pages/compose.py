@@ -31,7 +31,17 @@ from engagements.services.evidence import record_now
 from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
-from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
+from portal.pages import (
+    activity,
+    closings,
+    connecting,
+    consenting,
+    doors_open,
+    keeping,
+    problems,
+    receipts,
+    words,
+)
 from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
@@ -184,6 +194,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         last_visit=activity.last_visit(visits, desk.zone, now=now),
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
+        rings=doors_open.waiting(desk),
     )
 
 

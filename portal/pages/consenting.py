@@ -16,6 +16,7 @@ from accounts.models import User
 from engagements.models import Engagement, Offer
 from engagements.selectors import approvals_of
 from engagements.services.consents import Shown
+from engagements.services.doorbells import has_doorbell, may_force
 from portal.kernel.errors import Stale
 from portal.pages import words
 from portal.pages.frames import Desk
@@ -44,6 +45,8 @@ def paper_of(desk: Desk, offer: Offer) -> ConsentPaper:
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
+        doorbell=has_doorbell(offer),
+        break_glass=may_force(offer),
     )
 
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("<slug:code>/check/", views.check, name="check"),
     path("<slug:code>/pause/", views.pause, name="pause"),
     path("<slug:code>/resume/", views.resume, name="resume"),
+    path("<slug:code>/door/", views.door, name="door"),
     path("<slug:code>/end/", views.end, name="end"),
     path("<slug:code>/deleted/", views.deleted, name="deleted"),
     path("<slug:code>/template/", views.template, name="template"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -96,7 +97,7 @@ class Stage:
             return Offer.objects.get(engagement=self.engagement)
 
 
-def set_stage(*, account_id: str = "441709265583") -> Stage:
+def set_stage(*, account_id: str = "441709265583", **terms: bool) -> Stage:
     """Northgate Cloud with Maya and Tomasz, Brightwater Dental with Sam, and a draft."""
     practice = Practice(
         code="northgate",
@@ -132,6 +133,7 @@ def set_stage(*, account_id: str = "441709265583") -> Stage:
             account_id=account_id,
             account_name="Brightwater Production",
             contract_reference="NC-2026-031",
+            **terms,
         )
         Assignment.objects.create(
             practice=practice,
@@ -144,7 +146,7 @@ def set_stage(*, account_id: str = "441709265583") -> Stage:
     return Stage(practice=practice, client=client, maya=maya, sam=sam, contact=contact, engagement=engagement)
 
 
-def invited(**over: str) -> Stage:
+def invited(**over: Any) -> Stage:  # Any: what a stage may be set with
     """The offer is frozen and sent."""
     stage = set_stage(**over)
     with tenancy.use(stage.scope):
@@ -152,9 +154,9 @@ def invited(**over: str) -> Stage:
     return replace(stage, engagement=stage.fresh())
 
 
-def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE) -> Stage:
+def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE, **terms: bool) -> Stage:
     """Sam agreed; the template lies in the bucket unless it is still on its way."""
-    stage = invited()
+    stage = invited(**terms)
     with tenancy.use(stage.client_scope):
         _give_consent(stage, evidence)
     if published:
@@ -163,9 +165,9 @@ def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE) -> Stage:
     return replace(stage, engagement=stage.fresh())
 
 
-def active() -> Stage:
+def active(**terms: bool) -> Stage:
     """AWS has confirmed all four checks."""
-    stage = agreed()
+    stage = agreed(**terms)
     now = clock.now()
     with tenancy.use(stage.scope):
         Engagement.objects.filter(pk=stage.engagement.pk).update(status="active", activated_at=now)

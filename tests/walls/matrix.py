@@ -152,6 +152,13 @@ admin:engagements_engagement_keys  console/engagements/engagement/<str:object_id
   POST    302   404   200   200   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# Nobody rings where the offer has no doorbell: those who could are led back.
+admin:engagements_engagement_ring  console/engagements/engagement/<str:object_id>/ring/
+admin:engagements_engagement_emergency  console/engagements/engagement/<str:object_id>/emergency/
+  GET     302   404   302   302   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 # What moves an engagement: owners and those who are assigned. Auditors see it and move nothing.
 admin:engagements_engagement_send  console/engagements/engagement/<str:object_id>/send/
 admin:engagements_engagement_resume  console/engagements/engagement/<str:object_id>/resume/
@@ -281,6 +288,12 @@ client:question  e/<slug:code>/question/
 client:colleague  e/<slug:code>/colleague/
   GET     302   302   302   302   302   302   302   200   200   403   302   404   302
   POST    302   302   302   302   302   302   302   302   302   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# A press without an answer only shows who rings.
+client:door  e/<slug:code>/door/
+  GET     302   302   302   302   302   302   302   200   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   200   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:live  e/<slug:code>/live/
