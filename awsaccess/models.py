@@ -10,7 +10,14 @@ from django.db import models
 from accounts.models import Client, Practice, Row, User
 from awsaccess.aws.arns import RoleArn
 from awsaccess.callback import WORDS, Kind, Reason
-from awsaccess.lifecycle import CallbackStatus, GrantStatus, Verdict, VisitKind, VisitStatus
+from awsaccess.lifecycle import (
+    CallbackStatus,
+    GrantStatus,
+    ReportStatus,
+    Verdict,
+    VisitKind,
+    VisitStatus,
+)
 from engagements.models import Doorbell, Engagement, Offer
 
 
@@ -170,6 +177,34 @@ class Visit(Row):
     def latest_end(self) -> dt.datetime:
         """When AWS ends it at the latest: known once issued, else the worst case."""
         return self.ends_at or self.worst_case_until
+
+
+class VisitReport(Row):
+    """What was done in one visit, out of the client's own event history.
+
+    `events`: each with id, at, action, region, deed (awsaccess.policy.activity), error. `gaps`: what is not known, each
+    with gap and regions. `flagged`: grave actions that no earlier visit used.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="+")
+    visit = models.OneToOneField(Visit, on_delete=models.PROTECT, related_name="report")
+    status = models.CharField(max_length=8, choices=ReportStatus.choices, default=ReportStatus.WAITING)
+    events = models.JSONField(default=list)
+    gaps = models.JSONField(default=list)
+    flagged = models.JSONField(default=list)
+    fetched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=ReportStatus.values), name="visitreport_known_status"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"report of {self.visit_id}"
 
 
 class ExitProof(Row):

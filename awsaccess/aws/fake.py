@@ -23,6 +23,9 @@ from awsaccess.aws.gateway import (
     AssumeRequest,
     CallerIdentity,
     Document,
+    HistoryAsk,
+    HistoryEvent,
+    HistoryPage,
     HubIdentity,
     RoleFacts,
     SessionCredentials,
@@ -44,8 +47,10 @@ Method = Literal[
     "receive_messages",
     "delete_message",
     "signin_token",
+    "lookup_events",
 ]
 CHAINED_SECONDS: Final = 3600
+HISTORY_PAGE: Final = 50
 LOOKS: Final = ("iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
 
 
@@ -114,6 +119,7 @@ class FakeAwsGateway:
         self.uploads: dict[tuple[str, str, str], bytes] = {}
         self.signins: dict[str, SessionCredentials] = {}
         self.queues: dict[str, list[QueuedMessage]] = {}
+        self.history: dict[str, list[HistoryEvent]] = {}  # by access key id: what tests say was done with it
         self.calls: list[Call] = []
         self.powerless: set[str] = set()  # ARNs of hub and control roles that lost sts:AssumeRole
         self._sessions: dict[str, _Session] = {}
@@ -233,6 +239,19 @@ class FakeAwsGateway:
             self._hub_role(hub)
             there = self.queues.get(str(queue), [])
             self.queues[str(queue)] = [each for each in there if each.receipt_handle != receipt_handle]
+
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        with self._called(Call(method="lookup_events", subject=ask.access_key_id, region=ask.region)):
+            if not self._may(self._live(credentials), "cloudtrail:LookupEvents", "*"):
+                raise AwsDenied(code="AccessDeniedException")
+            held = self.history.get(ask.access_key_id, ())
+            found = [one for one in held if one.region == ask.region and ask.since <= one.at <= ask.until]
+            found.sort(key=lambda one: one.at, reverse=True)
+            start = int(next_token or 0)
+            more = str(start + HISTORY_PAGE) if start + HISTORY_PAGE < len(found) else ""
+            return HistoryPage(events=tuple(found[start : start + HISTORY_PAGE]), next_token=more)
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         with self._called(Call(method="signin_token", subject=credentials.session_arn, region=region)):

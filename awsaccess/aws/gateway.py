@@ -6,6 +6,7 @@ Importing this module loads no boto3 (it costs a second): the door is built by `
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,6 +148,40 @@ class RoleFacts:
     tags: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEvent:
+    """One call as the account's own event history has it. `error_code` is empty for what was done.
+
+    `source` is AWS's name of the service, such as `ec2.amazonaws.com`.
+    """
+
+    event_id: str
+    at: dt.datetime
+    source: str
+    name: str
+    region: str
+    read_only: bool
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """Up to 50 events, newest first; `next_token` is empty on the last page."""
+
+    events: tuple[HistoryEvent, ...]
+    next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryAsk:
+    """What one access key did in one region between two moments."""
+
+    region: str
+    access_key_id: str
+    since: dt.datetime
+    until: dt.datetime
+
+
 class AwsGateway(Protocol):
     """Every method may raise AwsTransient (nothing is known) and AwsMisconfigured (our side); others as noted."""
 
@@ -192,6 +227,12 @@ class AwsGateway(Protocol):
 
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         """A message was dealt with. One whose handle is too old comes back, and is known then."""
+        ...
+
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        """One page of CloudTrail's event history (AWS_FACTS §13): two a second by account and region. AwsDenied."""
         ...
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
@@ -312,6 +353,20 @@ class BotoGateway:
             except AwsMisconfigured as error:
                 if error.code not in STALE_HANDLE:
                     raise
+
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        keys = _keys(credentials)
+        with translated(Asked.AS_VISITOR), self._clients.visiting_trail(ask.region, keys) as trail:
+            answer = trail.lookup_events(
+                LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": ask.access_key_id}],
+                StartTime=ask.since,
+                EndTime=ask.until,
+                **({"NextToken": next_token} if next_token else {}),
+            )
+        events = tuple(_history_event(each, ask.region) for each in answer.get("Events", ()))
+        return HistoryPage(events=events, next_token=str(answer.get("NextToken") or ""))
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         return request_signin_token(
@@ -447,6 +502,22 @@ def _message(found: dict[str, Any]) -> QueuedMessage:  # Any: JSON of AWS
         receipt_handle=str(found["ReceiptHandle"]),
         body=str(found.get("Body", "")),
         sent_at=dt.datetime.fromtimestamp(int(sent) / 1000, dt.UTC) if sent.isdecimal() else None,
+    )
+
+
+def _history_event(found: dict[str, Any], region: str) -> HistoryEvent:  # Any: JSON of AWS
+    try:
+        told = json.loads(found.get("CloudTrailEvent") or "{}")
+    except ValueError:
+        raise AwsTransient("AWS gave an event that could not be read.") from None
+    return HistoryEvent(
+        event_id=str(found["EventId"]),
+        at=found["EventTime"].astimezone(dt.UTC),
+        source=str(found.get("EventSource", "")),
+        name=str(found.get("EventName", "")),
+        region=str(told.get("awsRegion") or region),
+        read_only=str(found.get("ReadOnly", "")).lower() == "true",
+        error_code=str(told.get("errorCode") or ""),
     )
 
 

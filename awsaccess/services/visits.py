@@ -22,6 +22,7 @@ from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
 from awsaccess.policy.narrowing import AS_AGREED, BadNarrowing, Narrowing, session_policy, session_policy_arns
 from awsaccess.services.checks import CHECK, found_as_agreed, target_of
+from awsaccess.services.reports import report_expect_within
 from engagements.lifecycle import WORKING, EngagementStatus
 from engagements.models import Doorbell, Engagement
 from engagements.services.doorbells import doorbell_force_within, doorbell_use_within, has_doorbell
@@ -284,6 +285,8 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     }
     visit = _swap(intent, changes)
     kind = AccessEvent.VISIT_ISSUED if holds else AccessEvent.VISIT_REFUSED
+    if holds:
+        report_expect_within(visit, now=clock.now())
     _record(kind, visit, actor, {"until": credentials.expires_at.isoformat()})
     return holds
 
@@ -446,7 +449,7 @@ def _swap(intent: Intent, changes: dict[str, object]) -> Visit:
     if rows.update(**changes) != 1:
         raise InvalidMove
     due.drop(ORPHAN, intent.visit_id)
-    return Visit.objects.get(pk=intent.visit_id)
+    return Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
 
 
 def _as_refusal(error: AwsError) -> PortalError:

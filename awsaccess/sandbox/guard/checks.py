@@ -408,7 +408,7 @@ def authorize(self: Moto, iam_request_cls: Any, resource: str = "*") -> None:  #
     action = f"{service}:{self._get_action()}"
     address = self.normalized_request.remote_addr or "127.0.0.1"
     context = request_context(caller, Request(region=self.region, source_ip=address, params=params))
-    remember(caller, context)
+    remember(caller, context, action)
     if caller and action == "sts:AssumeRole":
         _check_assume_role(self, caller, params, context)
     elif action not in _ALWAYS_ALLOWED:
