@@ -88,7 +88,8 @@ def _pages(
     door: AwsGateway, credentials: SessionCredentials, ask: HistoryAsk
 ) -> tuple[list[HistoryEvent], bool]:
     """AWS counts requests by account and region, so each region has its own pace."""
-    bucket, found, token = Bucket(REQUESTS_A_SECOND), [], ""
+    found: list[HistoryEvent] = []
+    bucket, token = Bucket(REQUESTS_A_SECOND), ""
     for _ in range(MOST_PAGES):
         bucket.take()
         page = door.lookup_events(credentials, ask, next_token=token)

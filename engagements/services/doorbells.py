@@ -102,7 +102,8 @@ def doorbell_answer(*, doorbell: Doorbell, contact: Contact, let_in: bool, actor
     """
     current = engagement_locked(doorbell.engagement_id)
     rows = Contact.objects.filter(pk=contact.pk, client_id=current.client_id, ended_at=None)
-    if not rows.filter(role=ContactRole.APPROVER, user_id=actor.user_id).exists():
+    is_own = actor.user_id is not None and actor.user_id == contact.user_id
+    if not is_own or not rows.filter(role=ContactRole.APPROVER).exists():
         raise NotAllowed("Only someone who may agree for your company can. Nobody was let in.")
     now = clock.now()
     if let_in and current.status != EngagementStatus.ACTIVE:

@@ -158,6 +158,8 @@ EVENTS: Final = {
     "aws:visit:issued": "Visit opened",
     "aws:visit:refused": "Visit refused",
     "aws:visit:orphaned": "Visit left unfinished",
+    "aws:visit:report-fetched": "Report of a visit fetched",
+    "aws:visit:report-missing": "Report of a visit not to be had",
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",

@@ -27,6 +27,7 @@ urlpatterns = [
     path("<slug:code>/remove.sh", views.delete_script, name="delete_script"),
     path("<slug:code>/main.tf.json", views.terraform, name="terraform"),
     path("<slug:code>/activity.csv", views.activity_table, name="activity_table"),
+    path("<slug:code>/visits/", views.visits, name="visits"),
     path("<slug:code>/receipt/", views.receipt, name="receipt"),
     path("<slug:code>/receipt.pdf", views.receipt_pdf, name="receipt_pdf"),
     path("<slug:code>/certificate.pdf", views.certificate_pdf, name="certificate_pdf"),

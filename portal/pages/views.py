@@ -308,6 +308,12 @@ def activity_table(_request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 @at_desk("GET")
+def visits(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What was done in each visit, as AWS tells it."""
+    return compose.visits_page(request, desk)
+
+
+@at_desk("GET")
 def receipt(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What was agreed, with everything that was kept as evidence."""
     return compose.receipt_page(request, desk)

@@ -165,7 +165,7 @@ def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE, **terms: bo
     return replace(stage, engagement=stage.fresh())
 
 
-def active(**terms: bool) -> Stage:
+def active(**terms: Any) -> Stage:  # Any: the terms of a draft
     """AWS has confirmed all four checks."""
     stage = agreed(**terms)
     now = clock.now()
@@ -248,7 +248,13 @@ def closed() -> Stage:
 
 
 def make_visit(
-    stage: Stage, *, minutes_ago: int, reason: str, name: str = "Maya Okafor", kind: str = VisitKind.CONSOLE
+    stage: Stage,
+    *,
+    minutes_ago: int,
+    reason: str,
+    name: str = "Maya Okafor",
+    kind: str = VisitKind.CONSOLE,
+    **over: Any,  # Any: other columns
 ) -> Visit:
     """One hour long, so that young ones are open still."""
     begun = clock.now() - dt.timedelta(minutes=minutes_ago)
@@ -263,13 +269,13 @@ def make_visit(
             consultant_name=name,
             reason=reason,
             kind=kind,
-            status=VisitStatus.ISSUED,
             session_name="maya",
             intended_at=begun,
             worst_case_until=ends,
             issued_at=begun,
             ends_at=ends,
             access_key_id="ASIAEXAMPLE",
+            **{"status": VisitStatus.ISSUED, **over},
         )
 
 

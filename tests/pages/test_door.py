@@ -14,7 +14,7 @@ from engagements.services.pauses import engagement_pause
 from portal.kernel import actor, tenancy
 from portal.kernel.step_up import Act
 from portal.pages.doors_open import LET_IN
-from tests.pages.stage import Stage, active
+from tests.pages.stage import Stage, active, invited
 from tests.signing_in import prove
 
 pytestmark = pytest.mark.django_db
@@ -122,8 +122,6 @@ def test_while_paused_nobody_is_at_the_door() -> None:
 
 
 def test_the_term_stands_on_the_paper_only_where_it_holds() -> None:
-    from tests.pages.stage import invited
-
     words = "Open the door for each visit"
     stage = invited(doorbell=True, break_glass=True)
     shown = stage.browser().get(stage.path()).content.decode()
@@ -132,7 +130,5 @@ def test_the_term_stands_on_the_paper_only_where_it_holds() -> None:
 
 
 def test_the_paper_of_others_says_nothing_of_doors() -> None:
-    from tests.pages.stage import invited
-
     stage = invited()
     assert "Open the door" not in stage.browser().get(stage.path()).content.decode()

@@ -308,6 +308,7 @@ client:deleted  e/<slug:code>/deleted/
   POST    302   302   302   302   302   302   302   302   403   302   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+client:visits  e/<slug:code>/visits/
 client:receipt  e/<slug:code>/receipt/
 client:activity_table  e/<slug:code>/activity.csv
 client:consent_json  e/<slug:code>/consent.json

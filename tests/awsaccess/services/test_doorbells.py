@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 
 from accounts.lifecycle import ContactRole
+from accounts.services.attempts import Limit
 from awsaccess.aws.arns import ConsoleService
 from awsaccess.lifecycle import AccessEvent, VisitStatus
 from awsaccess.services.visits import visit_open
@@ -29,6 +30,7 @@ from engagements.services.drafts import BadDraft, engagement_draft
 from engagements.services.pauses import engagement_pause
 from portal.kernel import clock, due, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited
+from portal.kernel.models import AuditEvent
 from tests.awsaccess.services.cast import Case, check, drafted, enter, make_practice, send, verified, watch
 from tests.awsaccess.services.worlds import InMemory, World
 from tests.factories import Firm, acting, give_consent, make_contact
@@ -182,8 +184,6 @@ def test_an_answer_that_comes_too_late_lets_nobody_in(north: Firm, memory: InMem
 
 
 def told_of(case: Case, asked: Doorbell) -> list[tuple[str, Any]]:  # Any: JSON
-    from portal.kernel.models import AuditEvent
-
     with tenancy.use(case.firm.practice_side):
         return [(row.kind, None) for row in AuditEvent.objects.filter(about_id=asked.pk)]
 
@@ -261,7 +261,7 @@ def test_where_there_is_no_doorbell_nobody_rings(north: Firm, memory: InMemory) 
 def test_a_mailbox_cannot_be_flooded(north: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     case = with_a_doorbell(north, memory)
     ring(case)
-    monkeypatch.setattr(doorbells, "RINGS", doorbells.Limit(name="doorbell", tries=1, within=LASTS))
+    monkeypatch.setattr(doorbells, "RINGS", Limit(name="doorbell", tries=1, within=LASTS))
     with pytest.raises(RateLimited):
         ring(case)
 

@@ -16,7 +16,7 @@ from awsaccess.services import reports
 from awsaccess.services.reports import REPORT, SETTLED, report_fetch
 from awsaccess.services.visits import visit_keys
 from engagements.models import Engagement
-from portal.kernel import due, tenancy
+from portal.kernel import clock, due, tenancy
 from tests.awsaccess.services.cast import REASON, Case, check, drafted, end_by_client, send, verified, watch
 from tests.awsaccess.services.worlds import InMemory, Simulated, World
 from tests.factories import Firm, acting, give_consent
@@ -67,13 +67,13 @@ def report(case: Case, visit: Visit) -> VisitReport:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, moment: dt.datetime) -> None:
-    monkeypatch.setattr(reports.clock, "now", lambda: moment)
+    monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 def event(visit: Visit, number: int, name: str, **over: Any) -> HistoryEvent:  # Any: an event's parts
     told = {
         "event_id": f"e-{number}",
-        "at": visit.issued_at + dt.timedelta(seconds=number),
+        "at": visit.intended_at + dt.timedelta(seconds=number),
         "source": "ec2.amazonaws.com",
         "name": name,
         "region": "eu-west-1",
