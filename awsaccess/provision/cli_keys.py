@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from awsaccess.aws.gateway import SessionCredentials
 from awsaccess.policy.documents import iam_time
 
-FORMAT = 1  # of what `credential_process` prints (AWS CLI User Guide, "Sourcing credentials with an external process")
+if TYPE_CHECKING:
+    from awsaccess.aws.gateway import SessionCredentials
+
+FORMAT: Final = 1  # of what `credential_process` prints (AWS CLI User Guide, "Sourcing credentials with an external process")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
