@@ -45,6 +45,8 @@ from portal.pages import (
     closings,
     connecting,
     consenting,
+    deeds,
+    doors_open,
     hands,
     keeping,
     problems,
@@ -272,6 +274,15 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         last_visit=activity.last_visit(visits, desk.zone, now=now),
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
+        rings=doors_open.waiting(desk),
+    )
+
+
+def visits_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Each visit with its report, or why there is none."""
+    found = visits_of(desk.engagement, limit=activity.VISITS_SHOWN)
+    return page(
+        request, desk, "engagements/visits.html", visits=[deeds.deeds_of(one, desk.zone) for one in found]
     )
 
 
