@@ -48,7 +48,7 @@ class Ring:
 
 def waiting(desk: Desk) -> tuple[Ring, ...]:
     """Who stands at the door now."""
-    if desk.engagement.status != EngagementStatus.ACTIVE:
+    if not desk.engagement.doorbell or desk.engagement.status != EngagementStatus.ACTIVE:
         return ()
     return tuple(_ring(one, desk) for one in doorbell_waiting(desk.engagement, now=clock.now()))
 
