@@ -146,6 +146,7 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
         "next_label": error.next_label,
         "code": error.code,
         "status": error.http_status,
+        "own_path": "",  # a page that refuses is the same, whatever was asked for
     }
     name = "errors/_refusal.html" if is_fragment(request) else "errors/refusal.html"
     return render(request, name, context, status=error.http_status)
