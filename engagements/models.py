@@ -61,8 +61,9 @@ class Engagement(Row):
     approvals_needed = models.PositiveSmallIntegerField(default=1)
     code_at_agreement = models.BooleanField(default=False)
     # Whether the client lets each visit in, and whether it may be entered unasked in an emergency. Terms of the offer.
-    doorbell = models.BooleanField(default=False, db_default=False)
-    break_glass = models.BooleanField(default=False, db_default=False)
+    # (No `db_default`: Django would read them back while a draft is made, before its lead may see it; see rls.reading_only.)
+    doorbell = models.BooleanField(default=False)
+    break_glass = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [

@@ -36,9 +36,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField("engagement", "doorbell", models.BooleanField(db_default=False, default=False)),
-        migrations.AddField(
-            "engagement", "break_glass", models.BooleanField(db_default=False, default=False)
+        migrations.AddField("engagement", "doorbell", models.BooleanField(default=False)),
+        migrations.AddField("engagement", "break_glass", models.BooleanField(default=False)),
+        # For the release before this one, which goes on writing rows. Not told to Django: it would read the columns back
+        # while a draft is made, before its lead may see it.
+        migrations.RunSQL(
+            "alter table engagements_engagement alter doorbell set default false, alter break_glass set default false",
+            "alter table engagements_engagement alter doorbell drop default, alter break_glass drop default",
         ),
         migrations.CreateModel(
             name="Doorbell",
