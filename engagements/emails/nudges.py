@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from accounts.models import Contact, Invitation
 from engagements.emails.scenes import Scene
@@ -61,7 +61,7 @@ def _is_of(status: str, start: str) -> bool:
 def ends_soon(scene: Scene) -> Words:
     """To both: the access ends by itself, when, and what comes then."""
     engagement = scene.engagement
-    day = date_format(engagement.ends_at.astimezone(scene.zone), "l j F")
+    day = date_format(engagement.ends_at.astimezone(scene.zone), pgettext("date format", "l j F"))
     when = gettext("The access for “%(title)s” ends by itself on %(moment)s.") % {
         **_title(engagement),
         "moment": _moment(scene, engagement.ends_at),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from django.test import Client as Browser
 
 from accounts.models import User
+from engagements.models import Offer
+from portal.kernel import tenancy
 from tests.languages.pseudo import Pseudo
 from tests.pages.screen import Answer, Film, answer_of
 from tests.pages.stage import Stage
@@ -52,6 +54,7 @@ DATA: Final = (
     "Maya",
     "Tomasz",
     "Sam",
+    "Alex",
     "Latchkey",
     "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0",
     "London",
@@ -112,11 +115,17 @@ def look(data: Iterable[str]) -> Callable[[Page], Seen]:
 
 
 def words_of_offer(scene: Stage) -> list[str]:
-    """What the profile says, which an offer freezes: a language of its own brings its own."""
-    offer = scene.offer()
-    limits = [limit["title"] for limit in offer.documents["limits"]]
-    lines = [line[part] for line in offer.lines for part in ("title", "why")]
-    return [*limits, *lines, str(offer.documents["summary"])]
+    """What the profiles say, which offers freeze: a language of its own brings its own."""
+    with tenancy.use(scene.scope):
+        offers = list(Offer.objects.filter(engagement=scene.engagement))
+    return [said for offer in offers for said in _words_of(offer)]
+
+
+def _words_of(offer: Offer) -> list[str]:
+    papers = offer.documents
+    lines = [line[part] for line in (*offer.lines, *papers.get("optional", ())) for part in ("title", "why")]
+    limits = [limit["title"] for limit in papers["limits"]]
+    return [*limits, *lines, *papers.get("warnings", ()), str(papers["summary"])]
 
 
 def _without(text: str, known: Iterable[str]) -> str:

@@ -5,13 +5,18 @@ UX row 68. The browser is real, 320 pixels wide, which is the narrowest that is 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole
+from accounts.models import Invitation
+from engagements.models import Offer
+from portal.kernel import tenancy
 from tests.engagements.test_orders import make_page
 from tests.factories import make_firm
 from tests.languages import crawl
@@ -19,6 +24,9 @@ from tests.languages.crawl import Seen
 from tests.languages.pseudo import BOTH, TURNED, Pseudo
 from tests.pages import stage
 from tests.pages.screen import Chromium, Film
+from tests.pages.stage import Stage
+from tests.pages.test_changing import agree, asked
+from tests.pages.test_hitches import handed
 from tests.pages.test_screens import SIGHTS, Sight, faults
 
 if TYPE_CHECKING:
@@ -26,10 +34,41 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.usefixtures("db", "pseudo_spoken"), pytest.mark.e2e]
 NARROW: Final = 320
+
+
+def change_agreed() -> Stage:
+    """Sam agreed to a change; the stack in AWS is as it was."""
+    scene = asked()
+    agree(scene)
+    with tenancy.use(scene.scope):
+        Offer.objects.filter(engagement=scene.engagement).update(template_version_id="v2")
+    return scene
+
+
 MORE_SIGHTS: Final = {
     "question": Sight(make=stage.invited, page="question/"),
     "colleague": Sight(make=stage.invited, page="colleague/"),
+    "trouble": Sight(make=stage.agreed, page="trouble/"),
+    "hand over": Sight(make=stage.agreed, page="hand-over/"),
+    "connect, for AWS alone": Sight(make=stage.agreed, page="connect/", role=ContactRole.AWS_ADMIN),
+    "change": Sight(make=asked, page="change/"),
+    "change, much": Sight(make=partial(asked, profile="full_administrator", days=30), page="change/"),
+    "change, no": Sight(make=asked, page="change/decline/"),
+    "change, asked": Sight(make=asked),
+    "change, for AWS": Sight(make=change_agreed, page="change/"),
+    "change, agreed": Sight(make=change_agreed),
 }
+SAID_BY_AWS: Final = (
+    "User: arn:aws:iam::222222222222:user/sam is not authorized to perform: iam:CreateRole",
+    "AccessDenied: with an explicit deny in a service control policy",
+    "Requires capabilities : [CAPABILITY_NAMED_IAM]",
+    "AccessDenied",
+    "The role already exists",
+    "LimitExceeded",
+    "Template format error",
+    "ROLLBACK_COMPLETE",
+    "Something that nobody has seen",
+)
 ALL_SIGHTS: Final = SIGHTS | MORE_SIGHTS
 KEY_SIGHTS: Final = ("consent", "connect", "status", "closing", "end")
 OF_A_PERSON: Final = (
@@ -40,6 +79,7 @@ OF_A_PERSON: Final = (
     "factors",
     "factor_passkey",
     "factor_totp",
+    "factor_offer",
 )
 OF_ANYBODY: Final = (
     "account_login",
@@ -51,6 +91,7 @@ OF_ANYBODY: Final = (
     "accessibility",
     "verify",
     "language",
+    "find",
 )
 
 
@@ -104,6 +145,34 @@ def test_ux_row_68_what_is_said_of_a_mistake_is_translated_too(chromium: Chromiu
         film = crawl.film_of_answer(browser, path, {"shown": shown, "account_id": "12"})
         film.add(f"GET {scene.path('live/')}", crawl.NOTHING_NEW)
         is_well(pseudo, _seen(chromium, film, path, *crawl.words_of_offer(scene)))
+
+
+@pytest.mark.parametrize("said", SAID_BY_AWS)
+def test_ux_row_68_what_a_message_of_aws_means_is_translated_too(said: str, chromium: Chromium) -> None:
+    scene = stage.agreed()
+    path = scene.path("trouble/")
+    for pseudo in BOTH:
+        crawl.speak(pseudo, scene.sam)
+        film = crawl.film_of_answer(scene.browser(), path, {"said": said})
+        film.add(f"GET {scene.path('live/')}", crawl.NOTHING_NEW)
+        is_well(pseudo, _seen(chromium, film, path))
+
+
+def test_ux_row_68_the_pages_of_a_step_handed_on_are_translated_too(chromium: Chromium) -> None:
+    scene = stage.agreed()
+    alex = handed(scene)
+    with tenancy.use(scene.scope):
+        invitation = Invitation.objects.get(contact__user=alex)
+    landing = invitation_url(invitation).removeprefix("http://testserver")
+    for pseudo in BOTH:
+        crawl.speak(pseudo, scene.sam, alex)
+        for path, browser in (
+            (landing, Browser(headers={"accept-language": pseudo.code})),
+            (f"{landing}not-mine/", Browser(headers={"accept-language": pseudo.code})),
+            (scene.path("connect/"), scene.browser(alex)),
+        ):
+            film = crawl.film_of(browser, path, scene.path("live/"))
+            is_well(pseudo, _seen(chromium, film, path))
 
 
 @pytest.mark.parametrize("name", KEY_SIGHTS)
