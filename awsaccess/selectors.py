@@ -48,6 +48,7 @@ from engagements.selectors import offer_or_none, template_agreed
 from portal.kernel import audit, clock
 
 LATE_AFTER: Final = dt.timedelta(minutes=30)  # AWS needs about one
+NO_TIME: Final = dt.timedelta()
 
 
 class CardState(StrEnum):
@@ -122,8 +123,8 @@ def grant_of(engagement: Engagement) -> Grant | None:
     return rows.order_by("-offer__number").first()
 
 
-def live_card(engagement: Engagement) -> LiveCard:
-    """The card of the connect and status pages."""
+def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> LiveCard:
+    """The card of the connect and status pages. `now` spares a page that knows it the question."""
     grant = grant_of(engagement)
     state = _state(engagement, grant)
     has_template = bool(grant and template_agreed(grant.offer).version_id)
@@ -133,13 +134,14 @@ def live_card(engagement: Engagement) -> LiveCard:
     steps = _steps(grant, state, None if is_undone else told)
     stack = StackId.parse(told.stack_id) if told is not None else None
     agreed = engagement.account_id
+    waited = _waited(engagement, now) if state is CardState.WAITING else NO_TIME
     more: dict[str, Any] = {  # Any: fields of the card
         "other_account": stack.account_id if stack and agreed and stack.account_id != agreed else "",
         "other_region": _other_region(grant, stack),
         "is_undone": is_undone,
         "is_ours": _is_ours(grant),
-        "is_late": state is CardState.WAITING and told is None and _waited(engagement) >= LATE_AFTER,
-        "is_given_up": state is CardState.WAITING and _waited(engagement) >= SEARCH[-1][0],
+        "is_late": state is CardState.WAITING and told is None and waited >= LATE_AFTER,
+        "is_given_up": state is CardState.WAITING and waited >= SEARCH[-1][0],
     }
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
     facts = {
@@ -195,8 +197,8 @@ def _is_ours(grant: Grant | None) -> bool:
     return newest is not None and newest.findings.get("unknown") == "ours"
 
 
-def _waited(engagement: Engagement) -> dt.timedelta:
-    now = clock.now()
+def _waited(engagement: Engagement, now: dt.datetime | None) -> dt.timedelta:
+    now = now or clock.now()
     return now - (engagement.agreed_at or now)
 
 

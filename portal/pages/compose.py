@@ -220,7 +220,7 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
             "stack_url": address,
             "has_ways": bool(desk.engagement.account_id),
         }
-    found = live_card(desk.engagement)
+    found = live_card(desk.engagement, now=now)
     opening = desk.engagement.status in SWITCHING_ON
     open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
     offer = offer_current(desk.engagement)
@@ -245,7 +245,7 @@ def live_template(desk: Desk) -> str:
 def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Access is on, paused, or has a problem; what happened; what they have."""
     engagement, now = desk.engagement, clock.now()
-    found, consent = live_card(engagement), consent_latest(engagement)
+    found, consent = live_card(engagement, now=now), consent_latest(engagement)
     facts = facts_of(desk, consent.offer if consent else offer_current(engagement))
     visits = visits_of(engagement, limit=activity.VISITS_SHOWN)
     paused = engagement.status == _S.PAUSED
@@ -294,7 +294,7 @@ def activity_table(desk: Desk) -> HttpResponse:
         desk,
         visits=visits_of(engagement, limit=activity.VISITS_IN_TABLE),
         consent=consent,
-        live=live_card(engagement),
+        live=live_card(engagement, now=now),
         facts=facts_of(desk, consent.offer if consent else offer_current(engagement)),
         now=now,
         remarks=remarks_of(engagement),

@@ -170,6 +170,7 @@ def test_ux_row_68_the_pages_of_a_step_handed_on_are_translated_too(chromium: Ch
             (landing, Browser(headers={"accept-language": pseudo.code})),
             (f"{landing}not-mine/", Browser(headers={"accept-language": pseudo.code})),
             (scene.path("connect/"), scene.browser(alex)),
+            (scene.path("hand-over/"), scene.browser()),
         ):
             film = crawl.film_of(browser, path, scene.path("live/"))
             is_well(pseudo, _seen(chromium, film, path))

@@ -155,7 +155,9 @@ def invited(**over: Any) -> Stage:  # Any: what a stage may be set with
     return replace(stage, engagement=stage.fresh())
 
 
-def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE, **terms: Any) -> Stage:  # Any: the terms of a draft
+def agreed(
+    *, published: bool = True, evidence: Evidence = EVIDENCE, **terms: Any
+) -> Stage:  # Any: the terms of a draft
     """Sam agreed; the template lies in the bucket unless it is still on its way."""
     stage = invited(**terms)
     with tenancy.use(stage.client_scope):

@@ -40,7 +40,7 @@ FRAGMENT = {"HX-Request": "true"}
 # What a page asks of the database; four of them find out who is asking, and two what for.
 BUDGETS: dict[str, tuple[Callable[[], Stage], str, int]] = {
     "consent": (stage.invited, "", 9),
-    "connect": (stage.agreed, "", 11),
+    "connect": (stage.agreed, "", 12),
     "status": (stage.visited, "", 11),
     "paused": (stage.paused, "", 11),
     "closing": (stage.closing, "", 10),
