@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
@@ -20,8 +21,13 @@ from portal.pages.frames import desk_of
 
 def preview_page(request: HttpRequest, engagement: Engagement, *, back_url: str) -> HttpResponse:
     """The consent page as the first approver reads it. Raises NotReady while hub or approver are missing."""
-    contact = _reader(engagement)
-    offer = _offer(engagement)
+    contact, offer = _reader(engagement), _offer(engagement)
+    with translation.override(contact.user.reads):
+        return _as_read_by(contact, request, offer, back_url=back_url)
+
+
+def _as_read_by(contact: Contact, request: HttpRequest, offer: Offer, *, back_url: str) -> HttpResponse:
+    engagement = offer.engagement
     desk = desk_of(
         engagement=engagement,
         assignments=assignments_of(engagement),
