@@ -81,7 +81,7 @@ class LiveCard:
 
 def grant_of(engagement: Engagement) -> Grant | None:
     """The newest grant, with its offer."""
-    rows = Grant.objects.select_related("offer").filter(engagement=engagement)
+    rows = Grant.objects.select_related("offer", "engagement").filter(engagement=engagement)
     return rows.order_by("-offer__number").first()
 
 
@@ -198,6 +198,38 @@ def stack_ask(engagement: Engagement) -> StackAsk | None:
         stack_name=stack_name(engagement),
         template_url=template_address(offer),
         partition=offer.documents["partition"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackUpdate:
+    """One way of the client's stack from one template to another: by a link into AWS, by a script, or by hand."""
+
+    link: str
+    template: str
+    ask: StackAsk
+
+
+def stack_update(grant: Grant, template: str) -> StackUpdate:
+    """The update of this grant's stack to the template at that address. The grant comes with offer and engagement."""
+    documents, name = grant.offer.documents, stack_name(grant.engagement)
+    region, partition = documents["region"], documents["partition"]
+    return StackUpdate(
+        link=links.update_link(
+            region=region,
+            template=template,
+            stack=grant.callback_stack or name,
+            partition=partition,
+            console_base_url=settings.CONSOLE_BASE_URL,
+        ),
+        template=template,
+        ask=StackAsk(
+            account_id=grant.account_id,
+            region=region,
+            stack_name=name,
+            template_url=template,
+            partition=partition,
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import render_template
-from awsaccess.selectors import grant_of, stack_name, template_address
+from awsaccess.selectors import StackUpdate, grant_of, stack_update, template_address
 from engagements.models import Engagement
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, outbox
@@ -86,8 +86,8 @@ def _dated(grant_id: UUID) -> Grant:
     return Grant.objects.select_related("offer__practice", "engagement").get(pk=grant_id)
 
 
-def denial_command(grant: Grant) -> str | None:
-    """What ends the older sessions, for a shell; None while the template is on its way."""
+def denial_update(grant: Grant) -> StackUpdate | None:
+    """What ends the older sessions in the client's stack; None while the template is on its way."""
     if not grant.deny_version_id:
         return None
     documents = grant.offer.documents
@@ -98,27 +98,39 @@ def denial_command(grant: Grant) -> str | None:
         version_id=grant.deny_version_id,
         partition=documents["partition"],
     )
-    return _update(grant, address)
+    return stack_update(grant, address)
+
+
+def removal_update(grant: Grant) -> StackUpdate | None:
+    """What takes the denial away again, once every session is over: the agreed template as it was."""
+    return stack_update(grant, template_address(grant.offer)) if grant.offer.template_version_id else None
+
+
+def denial_command(grant: Grant) -> str | None:
+    """As `denial_update`, for a shell."""
+    update = denial_update(grant)
+    return _command(update) if update else None
 
 
 def removal_command(grant: Grant) -> str | None:
-    """What takes the denial away again, once every session is over: the agreed template as it was."""
-    return _update(grant, template_address(grant.offer)) if grant.offer.template_version_id else None
+    """As `removal_update`, for a shell."""
+    update = removal_update(grant)
+    return _command(update) if update else None
 
 
-def _update(grant: Grant, template: str) -> str:
+def _command(update: StackUpdate) -> str:
     words = [
         "aws",
         "cloudformation",
         "update-stack",
         "--stack-name",
-        stack_name(grant.engagement),
+        update.ask.stack_name,
         "--template-url",
-        template,
+        update.template,
         "--capabilities",
         "CAPABILITY_NAMED_IAM",
         "--region",
-        grant.offer.documents["region"],
+        update.ask.region,
     ]
     return shlex.join(words)
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from awsaccess.provision import ways
 from awsaccess.selectors import (
     CardState,
     exit_proof,
@@ -31,7 +32,17 @@ from engagements.services.evidence import record_now
 from portal.kernel import clock, spreadsheets
 from portal.kernel.errors import NotVisible
 from portal.kernel.step_up import Prompt
-from portal.pages import activity, closings, connecting, consenting, keeping, problems, receipts, words
+from portal.pages import (
+    activity,
+    closings,
+    connecting,
+    consenting,
+    keeping,
+    problems,
+    receipts,
+    sessions,
+    words,
+)
 from portal.pages.circumstances import authority_of
 from portal.pages.forms import AgreeForm, QuestionForm
 from portal.pages.frames import Desk
@@ -184,6 +195,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         last_visit=activity.last_visit(visits, desk.zone, now=now),
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
+        may_be_inside=sessions.may_be_inside(visits, now=now),
     )
 
 
@@ -218,6 +230,39 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         reason=closings.reason_of(desk.engagement),
         **_ways(desk),
     )
+
+
+def sessions_page(request: HttpRequest, desk: Desk, *, pressed: int | None) -> HttpResponse:
+    """Ending visits that are open. `pressed` is when the reader asked for it, in Unix seconds."""
+    pressed_at = None if pressed is None else dt.datetime.fromtimestamp(pressed, dt.UTC)
+    ending = sessions.ending_of(desk, now=clock.now(), pressed_at=pressed_at)
+    return page(
+        request,
+        desk,
+        "engagements/sessions.html",
+        ending=ending,
+        pressed=pressed,
+        account_number=words.account_number(desk.engagement.account_id),
+        stack_url=stack_url(desk.engagement),
+    )
+
+
+def sessions_script(desk: Desk) -> HttpResponse:
+    """The block as a script. Raises NotVisible where there is none to be put in."""
+    ending = sessions.ending_of(desk, now=clock.now())
+    if ending.update is None:
+        raise NotVisible
+    is_last = ending.stage is sessions.Stage.TAKE_AWAY
+    write, name = (
+        (ways.connect_script, "connect.sh") if is_last else (ways.end_sessions_script, "end-visits.sh")
+    )
+    return script_file(write(ending.update.ask), name)
+
+
+def script_file(text: str, name: str) -> HttpResponse:
+    """A shell script to keep."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="text/x-shellscript; charset=utf-8", headers=headers)
 
 
 def declined_page(request: HttpRequest, desk: Desk) -> HttpResponse:

@@ -16,6 +16,7 @@ from awsaccess.provision import ways
 from awsaccess.selectors import stack_ask
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
+from awsaccess.services.revoking import sessions_end_ask
 from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import approvals_of, engagements_of_client, offer_current
@@ -48,6 +49,7 @@ from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
 
 _S = EngagementStatus
+OPENED = frozenset({_S.ACTIVE, _S.PAUSED, _S.CLOSING})
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
 RESUME = "engagements.engagement.resume"
 LAST_SWAP = 286  # htmx: swap this one and stop asking
@@ -247,6 +249,33 @@ def end(request: HttpRequest, desk: Desk) -> HttpResponse:
         return compose.page(request, desk, "engagements/end.html", inside=compose.inside(desk))
     engagement_end(engagement=desk.engagement, actor=actor_of(desk))
     return _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def sessions(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who may still be inside, until when, and how the client cuts it short in AWS."""
+    if desk.engagement.status not in OPENED:
+        return _front(desk)
+    return compose.sessions_page(request, desk, pressed=_number(request.GET.get("pressed")))
+
+
+@at_desk("POST", roles=HANDS)
+def sessions_end(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask for the block, or for a look at AWS. Ending never asks for a fresh sign-in."""
+    page = reverse("client:sessions", args=[desk.engagement.code])
+    if desk.engagement.status not in OPENED:
+        return _front(desk)
+    if "check" in request.POST:
+        check_soon(engagement=desk.engagement)
+        return redirect(page)
+    sessions_end_ask(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    return redirect(f"{page}?pressed={int(clock.now().timestamp())}")
+
+
+@at_desk("GET", roles=ANYONE)
+def sessions_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The block by the AWS CLI. Only what the page itself shows: nothing before it was asked for."""
+    return compose.sessions_script(desk)
 
 
 @at_desk("POST", roles=HANDS)

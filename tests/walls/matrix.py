@@ -257,6 +257,7 @@ client:template  e/<slug:code>/template/
 client:connect_script  e/<slug:code>/connect.sh
 client:delete_script  e/<slug:code>/remove.sh
 client:terraform  e/<slug:code>/main.tf.json
+client:sessions  e/<slug:code>/visits/
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -292,6 +293,18 @@ client:check  e/<slug:code>/check/
 client:deleted  e/<slug:code>/deleted/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   302   403   302   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# 409: no role was ever seen in AWS, so no visit can be open.
+client:sessions_end  e/<slug:code>/visits/end/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    302   302   302   302   302   302   302   409   403   409   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Nobody asked for open visits to end, so there is no script.
+client:sessions_script  e/<slug:code>/end-visits.sh
+  GET     302   302   302   302   302   302   302   404   404   404   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:receipt  e/<slug:code>/receipt/
