@@ -6,20 +6,24 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from django.conf import settings
 from django.utils.translation import gettext
 
 from awsaccess.aws.arns import is_example_account
 from awsaccess.callback import Kind
-from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, VisitStatus
-from awsaccess.models import Callback, ExitProof, Grant, Hub, Visit
+from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, Verdict, VisitStatus
+from awsaccess.models import Callback, ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.policy.compare import Difference
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
 from portal.kernel import audit
+
+COMPARED: Final = frozenset({GrantStatus.DRIFTED, GrantStatus.UNSAFE})
 
 
 class CardState(StrEnum):
@@ -77,6 +81,8 @@ class LiveCard:
     steps: tuple[Step, ...]
     refusal: str
     digest: str
+    is_narrower: bool = False
+    differences: tuple[Difference, ...] = ()
 
 
 def grant_of(engagement: Engagement) -> Grant | None:
@@ -94,6 +100,8 @@ def live_card(engagement: Engagement) -> LiveCard:
     told = _told_last(grant, state)
     steps = _steps(grant, state, told)
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
+    differences = differences_found(grant) if grant else ()
+    is_narrower = bool(grant and grant.status == GrantStatus.DRIFTED and grant.is_narrower)
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -103,6 +111,8 @@ def live_card(engagement: Engagement) -> LiveCard:
         "template": bool(grant and grant.offer.template_version_id),
         "steps": [step.state.value for step in steps],
         "refusal": refusal,
+        "differences": [[each.what, each.expected or "", each.actual or ""] for each in differences],
+        "narrower": is_narrower,
     }
     return LiveCard(
         state=state,
@@ -116,7 +126,19 @@ def live_card(engagement: Engagement) -> LiveCard:
         steps=steps,
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
+        is_narrower=is_narrower,
+        differences=differences,
     )
+
+
+def differences_found(grant: Grant) -> tuple[Difference, ...]:
+    """What differs from what was agreed, as the newest check that could compare found it; nothing where none could."""
+    if grant.status not in COMPARED:
+        return ()
+    rows = Verification.objects.filter(grant=grant, verdict__in=(Verdict.UNSAFE, Verdict.DRIFTED))
+    newest = rows.order_by("-at").first()
+    found = newest.findings.get("in_words", []) if newest else []
+    return tuple(Difference(**each) for each in found)
 
 
 def _told_last(grant: Grant | None, state: CardState) -> Callback | None:

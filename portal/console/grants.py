@@ -16,6 +16,7 @@ from awsaccess.aws.errors import AwsError
 from awsaccess.door import gateway, hub_identity
 from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.selectors import differences_found
 from awsaccess.services.checks import CHECK, check_soon
 from awsaccess.services.hubs import hub_set_up
 from awsaccess.services.sending import offer_publish
@@ -38,6 +39,7 @@ from portal.kernel.admin import (
 from portal.kernel.errors import Unavailable
 from portal.kernel.models import Due
 from portal.kernel.web import actor_of
+from portal.pages.differences import changes_of
 
 CHECKS_SHOWN = 12
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
@@ -79,7 +81,7 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         """Of engagements that this person sees."""
         rows = reads.of_engagements_seen(request, super().get_queryset(request))
-        return rows.select_related("client", "engagement", "offer")
+        return rows.select_related("client", "engagement", "offer", "practice")
 
     @admin.display(description="AWS account", ordering="account_id")
     def account(self, grant: Grant) -> str:
@@ -117,7 +119,7 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
     def panels(self, request: HttpRequest, obj: Grant) -> list[Panel]:  # noqa: ARG002
         """The role, its checks one by one, the proof of exit once there is one."""
         proof = ExitProof.objects.filter(grant=obj).first()
-        found = [_role_panel(obj), _checks_panel(obj), _verifications_panel(obj)]
+        found = [_role_panel(obj), *_changes_panel(obj), _checks_panel(obj), _verifications_panel(obj)]
         if proof is not None:
             found.insert(1, Panel(key="exit", title="Exit proof", facts=engagement_page.exit_facts(proof)))
         return found
@@ -145,6 +147,25 @@ def _next_check(grant: Grant) -> str:
 
 def _checks_panel(grant: Grant) -> Panel:
     return Panel(key="checks", title="The four checks", facts=engagement_page.check_facts(grant))
+
+
+def _changes_panel(grant: Grant) -> list[Panel]:
+    """What differs, in the sentences that the client reads; AWS's own words stand behind each."""
+    changes = changes_of(differences_found(grant), practice=grant.practice.name)
+    if not changes:
+        return []
+    rows = tuple((Cell(text=one.title), Cell(text=one.effect, tone=one.tone)) for one in changes)
+    told = "\n\n".join(
+        f"{one.title}\nAgreed: {one.agreed or '–'}\nIn AWS now: {one.now or '–'}" for one in changes
+    )
+    panel = Panel(
+        key="differences",
+        title="What differs from what was agreed",
+        words="The client reads the same sentences. Putting it back is theirs: the portal can change nothing.",
+        table=Table(headings=("What", "It opens"), rows=rows),
+        disclosures=(Disclosure(summary="The same in AWS’s own words", text=told),),
+    )
+    return [panel]
 
 
 def _verifications_panel(grant: Grant) -> Panel:
