@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from django.db import transaction
 
 from accounts.models import Practice
 from awsaccess.aws import arns
+from awsaccess.aws.errors import AwsDenied, AwsError
+from awsaccess.aws.gateway import AssumeRequest, AwsGateway, HubIdentity
 from awsaccess.aws.messages import QueueAddress, TopicArn
+from awsaccess.door import gateway, hub_identity
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Hub
 from portal.kernel import audit, clock, due
 from portal.kernel.actor import Actor
-from portal.kernel.errors import PortalError
+from portal.kernel.errors import PortalError, Unavailable
 
 LISTEN: Final = "hub.listen"
 MOST_TOPICS: Final = 20
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
+
+
+NO_CONTROL: Final = (
+    "The hub role opens, but the control role latchkey-control did not let it in. Make that role with"
+    " “manage.py hub_stack”, and let the hub role enter roles named latchkey-*"
+)
+NO_ASKING: Final = "The control role is there, but may not ask for roles. Let it enter roles named latchkey-*, itself among them"
+NO_QUEUE: Final = (
+    "The roles are well, but the call-back queue cannot be read. Give the hub role sqs:ReceiveMessage and"
+    " sqs:DeleteMessage on it"
+)
+Answer = TypeVar("Answer")
+
+
+class HubFails(Unavailable):
+    """Raised when AWS does not let the hub do what the portal needs, with the next step."""
+
+    code = "hub-fails"
+    title = "The AWS set-up does not work"
 
 
 class BadHub(PortalError):
@@ -69,6 +92,43 @@ def hub_set_up(
     # Also without a queue now: stacks of earlier offers report to the one they were made with.
     due.schedule(LISTEN, hub.pk, at=clock.now())
     return hub
+
+
+def hub_try(hub: Hub) -> tuple[str, ...]:
+    """Whether the hub can do all that the portal does with it, one sentence for each thing that AWS confirmed.
+
+    Asks AWS, touches no client and changes nothing. Raises HubFails, with what failed and the next step.
+    """
+    ours, door = hub_identity(hub), gateway()
+    own = _tried("The hub role does not open for the portal", lambda: door.own_identity(ours))
+    told = [f"The hub role opens: AWS says we are {own.arn}."]
+    _tried(NO_CONTROL, lambda: door.control(ours))
+    told.append("It may enter roles: the control role let it in.")
+    _tried(NO_ASKING, lambda: _ask_as_control(door, ours))
+    told.append("The control role may ask for roles, so it can be tested that others are kept out.")
+    if hub.queue_url:
+        _tried(NO_QUEUE, lambda: door.try_queue(ours, QueueAddress.parse(hub.queue_url)))
+        told.append("The call-back queue can be read.")
+    return tuple(told)
+
+
+def _ask_as_control(door: AwsGateway, ours: HubIdentity) -> None:
+    """For the role that is there for sure. Whether it says yes is no matter: it was asked."""
+    request = AssumeRequest(
+        role_arn=ours.control_role_arn,
+        external_id=None,
+        role_session_name="latchkey-check",
+        duration_seconds=900,
+    )
+    with suppress(AwsDenied):
+        door.assume_as_another(ours, request)
+
+
+def _tried(otherwise: str, ask: Callable[[], Answer]) -> Answer:
+    try:
+        return ask()
+    except AwsError as error:
+        raise HubFails(f"{otherwise}. {error.user_message}") from None
 
 
 def queue_of(text: str, role: arns.RoleArn) -> str:

@@ -12,13 +12,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from awsaccess.aws.errors import AwsError
-from awsaccess.door import gateway, hub_identity
 from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
 from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
 from awsaccess.selectors import differences_found
 from awsaccess.services.checks import CHECK, check_soon
-from awsaccess.services.hubs import hub_set_up
+from awsaccess.services.hubs import hub_set_up, hub_try
 from awsaccess.services.sending import offer_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
@@ -282,19 +280,17 @@ def _hub_now(_request: HttpRequest, hub: Hub) -> dict[str, Any]:  # Any: what fo
 
 
 def _check_hub(_request: HttpRequest, hub: Hub, _asked: Asked) -> str:
-    try:
-        ours = hub_identity(hub)
-        identity = gateway().own_identity(ours)
-        gateway().control(ours)
-    except AwsError as error:
-        raise Unavailable(error.user_message) from None
-    return f"The hub role opens, and it may enter roles. AWS says we are {identity.arn}."
+    return " ".join(hub_try(hub))
 
 
-def _explain_check_hub(_hub: Hub) -> list[str]:
-    return [
-        "Asks AWS who the portal is once it uses the hub role. Nothing is changed, and no client is touched."
+def _explain_check_hub(hub: Hub) -> list[str]:
+    told = [
+        "Asks AWS who the portal is once it uses the hub role. Nothing is changed, and no client is touched.",
+        "Tries the control role: whether the hub may enter it, and whether it may ask for roles.",
     ]
+    return (
+        [*told, "Tries to read the call-back queue. What lies in it stays there."] if hub.queue_url else told
+    )
 
 
 def _publish(_request: HttpRequest, _hub: Hub, _asked: Asked) -> str:

@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from awsaccess.aws.errors import AwsMisconfigured
 from awsaccess.door import hub_identity, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Hub
-from awsaccess.services.hubs import BadHub
+from awsaccess.services.hubs import BadHub, HubFails, hub_try
 from portal.kernel import tenancy
 from portal.kernel.models import AuditBody
+from tests.awsaccess.callbacks import scene
 from tests.awsaccess.services.cast import HUBS, make_practice, sent, set_hub
+from tests.awsaccess.services.worlds import InMemory, Simulated
 from tests.factories import Firm
+from tests.plugins.sandbox_process import NORTHGATE
 
 GOOD = HUBS["northgate"]
 
@@ -75,3 +79,53 @@ def test_what_aws_could_not_have_is_refused(bare: Firm, change: dict[str, str], 
     with pytest.raises(BadHub, match=words):
         set_hub(bare, replace(GOOD, **change))
     assert hubs(bare) == []
+
+
+def tried(firm: Firm) -> tuple[str, ...]:
+    with tenancy.use(firm.practice_side):
+        return hub_try(Hub.objects.select_related("practice").get())
+
+
+def test_trying_the_hub_asks_for_all_that_the_portal_does_with_it(north: Firm, simulated: Simulated) -> None:
+    assert len(tried(north)) == 3
+    scene.set_up(north)
+    told = tried(north)
+    assert [sentence[:20] for sentence in told] == [
+        "The hub role opens: ",
+        "It may enter roles: ",
+        "The control role may",
+        "The call-back queue ",
+    ]
+    assert "assumed-role/latchkey-hub" in told[0]
+
+
+def test_a_hub_role_that_may_not_read_its_queue_is_told_so(north: Firm, simulated: Simulated) -> None:
+    scene.set_up(north)
+    iam = simulated.sandbox.iam(NORTHGATE)
+    whole = iam.get_role_policy(RoleName="latchkey-hub", PolicyName="hub")["PolicyDocument"]
+    less = {**whole, "Statement": [each for each in whole["Statement"] if "sqs" not in str(each)]}
+    iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=json.dumps(less))
+    try:
+        with pytest.raises(HubFails, match="Give the hub role sqs:ReceiveMessage"):
+            tried(north)
+    finally:
+        iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=json.dumps(whole))
+    assert len(tried(north)) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("own_identity", "does not open for the portal"),
+        ("control", "manage.py hub_stack"),
+        ("assume_as_another", "may not ask for roles"),
+        ("try_queue", "cannot be read"),
+    ],
+)
+def test_what_fails_is_named_with_the_next_step(
+    north: Firm, memory: InMemory, method: str, words: str
+) -> None:
+    scene.set_up(north)
+    memory.door.fail(method, AwsMisconfigured())
+    with pytest.raises(HubFails, match=words):
+        tried(north)
