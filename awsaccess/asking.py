@@ -45,7 +45,9 @@ def documents_for(engagement: Engagement, hub: Hub) -> Documents:
     }
 
 
-def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:
+def spec_from(
+    documents: Documents, *, external_id: str, callback_token: str = "", also_external_id: str = ""
+) -> AccessGrantSpec:
     """The stack's specification as it was frozen. Raises BadGrant when rendered, not here.
 
     `callback_token` is for rendering alone: what the role must look like does not depend on it.
@@ -64,9 +66,12 @@ def spec_from(documents: Documents, *, external_id: str, callback_token: str = "
         partition=documents["partition"],
         callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
         callback_token=callback_token,
+        also_external_id=also_external_id,
     )
 
 
-def spec_of(offer: Offer, grant: Grant) -> AccessGrantSpec:
-    """What the role of this grant must look like."""
-    return spec_from(offer.documents, external_id=grant.external_id)
+def spec_of(offer: Offer, grant: Grant, *, also_external_id: str = "") -> AccessGrantSpec:
+    """What the role of this grant must look like: what was agreed, under the external ID that is in force."""
+    return spec_from(
+        offer.documents, external_id=grant.external_id_in_force, also_external_id=also_external_id
+    )

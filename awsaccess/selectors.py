@@ -11,6 +11,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.translation import gettext
 
+from awsaccess.asking import spec_of
 from awsaccess.aws.arns import is_example_account
 from awsaccess.callback import Kind
 from awsaccess.lifecycle import BROKEN, PROPAGATION, CallbackStatus, GrantStatus, Verdict, VisitStatus
@@ -18,6 +19,7 @@ from awsaccess.models import Callback, ExitProof, Grant, Hub, Verification, Visi
 from awsaccess.policy.compare import Difference
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.access_stack import with_lock
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement, Offer
@@ -82,6 +84,7 @@ class LiveCard:
     refusal: str
     digest: str
     is_narrower: bool = False
+    is_rotating: bool = False
     differences: tuple[Difference, ...] = ()
 
 
@@ -127,6 +130,7 @@ def live_card(engagement: Engagement) -> LiveCard:
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
         is_narrower=is_narrower,
+        is_rotating=bool(grant and grant.is_rotating),
         differences=differences,
     )
 
@@ -198,15 +202,22 @@ def quick_create_url(engagement: Engagement) -> str | None:
 
 
 def template_address(offer: Offer) -> str:
-    """The pinned version in the hub's bucket."""
+    """The pinned version in the hub's bucket: the agreed one, or the same with the lock that is in force by now."""
     documents = offer.documents
+    grant = Grant.objects.filter(offer=offer).exclude(lock_version_id="").first()
     return links.template_url(
         bucket=documents["bucket"],
         region=documents["region"],
-        key=documents["template_key"],
-        version_id=offer.template_version_id,
+        key=grant.lock_template_key if grant else documents["template_key"],
+        version_id=grant.lock_version_id if grant else offer.template_version_id,
         partition=documents["partition"],
     )
+
+
+def template_text(offer: Offer) -> str:
+    """The template to read or to run by hand: as agreed, with the lock that is in force by now."""
+    grant = Grant.objects.filter(offer=offer).exclude(rotated_external_id="").first()
+    return with_lock(offer.template, spec_of(offer, grant)) if grant else offer.template
 
 
 def stack_ask(engagement: Engagement) -> StackAsk | None:

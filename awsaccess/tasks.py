@@ -10,6 +10,7 @@ from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import LISTEN
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.revoking import DENIAL, denial_publish
+from awsaccess.services.rotating import PUBLISH, rotation_publish
 from awsaccess.services.sending import offer_publish
 from awsaccess.services.sweeping import grants_verify
 from awsaccess.services.visits import ORPHAN, visit_orphan
@@ -27,6 +28,12 @@ def publish(held: outbox.Claim) -> None:
 def publish_denial(held: outbox.Claim) -> None:
     """A client wants older sessions denied: the template that does so goes into the hub's bucket."""
     denial_publish(grant_id=held.object_id)
+
+
+@outbox.handles(PUBLISH)
+def publish_key(held: outbox.Claim) -> None:
+    """An external ID is exchanged: the templates for it go into the hub's bucket."""
+    rotation_publish(rotation_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")

@@ -18,6 +18,7 @@ from awsaccess.aws.arns import session_name_for
 from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import (
     BROKEN,
+    ROTATING,
     SPREAD,
     WATCHED,
     AccessEvent,
@@ -27,9 +28,10 @@ from awsaccess.lifecycle import (
     denials_after,
     status_after,
 )
-from awsaccess.models import Grant, Verification
-from awsaccess.probes import OK, Entered, Result, Target, enter, examine
+from awsaccess.models import Grant, Rotation, Verification
+from awsaccess.probes import OK, Entered, Overlap, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
+from awsaccess.services.turning import rotation_look_within
 from engagements.lifecycle import CLOSED_BY_ITSELF, EngagementStatus
 from engagements.models import Engagement
 from engagements.services.closing import engagement_activate_within
@@ -64,6 +66,8 @@ class Seen:
     checked_at: dt.datetime | None
     target: Target
     offer_sha256: str
+    lock_changed_at: dt.datetime | None = None
+    rotation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +134,27 @@ def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
     rows = _watched().select_related("offer__practice", "engagement").filter(pk__in=list(grant_ids))
     grants = list(rows)
     standing = offers_standing({grant.offer: grant.engagement.approvals_needed for grant in grants})
-    return [_seen(grant) for grant in grants if grant.offer_id in standing]
+    open_ones = rotations_open(grants)
+    return [_seen(grant, open_ones.get(grant.pk)) for grant in grants if grant.offer_id in standing]
 
 
-def _seen(grant: Grant) -> Seen:
+def rotations_open(grants: Iterable[Grant]) -> dict[UUID, Rotation]:
+    """Of those whose external ID is being exchanged, by grant. No query where there is none."""
+    asked = [grant.pk for grant in grants if grant.is_rotating]
+    rows = Rotation.objects.filter(grant__in=asked, status__in=ROTATING) if asked else []
+    return {rotation.grant_id: rotation for rotation in rows}
+
+
+def _seen(grant: Grant, rotation: Rotation | None) -> Seen:
     return Seen(
         grant_id=grant.pk,
         engagement_id=grant.engagement_id,
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
-        target=target_of(grant),
+        target=target_of(grant, rotation),
         offer_sha256=grant.offer.offer_sha256,
+        lock_changed_at=grant.lock_changed_at,
+        rotation_id=rotation.pk if rotation else None,
     )
 
 
@@ -149,17 +163,27 @@ def _watched() -> QuerySet[Grant]:
     return rows.exclude(account_id="")
 
 
-def target_of(grant: Grant) -> Target:
-    """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1)."""
+def target_of(grant: Grant, rotation: Rotation | None = None) -> Target:
+    """The role as it should be. The external ID comes from this row, never from a message (SECURITY A1).
+
+    While `rotation` is under way the lock may accept its other external ID, too.
+    """
     return Target(
         hub=hub_of(grant.offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,
-        external_id=grant.external_id,
+        external_id=grant.external_id_in_force,
         expected=expected_role(spec_of(grant.offer, grant), grant.account_id),
         session_name=session_name_for("latchkey-check", grant.engagement.code),
+        overlap=_overlap(grant, rotation) if rotation else None,
     )
+
+
+def _overlap(grant: Grant, rotation: Rotation) -> Overlap:
+    other = rotation.other_external_id
+    spec = spec_of(grant.offer, grant, also_external_id=other)
+    return Overlap(other_external_id=other, both=expected_role(spec, grant.account_id))
 
 
 @transaction.atomic(durable=True)
@@ -189,12 +213,15 @@ def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     if outcome.status is not seen.status:
         _record_move(grant, seen.status, outcome.status, result.reason)
     _notice(grant, engagement, seen.status, outcome, result)
+    if seen.rotation_id is not None:
+        return min(outcome.next_at, rotation_look_within(seen.rotation_id, result, actor=WATCHER))
     return outcome.next_at
 
 
 def is_as_read(grant: Grant, seen: Seen) -> bool:
     """Nobody moved or checked it since."""
-    return (grant.status, grant.checked_at) == (seen.status, seen.checked_at)
+    now = (grant.status, grant.checked_at, grant.lock_changed_at)
+    return now == (seen.status, seen.checked_at, seen.lock_changed_at)
 
 
 def is_worth_a_row(grant: Grant, result: Result) -> bool:

@@ -177,7 +177,7 @@ def _write_quiet(results: list[tuple[Seen, Result]]) -> tuple[list[Planned], lis
             planned.append((grant.pk, now + SOONEST if grant.status in WATCHED else None))
             continue
         outcome = outcome_of(grant, result, now, agreed_at=grant.engagement.agreed_at)
-        if not _is_quiet(grant, result, outcome):
+        if seen.rotation_id is not None or not _is_quiet(grant, result, outcome):
             left.append((seen, result))
             continue
         if is_worth_a_row(grant, result):

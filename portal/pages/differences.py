@@ -72,8 +72,8 @@ def _permission(difference: Difference) -> str:
 
 def _attached(difference: Difference) -> str:
     if difference.actual is None:
-        name = _policy(difference.expected)
-        return gettext("A set of permissions that you agreed to is gone: %(name)s.") % {"name": name}
+        gone = _policy(difference.expected)
+        return gettext("A set of permissions that you agreed to is gone: %(name)s.") % {"name": gone}
     name = {"name": _policy(difference.actual)}
     if difference.wider is False:
         return gettext("A policy was added that only takes away: %(name)s.") % name
