@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,11 +13,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
-from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.lifecycle import WATCHED, GrantStatus, RotationStatus, Verdict, VisitStatus
+from awsaccess.models import ExitProof, Grant, Hub, Rotation, Verification, Visit
 from awsaccess.selectors import differences_found
 from awsaccess.services.checks import CHECK, check_soon
 from awsaccess.services.hubs import hub_set_up, hub_try
+from awsaccess.services.rotating import LIVE, rotation_begin, rotation_cancel, rotation_of
 from awsaccess.services.sending import offer_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
@@ -53,6 +55,44 @@ def _explain_check(_grant: Grant) -> list[str]:
     return ["Asks AWS now whether the role is there, opens only for this portal, and allows what was agreed."]
 
 
+def _may_rotate(grant: Grant) -> bool:
+    is_live = grant.engagement.status in LIVE and bool(grant.offer.template_version_id)
+    return is_live and grant.status == GrantStatus.VERIFIED and not grant.is_rotating
+
+
+def _rotate(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    rotation_begin(grant=grant, actor=actor_of(request))
+    return (
+        "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
+    )
+
+
+def _explain_rotate(_grant: Grant) -> list[str]:
+    return [
+        "The portal makes a new external ID. What the client agreed to does not change, and nobody agrees again.",
+        "Step 1, by the client: one update of the stack, after which AWS accepts both the old and the new one.",
+        "Once AWS was seen to take the new one, twice, the portal enters with it.",
+        "Step 2, by the client: one more update, after which only the new one opens. It is proved that the old is refused.",
+        "Visits go on throughout. Until step 1 is done you can call it off.",
+    ]
+
+
+def _may_keep_key(grant: Grant) -> bool:
+    rotation = rotation_of(grant)
+    return rotation is not None and rotation.status == RotationStatus.ADDING
+
+
+def _keep_key(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    rotation_cancel(grant=grant, actor=actor_of(request))
+    return "Called off. If the client did step 1 already, they are asked to take it back."
+
+
+def _explain_keep_key(_grant: Grant) -> list[str]:
+    return [
+        "The old external ID stays in force. A client who did the first step is asked to take it back in AWS."
+    ]
+
+
 @admin.register(Grant)
 class GrantAdmin(ScopedModelAdmin[Grant]):
     """Roles in clients' accounts, and what the last look at each found."""
@@ -73,6 +113,23 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
             run=_check,
             offered=lambda grant: grant.status in WATCHED and bool(grant.account_id),
             is_main=True,
+        ),
+        ObjectAction(
+            slug="rotate",
+            label="Exchange the key",
+            title="Exchange the external ID",
+            explain=_explain_rotate,
+            run=_rotate,
+            offered=_may_rotate,
+            button="Begin",
+        ),
+        ObjectAction(
+            slug="keep-key",
+            label="Call the exchange off",
+            title="Call the exchange of the external ID off",
+            explain=_explain_keep_key,
+            run=_keep_key,
+            offered=_may_keep_key,
         ),
     )
 
@@ -117,7 +174,13 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
     def panels(self, request: HttpRequest, obj: Grant) -> list[Panel]:  # noqa: ARG002
         """The role, its checks one by one, the proof of exit once there is one."""
         proof = ExitProof.objects.filter(grant=obj).first()
-        found = [_role_panel(obj), *_changes_panel(obj), _checks_panel(obj), _verifications_panel(obj)]
+        found = [
+            _role_panel(obj),
+            *_key_panel(obj),
+            *_changes_panel(obj),
+            _checks_panel(obj),
+            _verifications_panel(obj),
+        ]
         if proof is not None:
             found.insert(1, Panel(key="exit", title="Exit proof", facts=engagement_page.exit_facts(proof)))
         return found
@@ -145,6 +208,40 @@ def _next_check(grant: Grant) -> str:
 
 def _checks_panel(grant: Grant) -> Panel:
     return Panel(key="checks", title="The four checks", facts=engagement_page.check_facts(grant))
+
+
+ROTATIONS: Final = {
+    RotationStatus.ADDING: Cell(text="Step 1: waits for the client to let AWS accept both", tone="wait"),
+    RotationStatus.DROPPING: Cell(text="Step 2: waits for the client to take the old one away", tone="wait"),
+    RotationStatus.UNDOING: Cell(text="Called off: the client takes the new one away", tone="wait"),
+    RotationStatus.DONE: Cell(text="Done: the old one is refused", tone="ok"),
+    RotationStatus.CANCELLED: Cell(text="Called off", tone="plain"),
+}
+
+
+def _key_panel(grant: Grant) -> list[Panel]:
+    """The exchanges of the external ID, which is no secret but is not shown either."""
+    rows = tuple(
+        (
+            Cell(text=words.moment(one.begun_at), small=one.begun_by.name if one.begun_by else ""),
+            _rotation_state(one),
+            Cell(text=words.moment(one.turned_at, "not yet")),
+            Cell(text=words.moment(one.ended_at, "not yet")),
+        )
+        for one in Rotation.objects.filter(grant=grant).select_related("begun_by").order_by("-begun_at")
+    )
+    if not rows:
+        return []
+    table = Table(headings=("Begun", "State", "New one in force since", "Over"), rows=rows)
+    words_there = "Old and new open the role side by side until the client has done both steps."
+    return [Panel(key="key", title="Exchange of the external ID", words=words_there, table=table)]
+
+
+def _rotation_state(rotation: Rotation) -> Cell:
+    cell = ROTATIONS[RotationStatus(rotation.status)]
+    if rotation.status == RotationStatus.ADDING and not rotation.both_version_id:
+        return replace(cell, small="the templates are on their way to the bucket")
+    return replace(cell, small="seen once; looked at again in two minutes") if rotation.seen_at else cell
 
 
 def _changes_panel(grant: Grant) -> list[Panel]:

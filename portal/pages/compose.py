@@ -38,6 +38,7 @@ from portal.pages import (
     connecting,
     consenting,
     keeping,
+    keys,
     problems,
     receipts,
     sessions,
@@ -190,6 +191,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
             now=now,
             remarks=remarks_of(engagement),
         ),
+        is_rotating=found.is_rotating,
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),
@@ -257,6 +259,26 @@ def sessions_script(desk: Desk) -> HttpResponse:
         (ways.connect_script, "connect.sh") if is_last else (ways.end_sessions_script, "end-visits.sh")
     )
     return script_file(write(ending.update.ask), name)
+
+
+def key_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The exchange of the access's key."""
+    return page(
+        request,
+        desk,
+        "engagements/key.html",
+        key=keys.key_step(desk),
+        account_number=words.account_number(desk.engagement.account_id),
+        stack_url=stack_url(desk.engagement),
+    )
+
+
+def key_script(desk: Desk) -> HttpResponse:
+    """The step as a script. Raises NotVisible where there is none."""
+    update = keys.key_step(desk).update
+    if update is None:
+        raise NotVisible
+    return script_file(ways.connect_script(update.ask), "key.sh")
 
 
 def script_file(text: str, name: str) -> HttpResponse:

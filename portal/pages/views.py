@@ -13,10 +13,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.lifecycle import HANDS
 from awsaccess.provision import ways
-from awsaccess.selectors import stack_ask
+from awsaccess.selectors import stack_ask, template_text
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
 from awsaccess.services.revoking import sessions_end_ask
+from awsaccess.services.rotating import LIVE
 from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import approvals_of, engagements_of_client, offer_current
@@ -201,7 +202,8 @@ def check(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Ask AWS now; the answer shows itself on the card."""
     check_soon(engagement=desk.engagement)
     if not web.is_fragment(request):
-        return _front(desk)
+        came_from_key = request.POST.get("back") == "key"
+        return redirect("client:key", desk.engagement.code) if came_from_key else _front(desk)
     context = compose.live_context(desk, now=clock.now())
     return render(request, compose.live_template(desk), {**context, "whole": True})
 
@@ -278,6 +280,18 @@ def sessions_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
     return compose.sessions_script(desk)
 
 
+@at_desk("GET", roles=ANYONE)
+def key(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The exchange of the access's key: what to do in AWS now."""
+    return compose.key_page(request, desk) if desk.engagement.status in LIVE else _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def key_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The same step by the AWS CLI."""
+    return compose.key_script(desk)
+
+
 @at_desk("POST", roles=HANDS)
 def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The client says that it is deleted; the portal then proves it."""
@@ -291,7 +305,7 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The exact template that was offered, to read or to run by hand."""
     name = f"access-{desk.engagement.code}.json"
     return HttpResponse(
-        offer_current(desk.engagement).template,
+        template_text(offer_current(desk.engagement)),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -182,6 +182,9 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.paused": make_engagement_paused,
         "engagements.resumed": make_engagement_paused,
         "engagements.problem": make_engagement_active,
+        "engagements.key_add": make_engagement_active,
+        "engagements.key_drop": make_engagement_active,
+        "engagements.key_done": make_engagement_active,
         "engagements.ended": make_engagement_closing,
         "engagements.closed": make_engagement_closed,
         "engagements.person_added": make_engagement_active,
@@ -200,7 +203,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
             engagement_resume(engagement=engagement, actor=acting(firm.approver))
     if kind == "engagements.order_arrived":
         tell(firm, kind, engagement)
-    if kind == "engagements.problem":
+    if kind == "engagements.problem" or kind.startswith("engagements.key_"):
         tell(firm, kind, engagement)
     with tenancy.use(firm.practice_side):
         OutboxMessage.objects.exclude(kind=kind).update(state=OutboxState.SENT)
@@ -233,6 +236,12 @@ SUBJECTS = {
     "engagements.problem": {
         SAM: "The access needs a look (Cost review, North)",
         MAYA: "Problem with the access: Client of north (Cost review)",
+    },
+    "engagements.key_add": {SAM: "A small step in AWS: a new key (Cost review, North)"},
+    "engagements.key_drop": {SAM: "A small step in AWS: the old key (Cost review, North)"},
+    "engagements.key_done": {
+        SAM: "The new key is in place (Cost review, North)",
+        MAYA: "The new key is in place: Client of north (Cost review)",
     },
     "engagements.ended": {
         SAM: "Access has ended (Cost review, North)",

@@ -159,6 +159,8 @@ admin:engagements_engagement_assign  console/engagements/engagement/<str:object_
 admin:engagements_engagement_pause  console/engagements/engagement/<str:object_id>/pause/
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
+admin:awsaccess_grant_rotate  console/awsaccess/grant/<str:object_id>/rotate/
+admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key/
 admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
@@ -258,6 +260,7 @@ client:connect_script  e/<slug:code>/connect.sh
 client:delete_script  e/<slug:code>/remove.sh
 client:terraform  e/<slug:code>/main.tf.json
 client:sessions  e/<slug:code>/visits/
+client:key  e/<slug:code>/key/
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -301,7 +304,8 @@ client:sessions_end  e/<slug:code>/visits/end/
   POST    302   302   302   302   302   302   302   409   403   409   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
-# Nobody asked for open visits to end, so there is no script.
+# Nobody asked for open visits to end, and no key is being exchanged, so there is no script.
+client:key_script  e/<slug:code>/key.sh
 client:sessions_script  e/<slug:code>/end-visits.sh
   GET     302   302   302   302   302   302   302   404   404   404   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405

@@ -244,6 +244,7 @@ def test_giving_up_before_the_client_acted_leaves_all_as_it_was(north: Firm, mem
     begin(case)
     cancel(case)
     assert (newest(case).status, case.grant().is_rotating) == (RotationStatus.CANCELLED, False)
+    assert case.kinds().count(AccessEvent.ROTATION_CANCELLED) == 1
     begin(case)
     published(case)
     cancel(case)
