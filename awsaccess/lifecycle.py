@@ -195,6 +195,7 @@ ROTATION_NEXT: Final = {
     _R.DROPPING: _R.DONE,
     _R.UNDOING: _R.CANCELLED,
 }
+HUB_LOOKS_EVERY: Final = dt.timedelta(hours=1)
 WHILE_ROTATING: Final = dt.timedelta(minutes=5)
 WHILE_SPREADING: Final = dt.timedelta(minutes=1)
 
@@ -210,6 +211,8 @@ class AccessEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     HUB_SET_UP = "practice:hub:set-up"
+    HUB_ROLE_MADE_ANEW = "aws:hub:role-made-anew"
+    HUB_ROLE_ACCEPTED = "practice:hub:role-accepted"
     GRANT_EXPECTED = "aws:grant:expected"
     GRANT_MOVED = "aws:grant:moved"
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"

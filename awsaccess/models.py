@@ -34,6 +34,10 @@ class Hub(Row):
     # Empty without call-back: then stacks report nothing, and the portal finds the roles by trying.
     queue_url = models.CharField(max_length=256, blank=True, default="")
     topic_arns = models.JSONField(default=dict, blank=True)  # by region
+    # AWS's own id of the hub role, as it was seen last; and since when another one answers under its name, until an
+    # owner has said that it was them.
+    role_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    remade_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from awsaccess.services.callbacks import ANSWER, hub_listen, listen_soon, stack_answer
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
-from awsaccess.services.hubs import LISTEN
+from awsaccess.services.hubs import LISTEN, LOOK, hub_look
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.rotating import PUBLISH, rotation_publish
@@ -87,6 +87,12 @@ def orphan(turn: due.Turn) -> None:
 def listen(turn: due.Turn) -> dt.datetime | None:
     """A hub's queue is read."""
     return hub_listen(hub_id=turn.object_id)
+
+
+@due.handles(LOOK)
+def look_at_hub(turn: due.Turn) -> dt.datetime | None:
+    """Which hub role answers under its name."""
+    return hub_look(hub_id=turn.object_id)
 
 
 @due.handles(ANSWER)

@@ -133,6 +133,12 @@ class Migration(migrations.Migration):
                 name="rotation_one_open_per_grant",
             ),
         ),
+        migrations.AddField(
+            model_name="hub",
+            name="role_id",
+            field=models.CharField(blank=True, db_default="", default="", max_length=128),
+        ),
+        migrations.AddField(model_name="hub", name="remade_at", field=models.DateTimeField(null=True)),
         rls.tenant_table("awsaccess_rotation", using=rls.CLIENT_ROWS),
         rls.writing_only("awsaccess_rotation", when=rls.ON_PRACTICE_SIDE),
         rls.reading_only("awsaccess_rotation", when=OF_A_GRANT_SEEN),

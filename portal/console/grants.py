@@ -17,7 +17,7 @@ from awsaccess.lifecycle import WATCHED, GrantStatus, RotationStatus, Verdict, V
 from awsaccess.models import ExitProof, Grant, Hub, Rotation, Verification, Visit
 from awsaccess.selectors import differences_found
 from awsaccess.services.checks import CHECK, check_soon
-from awsaccess.services.hubs import hub_set_up, hub_try
+from awsaccess.services.hubs import hub_role_accept, hub_set_up, hub_try
 from awsaccess.services.rotating import LIVE, rotation_begin, rotation_cancel, rotation_of
 from awsaccess.services.sending import offer_publish
 from engagements.models import Engagement, Offer
@@ -390,6 +390,43 @@ def _explain_check_hub(hub: Hub) -> list[str]:
     )
 
 
+def _role_known(request: HttpRequest, hub: Hub, _asked: Asked) -> str:
+    hub_role_accept(hub=hub, actor=actor_of(request))
+    return "Noted. Clients’ roles go by the hub role’s name, so there is nothing for them to do."
+
+
+def _explain_role_known(_hub: Hub) -> list[str]:
+    return [
+        "You say that somebody of yours deleted the hub role and made it again under the same name.",
+        "If nobody did, leave this, look at who did it in your CloudTrail, and pause what is live.",
+    ]
+
+
+def _remade_panel(hub: Hub) -> list[Panel]:
+    """For whoever sees the page: what happened, whether anything is broken, and the one next step."""
+    if hub.remade_at is None:
+        return []
+    refused = Grant.objects.filter(status=GrantStatus.UNREACHABLE).count()
+    facts = (
+        Fact(label="Noticed", value=Cell(text=words.moment(hub.remade_at), tone="stop")),
+        Fact(label="Clients’ roles", value=_roles_after(refused)),
+        Fact(label="Next step", value=Cell(text="An owner presses “It was us”, or finds out who it was")),
+    )
+    told = (
+        "The hub role was deleted, and another one made under its name. Clients’ roles go by that name, so whoever made"
+        " the new one can enter them."
+    )
+    return [Panel(key="remade", title="The hub role is another one", words=told, facts=facts)]
+
+
+def _roles_after(refused: int) -> Cell:
+    """A role whose trust policy was changed by hand to name the hub role itself keeps the id of the deleted one."""
+    if not refused:
+        return Cell(text="None refuses: nothing is broken", tone="ok")
+    said = "“Put it back” on the client’s page leads to the update that mends a trust policy changed by hand"
+    return Cell(text=f"Refused by {refused}", tone="stop", small=said)
+
+
 def _publish(_request: HttpRequest, _hub: Hub, _asked: Asked) -> str:
     waiting = list(reads.unpublished_offers())
     for offer in waiting:
@@ -454,6 +491,16 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             button="Save",
             step_up=True,
         ),
+        ObjectAction(
+            slug="role-known",
+            label="It was us",
+            title="We made the hub role anew",
+            explain=_explain_role_known,
+            run=_role_known,
+            roles=OWNERS,
+            offered=lambda hub: hub.remade_at is not None,
+            step_up=True,
+        ),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -494,6 +541,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             Fact(label="Call-back topics", value=Cell(text=", ".join(obj.topic_arns) or "none")),
         )
         return [
+            *_remade_panel(obj),
             Panel(
                 key="hub",
                 title="Hub",

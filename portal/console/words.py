@@ -141,6 +141,8 @@ EVENTS: Final = {
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
+    "aws:hub:role-made-anew": "The hub role was made anew",
+    "practice:hub:role-accepted": "Owner says they made the hub role anew",
     "aws:stack:told": "The client’s stack reported",
     "aws:stack:answered": "The client’s stack was answered",
     "practice:practice:opened": "Practice opened",

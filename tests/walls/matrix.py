@@ -188,6 +188,12 @@ admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-c
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# The hub role is the one it was: owners are led back.
+admin:awsaccess_hub_role-known  console/awsaccess/hub/<str:object_id>/role-known/
+  GET     302   404   302   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 admin:awsaccess_hub_publish  console/awsaccess/hub/<str:object_id>/publish/
 admin:awsaccess_hub_edit  console/awsaccess/hub/<str:object_id>/edit/
 admin:accounts_signinservice_switch  console/accounts/signinservice/<str:object_id>/switch/
