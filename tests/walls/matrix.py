@@ -160,11 +160,16 @@ admin:engagements_engagement_pause  console/engagements/engagement/<str:object_i
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
 admin:awsaccess_grant_rotate  console/awsaccess/grant/<str:object_id>/rotate/
-admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key/
 admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# No key is being exchanged: whoever may call it off is led back.
+admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key/
+  GET     302   404   302   302   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   404   405   404   404   404   404   404   404   405
 
 # There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
