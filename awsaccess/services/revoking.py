@@ -5,6 +5,7 @@ The portal has no right to do it itself, by design: whoever could write the role
 
 from __future__ import annotations
 
+import datetime as dt
 import shlex
 from typing import Final
 from uuid import UUID
@@ -20,7 +21,7 @@ from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import render_template
-from awsaccess.selectors import grant_of, stack_name, template_address
+from awsaccess.selectors import StackUpdate, grant_of, open_visits, stack_update, template_address
 from awsaccess.services.checks import standing_of
 from engagements.models import Engagement, Offer
 from engagements.selectors import template_agreed
@@ -51,6 +52,8 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
         raise InvalidMove
     if standing_of(grant).waiting is not None:
         raise InvalidMove(ONE_UPDATE)
+    # Known from now on, and not only once the worker has dated it: no other update of the stack may begin meanwhile.
+    Grant.objects.filter(pk=grant.pk).update(deny_before=now, deny_version_id="")
     outbox.put(DENIAL, grant.pk, dedupe_key=f"denial:{grant.pk}:{now.isoformat()}", client_id=grant.client_id)
     audit.record(
         AccessEvent.SESSIONS_END_ASKED,
@@ -70,6 +73,17 @@ def denial_template(grant: Grant) -> str:
     if grant.deny_before is None:
         raise NotVisible
     return render_template(spec_of(_held(grant), grant), sessions_end_before=grant.deny_before)
+
+
+def is_denial_awaited(grant: Grant, *, now: dt.datetime) -> bool:
+    """True from the question until every session that it was for is over: till then the denial has to come, and to stay.
+
+    The grant comes with its engagement.
+    """
+    asked_at = grant.deny_before
+    if asked_at is None:
+        return False
+    return any(visit.intended_at < asked_at for visit in open_visits(grant.engagement, now=now))
 
 
 def _held(grant: Grant) -> Offer:
@@ -106,8 +120,8 @@ def _dated(grant_id: UUID) -> Grant:
     return Grant.objects.select_related("offer__practice", "engagement").get(pk=grant_id)
 
 
-def denial_command(grant: Grant) -> str | None:
-    """What ends the older sessions, for a shell; None while the template is on its way, or another update is."""
+def denial_update(grant: Grant) -> StackUpdate | None:
+    """What ends the older sessions in the client's stack; None while the template, or another update, is on its way."""
     if not grant.deny_version_id or standing_of(grant).waiting is not None:
         return None
     documents = grant.offer.documents
@@ -118,33 +132,45 @@ def denial_command(grant: Grant) -> str | None:
         version_id=grant.deny_version_id,
         partition=documents["partition"],
     )
-    return _update(grant, address)
+    return stack_update(grant, address)
 
 
-def removal_command(grant: Grant) -> str | None:
-    """What takes the denial away again, once every session is over: the agreed template as it was.
+def removal_update(grant: Grant) -> StackUpdate | None:
+    """What takes the denial away again, once every session is over: the agreed template, with the lock in force.
 
     None while that template, or another update of the stack, is on its way.
     """
     standing = standing_of(grant)
     if standing.waiting is not None or not template_agreed(standing.held).version_id:
         return None
-    return _update(grant, template_address(standing.held))
+    return stack_update(grant, template_address(standing.held))
 
 
-def _update(grant: Grant, template: str) -> str:
+def denial_command(grant: Grant) -> str | None:
+    """As `denial_update`, for a shell."""
+    update = denial_update(grant)
+    return _command(update) if update else None
+
+
+def removal_command(grant: Grant) -> str | None:
+    """As `removal_update`, for a shell."""
+    update = removal_update(grant)
+    return _command(update) if update else None
+
+
+def _command(update: StackUpdate) -> str:
     words = [
         "aws",
         "cloudformation",
         "update-stack",
         "--stack-name",
-        stack_name(grant.engagement),
+        update.ask.stack_name,
         "--template-url",
-        template,
+        update.template,
         "--capabilities",
         "CAPABILITY_NAMED_IAM",
         "--region",
-        grant.offer.documents["region"],
+        update.ask.region,
     ]
     return shlex.join(words)
 
