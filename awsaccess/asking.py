@@ -83,6 +83,7 @@ def documents_of(engagement: Engagement, asked: Asked, hub: Documents) -> Docume
         "expires_at": asked.ends_at.astimezone(dt.UTC).isoformat(),
         "template_key": f"{engagement.code}/access.json",
         **{name: hub[name] for name in HUB_PART if name in hub},
+        **_terms_of_entry(engagement),
     }
 
 
@@ -97,6 +98,12 @@ def hub_part(hub: Hub) -> Documents:
         "topic_arns": dict(hub.topic_arns),
         "queue_url": hub.queue_url,
     }
+
+
+def _terms_of_entry(engagement: Engagement) -> Documents:
+    """Only what holds, so that an offer without a doorbell stays word for word what it was."""
+    held = {"doorbell": engagement.doorbell, "break_glass": engagement.break_glass}
+    return {name: True for name, value in held.items() if value}
 
 
 def spec_from(

@@ -146,6 +146,34 @@ VISIT_MOVES: Final[dict[VisitStatus, frozenset[VisitStatus]]] = {
 }
 
 
+class ReportStatus(TextChoices):
+    """How far the report of a visit has come. `missing`: nothing more will come, and the page says why."""
+
+    WAITING = "waiting"
+    FIRST = "first"
+    COMPLETE = "complete"
+    MISSING = "missing"
+
+
+REPORT_MOVES: Final[dict[ReportStatus, frozenset[ReportStatus]]] = {
+    ReportStatus.WAITING: frozenset({ReportStatus.FIRST, ReportStatus.COMPLETE, ReportStatus.MISSING}),
+    # A first look that came late is looked at again as a whole.
+    ReportStatus.FIRST: frozenset({ReportStatus.FIRST, ReportStatus.COMPLETE, ReportStatus.MISSING}),
+    ReportStatus.COMPLETE: frozenset(),
+    ReportStatus.MISSING: frozenset(),
+}
+
+
+class Gap(StrEnum):
+    """What a report does not know, beside what no event history ever holds."""
+
+    UNSEEN = "unseen"  # regions that gave no answer
+    CUT = "cut"  # more events than are read
+    ENDED = "ended"  # the access was over before all could be fetched
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
 class CallbackStatus(TextChoices):
     """One report of a stack: `open` until it is answered. `lapsed` could not be answered any more."""
 
@@ -235,3 +263,5 @@ class AccessEvent(StrEnum):
     VISIT_ISSUED = "aws:visit:issued"
     VISIT_REFUSED = "aws:visit:refused"
     VISIT_ORPHANED = "aws:visit:orphaned"
+    REPORT_FETCHED = "aws:visit:report-fetched"
+    REPORT_MISSING = "aws:visit:report-missing"

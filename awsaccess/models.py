@@ -14,12 +14,13 @@ from awsaccess.lifecycle import (
     ROTATING,
     CallbackStatus,
     GrantStatus,
+    ReportStatus,
     RotationStatus,
     Verdict,
     VisitKind,
     VisitStatus,
 )
-from engagements.models import Engagement, Offer
+from engagements.models import Doorbell, Engagement, Offer
 
 
 class Hub(Row):
@@ -203,7 +204,10 @@ class Verification(Row):
 
 
 class Visit(Row):
-    """One issue of temporary credentials to one consultant, with a reason. The credentials are not here."""
+    """One issue of temporary credentials to one consultant, with a reason. The credentials are not here.
+
+    `narrowing`: what this visit did without, of what was agreed (awsaccess.policy.narrowing).
+    """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
@@ -214,6 +218,8 @@ class Visit(Row):
     reason = models.CharField(max_length=300)
     kind = models.CharField(max_length=8, choices=VisitKind.choices)
     status = models.CharField(max_length=10, choices=VisitStatus.choices, default=VisitStatus.INTENDED)
+    doorbell = models.OneToOneField(Doorbell, on_delete=models.PROTECT, null=True, related_name="visit")
+    narrowing = models.JSONField(default=dict, db_default={})
     session_name = models.CharField(max_length=64)
     intended_at = models.DateTimeField()
     worst_case_until = models.DateTimeField()
@@ -237,6 +243,34 @@ class Visit(Row):
     def latest_end(self) -> dt.datetime:
         """When AWS ends it at the latest: known once issued, else the worst case."""
         return self.ends_at or self.worst_case_until
+
+
+class VisitReport(Row):
+    """What was done in one visit, out of the client's own event history.
+
+    `events`: each with id, at, action, region, deed (awsaccess.policy.activity), error. `gaps`: what is not known, each
+    with gap and regions. `flagged`: grave actions that no earlier visit used.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="+")
+    visit = models.OneToOneField(Visit, on_delete=models.PROTECT, related_name="report")
+    status = models.CharField(max_length=8, choices=ReportStatus.choices, default=ReportStatus.WAITING)
+    events = models.JSONField(default=list)
+    gaps = models.JSONField(default=list)
+    flagged = models.JSONField(default=list)
+    fetched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=ReportStatus.values), name="visitreport_known_status"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"report of {self.visit_id}"
 
 
 class ExitProof(Row):

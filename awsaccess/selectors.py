@@ -6,7 +6,13 @@ import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import (
+    Any,
+    Final,
+)
+from uuid import (
+    UUID,
+)
 
 from django.conf import settings
 from django.utils.translation import gettext
@@ -15,8 +21,24 @@ from awsaccess.asking import spec_of
 from awsaccess.aws.arns import is_example_account
 from awsaccess.aws.messages import StackId
 from awsaccess.callback import Kind
-from awsaccess.lifecycle import BROKEN, PROPAGATION, SEARCH, CallbackStatus, GrantStatus, Verdict, VisitStatus
-from awsaccess.models import Callback, ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.lifecycle import (
+    BROKEN,
+    PROPAGATION,
+    SEARCH,
+    CallbackStatus,
+    GrantStatus,
+    Verdict,
+    VisitStatus,
+)
+from awsaccess.models import (
+    Callback,
+    ExitProof,
+    Grant,
+    Hub,
+    Verification,
+    Visit,
+    VisitReport,
+)
 from awsaccess.policy.compare import Difference
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
@@ -356,7 +378,19 @@ def stack_url(engagement: Engagement) -> str:
 
 def visits_of(engagement: Engagement, *, limit: int = 50) -> list[Visit]:
     """Every visit, newest first, also the refused and orphaned ones."""
-    return list(Visit.objects.filter(engagement=engagement).order_by("-intended_at")[:limit])
+    rows = Visit.objects.select_related("report").filter(engagement=engagement)
+    return list(rows.order_by("-intended_at")[:limit])
+
+
+def visit_of(engagement: Engagement, visit_id: UUID) -> Visit | None:
+    """One visit with its report and what was agreed; None for another engagement's."""
+    rows = Visit.objects.select_related("report", "grant__offer").filter(engagement=engagement)
+    return rows.filter(pk=visit_id).first()
+
+
+def report_of(visit: Visit) -> VisitReport | None:
+    """What was done in it; None where no report was agreed to, or nobody got in."""
+    return getattr(visit, "report", None)
 
 
 def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:

@@ -10,6 +10,7 @@ from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import LISTEN, LOOK, hub_look
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
+from awsaccess.services.reports import REPORT, report_fetch
 from awsaccess.services.revoking import DENIAL, denial_publish
 from awsaccess.services.rotating import PUBLISH, rotation_publish
 from awsaccess.services.sending import offer_publish, variant_publish
@@ -94,6 +95,12 @@ def closing_look(turn: due.Turn) -> dt.datetime | None:
 def orphan(turn: due.Turn) -> None:
     """A visit that was intended has no outcome."""
     visit_orphan(visit_id=turn.object_id)
+
+
+@due.handles(REPORT)
+def report(turn: due.Turn) -> dt.datetime | None:
+    """A visit is over: what was done in it is looked up."""
+    return report_fetch(visit_id=turn.object_id)
 
 
 @due.handles(LISTEN)

@@ -81,6 +81,29 @@ OPEN_CHANGES: Final = frozenset({_C.ASKED, _C.AGREED})
 CHANGEABLE: Final = frozenset({_S.ACTIVE, _S.PAUSED})
 
 
+class DoorbellStatus(TextChoices):
+    """Where one ring stands. `forced`: in an emergency nobody was waited for, as was agreed, and the client was told."""
+
+    RINGING = "ringing"
+    LET_IN = "let_in"
+    NOT_NOW = "not_now"
+    EXPIRED = "expired"
+    USED = "used"
+    FORCED = "forced"
+
+
+DOORBELL_MOVES: Final[dict[DoorbellStatus, frozenset[DoorbellStatus]]] = {
+    DoorbellStatus.RINGING: frozenset(
+        {DoorbellStatus.LET_IN, DoorbellStatus.NOT_NOW, DoorbellStatus.EXPIRED}
+    ),
+    DoorbellStatus.LET_IN: frozenset({DoorbellStatus.USED, DoorbellStatus.EXPIRED}),
+    DoorbellStatus.NOT_NOW: frozenset(),
+    DoorbellStatus.EXPIRED: frozenset(),
+    DoorbellStatus.USED: frozenset(),
+    DoorbellStatus.FORCED: frozenset(),
+}
+
+
 class DocumentKind(TextChoices):
     """What a paper is: proof of what was agreed, or of its end."""
 
@@ -123,6 +146,13 @@ class EngagementEvent(StrEnum):
     MOVE_REFUSED = "engagement:engagement:move-refused"
     CHANGE_ASKED = "engagement:change:asked"
     CHANGE_MOVED = "engagement:change:moved"
+    RANG = "practice:doorbell:rung"
+    RING_REFUSED = "practice:doorbell:refused"
+    LET_IN = "client:doorbell:let-in"
+    NOT_LET_IN = "client:doorbell:not-now"
+    LET_IN_USED = "practice:doorbell:used"
+    RING_EXPIRED = "engagement:doorbell:expired"
+    CAME_IN_UNASKED = "practice:doorbell:forced"
     PROFILE_SAVED = "engagement:profile:saved"
     PROFILE_RETIRED = "engagement:profile:retired"
     TEMPLATE_SAVED = "engagement:template:saved"

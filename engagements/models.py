@@ -11,7 +11,14 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Client, Contact, Practice, Row, User, new_code
-from engagements.lifecycle import AssignmentRole, ChangeStatus, DocumentKind, EngagementStatus, ShopKind
+from engagements.lifecycle import (
+    AssignmentRole,
+    ChangeStatus,
+    DocumentKind,
+    DoorbellStatus,
+    EngagementStatus,
+    ShopKind,
+)
 from engagements.profiles import Kind
 
 MOST_APPROVALS: Final = 3
@@ -53,6 +60,10 @@ class Engagement(Row):
     # How the client has to agree: so many people, and each with a code that was mailed for it.
     approvals_needed = models.PositiveSmallIntegerField(default=1)
     code_at_agreement = models.BooleanField(default=False)
+    # Whether the client lets each visit in, and whether it may be entered unasked in an emergency. Terms of the offer.
+    # (No `db_default`: Django would read them back while a draft is made, before its lead may see it; see rls.reading_only.)
+    doorbell = models.BooleanField(default=False)
+    break_glass = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -338,6 +349,41 @@ class Referral(Row):
 
     def __str__(self) -> str:
         return f"referral on {self.engagement_id}"
+
+
+class Doorbell(Row):
+    """A consultant asks to be let in, for one visit. `expires_at`: of the ring, and once let in, of that.
+
+    `kind` is the door that was asked for, as the AWS side names it.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="doorbells")
+    consultant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    consultant_name = models.CharField(max_length=120)
+    reason = models.CharField(max_length=300)
+    kind = models.CharField(max_length=8)
+    status = models.CharField(max_length=8, choices=DoorbellStatus.choices, default=DoorbellStatus.RINGING)
+    rung_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=DoorbellStatus.values), name="doorbell_known_status"
+            ),
+            models.UniqueConstraint(
+                fields=["engagement", "consultant"],
+                condition=models.Q(status__in=(DoorbellStatus.RINGING, DoorbellStatus.LET_IN)),
+                name="doorbell_one_open_per_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.consultant_name}, {self.status}"
 
 
 class Handover(Row):

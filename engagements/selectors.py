@@ -19,6 +19,7 @@ from engagements.lifecycle import (
     AssignmentRole,
     DocumentKind,
     DocumentState,
+    DoorbellStatus,
     EngagementEvent,
     EngagementStatus,
 )
@@ -30,6 +31,7 @@ from engagements.models import (
     Consent,
     Document,
     DocumentMark,
+    Doorbell,
     Engagement,
     EngagementTemplate,
     Handover,
@@ -451,3 +453,15 @@ def order_to_confirm(*, token: str, practice_code: str) -> Order | None:
     with apart(tenancy.practice_scope(found.practice_id, read_only=tenancy.current().read_only)):
         rows = Order.objects.select_related("practice", "template")
         return rows.filter(pk=found.pk, practice__code=practice_code).first()
+
+
+def doorbell_waiting(engagement: Engagement, *, now: dt.datetime) -> list[Doorbell]:
+    """Who rings and was not answered, the longest waiting first."""
+    rows = Doorbell.objects.filter(engagement=engagement, status=DoorbellStatus.RINGING, expires_at__gt=now)
+    return list(rows.order_by("rung_at"))
+
+
+def doorbells_of(engagement: Engagement, *, limit: int = 20) -> list[Doorbell]:
+    """Who rang, newest first, with who answered."""
+    rows = Doorbell.objects.select_related("answered_by").filter(engagement=engagement)
+    return list(rows.order_by("-rung_at")[:limit])

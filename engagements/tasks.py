@@ -20,6 +20,7 @@ from engagements.emails.scenes import promised_at
 from engagements.models import Order
 from engagements.services.closing import certificate_key, engagement_expire
 from engagements.services.documents import PaperFailed, receipt_make
+from engagements.services.doorbells import RING_OVER, doorbell_expire
 from engagements.services.drafts import PART_OVER
 from engagements.services.handing import ASKED, LETTER, handover_settle
 from engagements.services.moves import WINDOW
@@ -47,6 +48,12 @@ def window_over(turn: due.Turn) -> None:
 def part_over(turn: due.Turn) -> None:
     """The planned end of somebody's part in an engagement."""
     assignment_over(assignment_id=turn.object_id)
+
+
+@due.handles(RING_OVER)
+def ring_over(turn: due.Turn) -> None:
+    """The end of a ring that nobody answered, or of a yes that nobody used."""
+    doorbell_expire(doorbell_id=turn.object_id)
 
 
 @outbox.handles(INVITATION)

@@ -339,7 +339,7 @@ LANGUAGES = [
     ("en", "English"),
     ("de", "Deutsch"),
 ]  # each in its own words; docs/languages.md says how to add one
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
 LANGUAGE_COOKIE_NAME = (
     "__Host-language" if USE_TLS else "language"
 )  # of who chose one without being signed in

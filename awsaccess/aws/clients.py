@@ -39,6 +39,12 @@ class SQSClient(Protocol):
     def close(self) -> None: ...
 
 
+class TrailClient(Protocol):
+    """The one call of CloudTrail that is made; its types come with no package that is installed here."""
+
+    def lookup_events(self, **asked: object) -> dict[str, Any]: ...  # Any: JSON of AWS
+
+
 class Clients:
     """Makes clients. `attempts` counts all requests, the first included, for STS and for the rest."""
 
@@ -51,6 +57,7 @@ class Clients:
         self._base: dict[str, STSClient] = {}
         self._visiting_sts: dict[str, STSClient] = {}
         self._visiting_iam: dict[str, IAMClient] = {}
+        self._visiting_trail: dict[str, TrailClient] = {}
         self._lock = threading.Lock()  # boto3 promises threads safe clients, not safe making of clients
 
     def base_sts(self, region: str) -> STSClient:
@@ -82,6 +89,16 @@ class Clients:
             if region not in self._visiting_iam:
                 self._visiting_iam[region] = self._make("iam", region, None, visiting=True)
             client = self._visiting_iam[region]
+        with _VISITOR.lent(keys):
+            yield client
+
+    @contextmanager
+    def visiting_trail(self, region: str, keys: Keys) -> Iterator[TrailClient]:
+        """As `visiting_sts`."""
+        with self._lock:
+            if region not in self._visiting_trail:
+                self._visiting_trail[region] = self._any("cloudtrail", region, None, visiting=True)
+            client = self._visiting_trail[region]
         with _VISITOR.lent(keys):
             yield client
 

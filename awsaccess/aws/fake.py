@@ -23,6 +23,9 @@ from awsaccess.aws.gateway import (
     AssumeRequest,
     CallerIdentity,
     Document,
+    HistoryAsk,
+    HistoryEvent,
+    HistoryPage,
     HubIdentity,
     RoleFacts,
     SessionCredentials,
@@ -45,8 +48,10 @@ Method = Literal[
     "try_queue",
     "delete_message",
     "signin_token",
+    "lookup_events",
 ]
 CHAINED_SECONDS: Final = 3600
+HISTORY_PAGE: Final = 50
 LOOKS: Final = ("iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies")
 
 
@@ -94,6 +99,7 @@ class _Session:
     role: FakeRole
     credentials: SessionCredentials
     policy: Document | None
+    managed: tuple[str, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +120,7 @@ class FakeAwsGateway:
         self.uploads: dict[tuple[str, str, str], bytes] = {}
         self.signins: dict[str, SessionCredentials] = {}
         self.queues: dict[str, list[QueuedMessage]] = {}
+        self.history: dict[str, list[HistoryEvent]] = {}  # by access key id: what tests say was done with it
         self.calls: list[Call] = []
         self.powerless: set[str] = set()  # ARNs of hub and control roles that lost sts:AssumeRole
         self._sessions: dict[str, _Session] = {}
@@ -238,6 +245,19 @@ class FakeAwsGateway:
             there = self.queues.get(str(queue), [])
             self.queues[str(queue)] = [each for each in there if each.receipt_handle != receipt_handle]
 
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        with self._called(Call(method="lookup_events", subject=ask.access_key_id, region=ask.region)):
+            if not self._may(self._live(credentials), "cloudtrail:LookupEvents", "*"):
+                raise AwsDenied(code="AccessDeniedException")
+            held = self.history.get(ask.access_key_id, ())
+            found = [one for one in held if one.region == ask.region and ask.since <= one.at <= ask.until]
+            found.sort(key=lambda one: one.at, reverse=True)
+            start = int(next_token or 0)
+            more = str(start + HISTORY_PAGE) if start + HISTORY_PAGE < len(found) else ""
+            return HistoryPage(events=tuple(found[start : start + HISTORY_PAGE]), next_token=more)
+
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         with self._called(Call(method="signin_token", subject=credentials.session_arn, region=region)):
             arns.signin_endpoint(partition, region)
@@ -303,7 +323,7 @@ class FakeAwsGateway:
             assumed_role_id=f"{role.role_id}:{request.role_session_name}",
             session_arn=f"arn:{arn.partition}:sts::{arn.account_id}:assumed-role/{arn.name}/{request.role_session_name}",
         )
-        session = _Session(role=role, credentials=credentials, policy=policy)
+        session = _Session(role=role, credentials=credentials, policy=policy, managed=request.policy_arns)
         self._sessions[credentials.access_key_id] = session
         return credentials
 
@@ -321,7 +341,12 @@ class FakeAwsGateway:
     def _may(self, session: _Session, action: str, resource: str) -> bool:
         question = Question(action=action, resource=resource, context=self._context())
         by_role = allows(session.role.inline_documents.values(), question)
-        return by_role and (session.policy is None or allows([session.policy], question))
+        limits = [session.policy] if session.policy is not None else []
+        if (
+            session.managed
+        ):  # what AWS's own policies say is not known here: only that a Deny beside them holds
+            limits.append({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+        return by_role and (not limits or allows(limits, question))
 
     def _context(self) -> dict[str, str]:
         return {"aws:currenttime": self._now().isoformat()}

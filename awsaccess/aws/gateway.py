@@ -6,6 +6,7 @@ Importing this module loads no boto3 (it costs a second): the door is built by `
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 TAG_TEXT: Final = re.compile(r"[\w .:/=+@-]*")
 LONGEST_SESSION_POLICY: Final = 2048
+MOST_SESSION_POLICIES: Final = 10
 HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
 CONTROL_SECONDS: Final = 900
@@ -88,7 +90,8 @@ class CallerIdentity:
 class AssumeRequest:
     """One AssumeRole. Raises BadAssumeRequest for what AWS would refuse, before anything is sent.
 
-    `external_id` None is a negative probe. `tags` are (key, value); `session_policy` is JSON text.
+    `external_id` None is a negative probe. `tags` are (key, value); `session_policy` is JSON text, and together with
+    `policy_arns` (managed policies) the most that the session may do of what its role may.
     """
 
     role_arn: str
@@ -98,6 +101,7 @@ class AssumeRequest:
     source_identity: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     session_policy: str | None = None
+    policy_arns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -121,6 +125,8 @@ class AssumeRequest:
             )
         if len(self.session_policy or "") > LONGEST_SESSION_POLICY:
             raise BadAssumeRequest("session_policy is longer than 2,048 characters")
+        if len(self.policy_arns) > MOST_SESSION_POLICIES:
+            raise BadAssumeRequest("policy_arns are more than 10")
 
 
 def _is_tag(key: str, value: str) -> bool:
@@ -139,6 +145,40 @@ class RoleFacts:
     permissions_boundary: str | None
     max_session_duration: int
     tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEvent:
+    """One call as the account's own event history has it. `error_code` is empty for what was done.
+
+    `source` is AWS's name of the service, such as `ec2.amazonaws.com`.
+    """
+
+    event_id: str
+    at: dt.datetime
+    source: str
+    name: str
+    region: str
+    read_only: bool
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """Up to 50 events, newest first; `next_token` is empty on the last page."""
+
+    events: tuple[HistoryEvent, ...]
+    next_token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryAsk:
+    """What one access key did in one region between two moments."""
+
+    region: str
+    access_key_id: str
+    since: dt.datetime
+    until: dt.datetime
 
 
 class AwsGateway(Protocol):
@@ -190,6 +230,12 @@ class AwsGateway(Protocol):
 
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         """A message was dealt with. One whose handle is too old comes back, and is known then."""
+        ...
+
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        """One page of CloudTrail's event history (AWS_FACTS §13): two a second by account and region. AwsDenied."""
         ...
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
@@ -318,6 +364,20 @@ class BotoGateway:
                 if error.code not in STALE_HANDLE:
                     raise
 
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        keys = _keys(credentials)
+        with translated(Asked.AS_VISITOR), self._clients.visiting_trail(ask.region, keys) as trail:
+            answer = trail.lookup_events(
+                LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": ask.access_key_id}],
+                StartTime=ask.since,
+                EndTime=ask.until,
+                **({"NextToken": next_token} if next_token else {}),
+            )
+        events = tuple(_history_event(each, ask.region) for each in answer.get("Events", ()))
+        return HistoryPage(events=events, next_token=str(answer.get("NextToken") or ""))
+
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         return request_signin_token(
             _keys(credentials), region=region, partition=partition, federation_base_url=self._federation
@@ -428,6 +488,8 @@ def _parameters(request: AssumeRequest) -> AssumeRoleRequestTypeDef:
         parameters["Tags"] = [{"Key": key, "Value": value} for key, value in request.tags]
     if request.session_policy is not None:
         parameters["Policy"] = request.session_policy
+    if request.policy_arns:
+        parameters["PolicyArns"] = [{"arn": arn} for arn in request.policy_arns]
     return parameters
 
 
@@ -450,6 +512,22 @@ def _message(found: dict[str, Any]) -> QueuedMessage:  # Any: JSON of AWS
         receipt_handle=str(found["ReceiptHandle"]),
         body=str(found.get("Body", "")),
         sent_at=dt.datetime.fromtimestamp(int(sent) / 1000, dt.UTC) if sent.isdecimal() else None,
+    )
+
+
+def _history_event(found: dict[str, Any], region: str) -> HistoryEvent:  # Any: JSON of AWS
+    try:
+        told = json.loads(found.get("CloudTrailEvent") or "{}")
+    except ValueError:
+        raise AwsTransient("AWS gave an event that could not be read.") from None
+    return HistoryEvent(
+        event_id=str(found["EventId"]),
+        at=found["EventTime"].astimezone(dt.UTC),
+        source=str(found.get("EventSource", "")),
+        name=str(found.get("EventName", "")),
+        region=str(told.get("awsRegion") or region),
+        read_only=str(found.get("ReadOnly", "")).lower() == "true",
+        error_code=str(told.get("errorCode") or ""),
     )
 
 

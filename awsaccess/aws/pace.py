@@ -16,6 +16,8 @@ from awsaccess.aws.gateway import (
     AssumeRequest,
     AwsGateway,
     CallerIdentity,
+    HistoryAsk,
+    HistoryPage,
     HubIdentity,
     RoleFacts,
     SessionCredentials,
@@ -147,6 +149,11 @@ class PacedGateway:
 
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         self._inner.delete_message(hub, queue, receipt_handle=receipt_handle)
+
+    def lookup_events(
+        self, credentials: SessionCredentials, ask: HistoryAsk, *, next_token: str = ""
+    ) -> HistoryPage:
+        return self._inner.lookup_events(credentials, ask, next_token=next_token)
 
     def signin_token(self, credentials: SessionCredentials, *, region: str, partition: str) -> str:
         return self._inner.signin_token(credentials, region=region, partition=partition)

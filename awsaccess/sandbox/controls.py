@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
-from awsaccess.sandbox import clock
+from awsaccess.sandbox import clock, cloudtrail
 from awsaccess.sandbox.calls import CallCounter
 from awsaccess.sandbox.faults import SWITCHES, Faults
 from awsaccess.sandbox.guard.checks import DECISIONS, UNRESOLVED
@@ -58,6 +59,8 @@ class Controls:
             ("DELETE", "calls"): self._clear_calls,
             ("GET", "clock"): lambda _: self._clock(),
             ("PUT", "clock"): self._set_clock,
+            ("GET", "history"): lambda _: self._history(),
+            ("PUT", "history"): self._delay_history,
             ("GET", "decisions"): lambda _: self._decisions(),
             ("POST", "reset"): self._reset,
         }
@@ -119,6 +122,16 @@ class Controls:
         except (KeyError, TypeError, ValueError) as error:
             raise BadControl("offset_seconds must be a number") from error
         return self._clock()
+
+    def _history(self) -> object:
+        return {"delay_seconds": cloudtrail.HISTORY.delay.total_seconds()}
+
+    def _delay_history(self, body: Body) -> object:
+        try:
+            cloudtrail.HISTORY.delay = dt.timedelta(seconds=float(body["delay_seconds"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise BadControl("delay_seconds must be a number") from error
+        return self._history()
 
     def _decisions(self) -> object:
         last = list(DECISIONS)[-_SHOWN_DECISIONS:]

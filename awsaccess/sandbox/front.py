@@ -23,7 +23,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
-from awsaccess.sandbox import clock, ids, signing
+from awsaccess.sandbox import clock, cloudtrail, ids, signing
 from awsaccess.sandbox.calls import Call, CallCounter, read_call
 from awsaccess.sandbox.cloudformation import custom
 from awsaccess.sandbox.faults import Faults, error_body, suffer
@@ -93,6 +93,11 @@ class Front:
         call = read_call(request, body)
         if faulty := self.meet(call):
             return faulty
+        answer = self._answered(request, body, call)
+        cloudtrail.record(request, answer, call, CURRENT.caller, CURRENT.action)
+        return answer
+
+    def _answered(self, request: Request, body: bytes, call: Call) -> Response:
         if not call.changes:
             return self._dispatch(request, call)
         with self.changing:

@@ -12,7 +12,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from awsaccess.sandbox import accounts as accounts_module
-from awsaccess.sandbox import clock
+from awsaccess.sandbox import clock, cloudtrail
 from awsaccess.sandbox.calls import CallCounter
 from awsaccess.sandbox.cloudformation import custom, stacks
 from awsaccess.sandbox.cloudformation.install import install as install_cloudformation
@@ -49,6 +49,7 @@ def install() -> None:
     """Patch moto, once per process."""
     install_guard()
     install_cloudformation()
+    cloudtrail.install()
 
 
 class SandboxServer:
@@ -119,6 +120,7 @@ def _forget() -> None:
     moto_api_backend.reset()
     stacks.STATES.clear()
     SESSIONS.clear()
+    cloudtrail.HISTORY.clear()
     DECISIONS.clear()
     UNRESOLVED.clear()
 

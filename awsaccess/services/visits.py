@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from accounts.lifecycle import WORKERS
-from accounts.models import Membership, User
+from accounts.models import User
 from accounts.services.attempts import Limit, attempt_count
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
@@ -21,15 +20,32 @@ from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
 from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitKind, VisitStatus
 from awsaccess.models import Grant, Visit
-from awsaccess.services.checks import CHECK, found_as_agreed, standing_of, target_of
+from awsaccess.policy.narrowing import (
+    AS_AGREED,
+    BadNarrowing,
+    Narrowing,
+    session_policy,
+    session_policy_arns,
+)
+from awsaccess.services.checks import (
+    CHECK,
+    found_as_agreed,
+    standing_of,
+    target_of,
+)
+from awsaccess.services.reports import (
+    report_expect_within,
+)
 from engagements.lifecycle import WORKING, EngagementStatus
-from engagements.models import Assignment, Engagement
+from engagements.models import Doorbell, Engagement
+from engagements.services.doorbells import doorbell_force_within, doorbell_use_within, has_doorbell
 from engagements.services.moves import engagement_locked
-from engagements.services.standing import consent_stands
+from engagements.services.standing import consent_stands, works_on_it
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
 
+Found = TypeVar("Found")
 ORPHAN: Final = "visit.orphan"
 ORPHANED_AFTER: Final = dt.timedelta(minutes=2)
 # Role chaining: credentials of a role that was itself entered by a role live one hour at most (AWS_FACTS §6).
@@ -72,6 +88,38 @@ class SigninForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Temporary credentials for a command line. Shown once, to whoever asked for them, and never kept."""
+
+    credentials: SessionCredentials = field(repr=False)
+    region: str
+    account_id: str
+
+    @property
+    def ends_at(self) -> dt.datetime:
+        """When AWS ends them."""
+        return self.credentials.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How somebody wants to enter: by which door, for how long at most, with how much less than was agreed.
+
+    `visit_id` names the visit beforehand, so that a form that is sent twice enters once. `is_emergency`: without
+    waiting for the client, where that was agreed.
+    """
+
+    kind: VisitKind = VisitKind.CONSOLE
+    longest: dt.timedelta = LONGEST
+    narrowing: Narrowing = AS_AGREED
+    visit_id: UUID | None = None
+    is_emergency: bool = False
+
+
+PLAIN: Final = Wish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A visit that is written down before AWS is asked."""
 
@@ -92,30 +140,58 @@ def visit_open(
     actor: Actor,
     longest: dt.timedelta = LONGEST,
     visit_id: UUID | None = None,
+    narrowing: Narrowing = AS_AGREED,
+    is_emergency: bool = False,
 ) -> SigninForm:
     """Enter the client's console: intent, AssumeRole, sign-in token, outcome; each visit named and reasoned.
 
-    `longest` makes it shorter than AWS allows. `visit_id` names the visit beforehand, so that a form that is sent
-    twice enters once.
+    `longest` makes it shorter than AWS allows, `narrowing` less than was agreed. `visit_id` names the visit beforehand,
+    so that a form that is sent twice enters once. `is_emergency`: without the client's yes, where that was agreed.
 
-    Raises VisitRefused, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
+    Raises VisitRefused, NotLetIn where the client lets each visit in and did not, NoDoorbell, NotAllowed for people without a part in the engagement, Unavailable while AWS is away,
     audit.Unrecorded when the intent, OutcomeUnwritten when the outcome cannot be written.
     """
-    intent = _intended(
-        engagement=engagement,
-        consultant=consultant,
-        reason=reason,
-        actor=actor,
+    wish = Wish(longest=longest, visit_id=visit_id, narrowing=narrowing, is_emergency=is_emergency)
+    intent = _intended(engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish)
+    credentials, token = _entered(intent, actor, _signed_in)
+    return _signin_form(intent, token, service, credentials.expires_at)
+
+
+def visit_keys(
+    *,
+    engagement: Engagement,
+    consultant: User,
+    reason: str,
+    actor: Actor,
+    longest: dt.timedelta = LONGEST,
+    visit_id: UUID | None = None,
+    narrowing: Narrowing = AS_AGREED,
+    is_emergency: bool = False,
+) -> Keys:
+    """Enter by the command line: as `visit_open`, and the credentials themselves are handed out, once."""
+    wish = Wish(
+        kind=VisitKind.CLI,
         longest=longest,
         visit_id=visit_id,
+        narrowing=narrowing,
+        is_emergency=is_emergency,
     )
+    intent = _intended(engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish)
+    credentials, _ = _entered(intent, actor, _looked_round)
+    return Keys(credentials=credentials, region=intent.hub.region, account_id=intent.account_id)
+
+
+def _entered(
+    intent: Intent, actor: Actor, inside: Callable[[Intent, SessionCredentials], Found]
+) -> tuple[SessionCredentials, Found]:
+    """AssumeRole, what is done inside, and the outcome. Raises as `visit_open`."""
     credentials: SessionCredentials | None = None
     # The outcome is written whoever the person is by now: somebody who was taken off the engagement while AWS was
     # asked does not see it any more, and the visit must not stay without an end for that.
     outcome = tenancy.impersonal()
     try:
         credentials = gateway().assume(intent.hub, intent.request)
-        token = _signed_in(intent, credentials)
+        found = inside(intent, credentials)
     except AwsError as error:
         with _written(outcome):
             _give_up(intent, error, credentials, actor)
@@ -126,27 +202,14 @@ def visit_open(
         raise VisitRefused(
             "The access was paused or ended in this very moment, or you were taken off it. Nothing was opened."
         )
-    return _signin_form(intent, token, service, credentials.expires_at)
+    return credentials, found
 
 
-def _intended(
-    *,
-    engagement: Engagement,
-    consultant: User,
-    reason: str,
-    actor: Actor,
-    longest: dt.timedelta,
-    visit_id: UUID | None,
-) -> Intent:
+def _intended(*, engagement: Engagement, consultant: User, reason: str, actor: Actor, wish: Wish) -> Intent:
     """The intent, committed. Whatever else the database refuses, down to the commit, is no record and so no call."""
     try:
         return visit_intend(
-            engagement=engagement,
-            consultant=consultant,
-            reason=reason,
-            actor=actor,
-            longest=longest,
-            visit_id=visit_id,
+            engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish
         )
     except DatabaseError as error:
         raise audit.Unrecorded(AccessEvent.VISIT_INTENDED.value) from error
@@ -164,24 +227,11 @@ def _written(scope: tenancy.Scope) -> Iterator[None]:
 
 @refusals.told(AccessEvent.VISIT_NOT_BEGUN, about="engagement")
 def visit_intend(
-    *,
-    engagement: Engagement,
-    consultant: User,
-    reason: str,
-    actor: Actor,
-    longest: dt.timedelta = LONGEST,
-    visit_id: UUID | None = None,
+    *, engagement: Engagement, consultant: User, reason: str, actor: Actor, wish: Wish = PLAIN
 ) -> Intent:
     """Count the try, then write the intent down. Raises RateLimited, and what else keeps people out."""
     _count(engagement, consultant)
-    return _intend(
-        engagement=engagement,
-        consultant=consultant,
-        reason=reason,
-        actor=actor,
-        longest=longest,
-        visit_id=visit_id,
-    )
+    return _intend(engagement=engagement, consultant=consultant, reason=reason, actor=actor, wish=wish)
 
 
 def _count(engagement: Engagement, consultant: User) -> None:
@@ -197,29 +247,33 @@ def _count(engagement: Engagement, consultant: User) -> None:
 
 
 @transaction.atomic(durable=True)
-def _intend(
-    *,
-    engagement: Engagement,
-    consultant: User,
-    reason: str,
-    actor: Actor,
-    longest: dt.timedelta,
-    visit_id: UUID | None,
-) -> Intent:
+def _intend(*, engagement: Engagement, consultant: User, reason: str, actor: Actor, wish: Wish) -> Intent:
     """Transaction 1: everything that must hold, then the visit as `intended` with its worst case."""
     if not reason.strip():
         raise VisitRefused("Say in a few words what you are going to do. The client reads it.")
     current = engagement_locked(engagement.pk)
     grant = _usable_grant(current, consultant)
     now = clock.now()
-    duration = min(LONGEST, max(longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
+    duration = min(LONGEST, max(wish.longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
     if duration < SHORTEST:
         raise VisitRefused("The agreed time is nearly over, and AWS gives no visit shorter than 15 minutes.")
-    key, worst_case = _unused(visit_id), now + duration + ANSWER_TAKES
-    visit = _write_intent(current, grant, consultant, reason.strip()[:300], key, now, worst_case)
+    key, ring = _unused(wish.visit_id), _let_in(grant, consultant, reason, wish, actor)
+    visit = _write_intent(
+        current,
+        grant,
+        consultant,
+        id=key,
+        doorbell=ring,
+        # What the client was asked is what the visit is for.
+        reason=ring.reason if ring else reason.strip()[:300],
+        kind=wish.kind,
+        narrowing=wish.narrowing.kept(),
+        intended_at=now,
+        worst_case_until=now + duration + ANSWER_TAKES,
+    )
     due.schedule(ORPHAN, visit.pk, at=now + ORPHANED_AFTER, client_id=visit.client_id)
-    _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason})
-    return _intent(visit, grant, consultant, int(duration.total_seconds()))
+    _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason, "kind": visit.kind})
+    return _intent(visit, grant, consultant, int(duration.total_seconds()), wish.narrowing)
 
 
 @transaction.atomic(durable=True)
@@ -232,7 +286,7 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     asked = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
     agreed = consent_stands(engagement=current, offer=standing_of(asked.grant).held)
     is_on = agreed and current.status == EngagementStatus.ACTIVE
-    holds = is_on and _is_assigned(current, asked.consultant_id)
+    holds = is_on and works_on_it(current, asked.consultant_id)
     why_not = TAKEN_OFF if is_on else SWITCHED_OFF
     status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
     changes: dict[str, object] = {
@@ -244,6 +298,8 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     }
     visit = _swap(intent, changes)
     kind = AccessEvent.VISIT_ISSUED if holds else AccessEvent.VISIT_REFUSED
+    if holds:
+        report_expect_within(visit, now=clock.now())
     _record(kind, visit, actor, {"until": credentials.expires_at.isoformat()})
     return holds
 
@@ -259,7 +315,7 @@ def visit_orphan(*, visit_id: UUID) -> None:
 
 
 def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
-    if not _is_assigned(engagement, consultant.pk):
+    if not works_on_it(engagement, consultant.pk):
         raise NotAllowed("Only people who work on this engagement may enter.")
     if engagement.status != EngagementStatus.ACTIVE:
         raise VisitRefused(NOT_ON)
@@ -279,6 +335,25 @@ def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
     return grant
 
 
+def _let_in(grant: Grant, consultant: User, reason: str, wish: Wish, actor: Actor) -> Doorbell | None:
+    """The client's yes to this one visit, used up; what stands in for it in an emergency; None where nobody is asked.
+
+    Raises NotLetIn, or NoDoorbell for an emergency that was not agreed to.
+    """
+    if wish.is_emergency:
+        return doorbell_force_within(
+            engagement=grant.engagement,
+            offer=grant.offer,
+            consultant=consultant,
+            reason=reason,
+            kind=wish.kind,
+            actor=actor,
+        )
+    if not has_doorbell(grant.offer):
+        return None
+    return doorbell_use_within(engagement=grant.engagement, consultant=consultant, actor=actor)
+
+
 def _unused(visit_id: UUID | None) -> UUID:
     """Read under the engagement's lock, so that of two equal forms the second finds the first one's visit."""
     if visit_id is not None and Visit.objects.filter(pk=visit_id).exists():
@@ -292,42 +367,34 @@ def _require_fresh(grant: Grant) -> None:
         raise VisitRefused("The last good check of the role is too old. Check it again, then enter.")
 
 
-def _is_assigned(engagement: Engagement, consultant_id: UUID) -> bool:
-    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
-    now = clock.now()
-    places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
-    rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=MAY_ENTER)
-    mine = rows.filter(consultant_id__in=places.values("user_id"))
-    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
-
-
 def _write_intent(
     engagement: Engagement,
     grant: Grant,
     consultant: User,
-    reason: str,
-    key: UUID,
-    now: dt.datetime,
-    worst_case: dt.datetime,
+    *,
+    id: UUID,  # noqa: A002  # the column's name
+    **more: Any,  # Any: the visit's other columns
 ) -> Visit:
     return Visit.objects.create(
-        pk=key,
+        pk=id,
         practice_id=engagement.practice_id,
         client_id=engagement.client_id,
         engagement=engagement,
         grant=grant,
         consultant=consultant,
         consultant_name=consultant.name,
-        reason=reason,
-        kind=VisitKind.CONSOLE,
-        session_name=arns.session_name_for(consultant.email, key.hex[:12]),
-        intended_at=now,
-        worst_case_until=worst_case,
+        session_name=arns.session_name_for(consultant.email, id.hex[:12]),
+        **more,
     )
 
 
-def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int) -> Intent:
+def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int, narrowing: Narrowing) -> Intent:
+    """Raises VisitRefused for an address that is none: behind a proxy that nobody set up, say."""
     target = target_of(grant)
+    try:
+        inline = session_policy(narrowing)
+    except BadNarrowing:
+        raise VisitRefused("Your own address could not be read, so nothing can be tied to it.") from None
     person = arns.NOT_IN_A_SESSION_NAME.sub("-", consultant.email)[:64]
     return Intent(
         visit_id=visit.pk,
@@ -341,18 +408,28 @@ def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int) -> Inten
             role_session_name=visit.session_name,
             duration_seconds=seconds,
             source_identity=person,
-            tags=(("latchkey:visit", str(visit.pk)),),
+            tags=(
+                ("latchkey:practice", target.hub.practice_code),
+                ("latchkey:engagement", grant.engagement.code),
+                ("latchkey:visit", str(visit.pk)),
+            ),
+            session_policy=inline,
+            policy_arns=session_policy_arns(narrowing, partition=target.hub.partition),
         ),
     )
 
 
-def _signed_in(intent: Intent, credentials: SessionCredentials) -> str:
-    """Who we are inside, then the sign-in token. Outside any transaction, as AssumeRole before it."""
-    door = gateway()
-    inside = door.caller_identity(credentials, intent.hub.region)
+def _looked_round(intent: Intent, credentials: SessionCredentials) -> None:
+    """Who we are inside. Outside any transaction, as AssumeRole before it."""
+    inside = gateway().caller_identity(credentials, intent.hub.region)
     if _role_behind(inside.arn) != (intent.account_id, intent.role_name):
         raise AwsRejected("the role that opened is not the one that was agreed")
-    return door.signin_token(credentials, region=intent.hub.region, partition=intent.hub.partition)
+
+
+def _signed_in(intent: Intent, credentials: SessionCredentials) -> str:
+    """The same, then the sign-in token."""
+    _looked_round(intent, credentials)
+    return gateway().signin_token(credentials, region=intent.hub.region, partition=intent.hub.partition)
 
 
 def _role_behind(arn: str) -> tuple[str, str] | None:
@@ -385,7 +462,7 @@ def _swap(intent: Intent, changes: dict[str, object]) -> Visit:
     if rows.update(**changes) != 1:
         raise InvalidMove
     due.drop(ORPHAN, intent.visit_id)
-    return Visit.objects.get(pk=intent.visit_id)
+    return Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
 
 
 def _as_refusal(error: AwsError) -> PortalError:

@@ -26,6 +26,7 @@ from engagements.emails.scenes import (
     matter_of_change,
     matter_of_closing,
     matter_of_consent,
+    matter_of_doorbell,
     matter_of_engagement,
     matter_of_joining,
     matter_of_leaving,
@@ -40,11 +41,27 @@ from engagements.lifecycle import (
     OPEN_CHANGES,
     AssignmentRole,
     ChangeStatus,
+    DoorbellStatus,
     EngagementStatus,
 )
-from engagements.models import Assignment, Consent, Engagement, Remark, ScopeChange
-from engagements.reminding import ENDS_SOON, UNANSWERED, UNCONNECTED, UNOPENED
-from portal.kernel import clock, deliveries
+from engagements.models import (
+    Assignment,
+    Consent,
+    Doorbell,
+    Engagement,
+    Remark,
+    ScopeChange,
+)
+from engagements.reminding import (
+    ENDS_SOON,
+    UNANSWERED,
+    UNCONNECTED,
+    UNOPENED,
+)
+from portal.kernel import (
+    clock,
+    deliveries,
+)
 
 _S = EngagementStatus
 APPROVERS: Final = frozenset({ContactRole.APPROVER})
@@ -236,6 +253,39 @@ def _is_unopened(engagement: Engagement, _told_at: dt.datetime) -> bool:
     return engagement.status == _S.INVITED and opened_at(engagement) is None
 
 
+def _ring(matter: Matter) -> Doorbell:
+    assert matter.doorbell is not None  # noqa: S101  # this kind of news is found by its ring
+    return matter.doorbell
+
+
+def _approvers_while_it_rings(matter: Matter) -> list[Reader]:
+    """Nobody is called to the door for what was answered or is over."""
+    is_open = _ring(matter).status == DoorbellStatus.RINGING
+    return readers_at_client(matter.engagement, APPROVERS) if is_open else []
+
+
+def _who_rang(matter: Matter) -> list[Reader]:
+    """As long as they work on it."""
+    own = _ring(matter).consultant_id
+    return [one for one in readers_at_practice(matter.engagement) if one.user.pk == own]
+
+
+def _rings(scene: Scene) -> Words:
+    return words.rings(scene, _ring(scene.matter))
+
+
+def _let_in(scene: Scene) -> Words:
+    return words.door_answered(scene, _ring(scene.matter), let_in=True)
+
+
+def _not_now(scene: Scene) -> Words:
+    return words.door_answered(scene, _ring(scene.matter), let_in=False)
+
+
+def _came_in(scene: Scene) -> Words:
+    return words.came_in_unasked(scene, _ring(scene.matter))
+
+
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
     return True
 
@@ -332,6 +382,16 @@ NEWS: Final[dict[str, News]] = {
     ),
     "engagements.closed": News(
         find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
+    ),
+    "engagements.rang": News(
+        find=matter_of_doorbell, is_true=_is(_S.ACTIVE), readers=_approvers_while_it_rings, words=_rings
+    ),
+    "engagements.let_in": News(
+        find=matter_of_doorbell, is_true=_is(_S.ACTIVE), readers=_who_rang, words=_let_in
+    ),
+    "engagements.not_now": News(find=matter_of_doorbell, is_true=_always, readers=_who_rang, words=_not_now),
+    "engagements.came_in": News(
+        find=matter_of_doorbell, is_true=_always, readers=_both_sides(), words=_came_in
     ),
     "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), words.order_arrived, _practice),
     "engagements.misdirected": News(

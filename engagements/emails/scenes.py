@@ -21,6 +21,7 @@ from engagements.models import (
     Assignment,
     Consent,
     Document,
+    Doorbell,
     Engagement,
     Handover,
     Referral,
@@ -50,6 +51,7 @@ class Matter:
     trace: MailTrace | None = None  # of a mail that came back
     bounced: Contact | None = None  # whose address that is
     handover: Handover | None = None
+    doorbell: Doorbell | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,12 @@ def matter_of_trace(trace_id: UUID) -> Matter | None:
         if (found := rows.order_by("-invited_at").first()) is not None:
             return Matter(engagement=found, trace=trace, bounced=contact)
     return None
+
+
+def matter_of_doorbell(doorbell_id: UUID) -> Matter | None:
+    """A ring with who rang and who answered. None when it is not in scope."""
+    row = Doorbell.objects.select_related("consultant", "answered_by").filter(pk=doorbell_id).first()
+    return Matter(engagement=_engagements().get(pk=row.engagement_id), doorbell=row) if row else None
 
 
 def is_on_it(row: Assignment) -> bool:

@@ -17,7 +17,17 @@ from django.utils.translation import gettext, ngettext, pgettext
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementStatus
-from engagements.models import IN_FORCE, Assignment, Consent, Engagement, Offer, Referral, Remark, ScopeChange
+from engagements.models import (
+    IN_FORCE,
+    Assignment,
+    Consent,
+    Doorbell,
+    Engagement,
+    Offer,
+    Referral,
+    Remark,
+    ScopeChange,
+)
 from engagements.profiles import PROFILES, Kind
 
 SUBJECT_LENGTH: Final = 78
@@ -503,6 +513,79 @@ def problem(scene: Scene) -> Words:
         lines=(found, safe),
         facts=_three_facts(scene),
         note=gettext("The client is told too, and sees how to put it right."),
+    )
+
+
+def rings(scene: Scene, ring: Doorbell) -> Words:
+    """To who may agree: somebody wants to come in. The mail opens nothing; the page asks."""
+    who = {"name": ring.consultant_name}
+    return _to_client(
+        scene,
+        subject=subject(
+            gettext("%(name)s asks to come in") % who, scene.engagement.title, scene.engagement.practice.name
+        ),
+        preview=gettext("Nobody gets in before one of you says yes."),
+        heading=gettext("%(name)s asks to come in") % who,
+        lines=(
+            gettext("%(name)s would like to go into your AWS account, to:") % who,
+            _quoted(ring.reason),
+            gettext("Nobody gets in before one of you says yes. After an hour the question is over."),
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Answer"),
+        note=gettext("If you do nothing, nobody comes in."),
+        page="door",
+    )
+
+
+def door_answered(scene: Scene, ring: Doorbell, *, let_in: bool) -> Words:
+    """To who rang."""
+    by = ring.answered_by.name if ring.answered_by else scene.engagement.client.name
+    who = {"name": by, **_client(scene.engagement)}
+    heading = (gettext("%(name)s lets you in") if let_in else gettext("%(name)s says: not now")) % who
+    what = (
+        gettext("Open AWS from the project’s page. It holds for an hour, for one visit.")
+        if let_in
+        else gettext("Nothing was opened. Talk to them, or ring again later.")
+    )
+    return _to_practice(
+        scene,
+        subject=subject(heading, scene.engagement.title),
+        preview=what,
+        heading=heading,
+        lines=(what, _quoted(ring.reason)),
+        facts=_three_facts(scene),
+    )
+
+
+def came_in_unasked(scene: Scene, ring: Doorbell) -> Words:
+    """To both, at once: somebody went in without being let in, as was agreed for an emergency."""
+    who = {"name": ring.consultant_name, **_client(scene.engagement)}
+    agreed = gettext("It was agreed that this is possible in an emergency, and that you are told at once.")
+    heading = gettext("%(name)s went in without asking: an emergency") % who
+    lines = (gettext("%(name)s gave this reason:") % who, _quoted(ring.reason))
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(
+                gettext("Emergency visit by %(name)s") % who,
+                scene.engagement.title,
+                scene.engagement.practice.name,
+            ),
+            preview=heading,
+            heading=heading,
+            lines=(*lines, agreed),
+            facts=_three_facts(scene),
+            button=gettext("See the visit"),
+            note=gettext("If this was no emergency, pause the access and talk to us."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(gettext("Emergency visit at %(client)s") % who, scene.engagement.title),
+        preview=heading,
+        heading=heading,
+        lines=(*lines, gettext("The client was told at once.")),
+        facts=_three_facts(scene),
     )
 
 

@@ -39,6 +39,7 @@ class Terms:
 
     `optional`: keys of the profile's optional lines that the client may tick; the others are not offered at all.
     `approvals_needed` people of the client have to agree, 1 to 3; `code_at_agreement` asks each for a mailed code.
+    `doorbell`: the client lets each visit in; `break_glass`: except in an emergency, of which it is told at once.
     """
 
     title: str
@@ -51,6 +52,8 @@ class Terms:
     optional: tuple[str, ...] = ()
     approvals_needed: int = 1
     code_at_agreement: bool = False
+    doorbell: bool = False
+    break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ def engagement_draft(
     optional: Sequence[str] = (),
     approvals_needed: int = 1,
     code_at_agreement: bool = False,
+    doorbell: bool = False,
+    break_glass: bool = False,
 ) -> Engagement:
     """Write down what will be asked, with its lead consultant. `account_id` is 12 digits, or empty while unknown.
 
@@ -98,6 +103,8 @@ def engagement_draft(
         optional=tuple(optional),
         approvals_needed=approvals_needed,
         code_at_agreement=code_at_agreement,
+        doorbell=doorbell,
+        break_glass=break_glass,
     )
     return engagement_draft_within(client=client, lead=lead, terms=terms, actor=actor)
 
@@ -289,6 +296,8 @@ def require_possible(terms: Terms) -> None:
         raise BadDraft("The end of the access must lie in the future.")
     if not 1 <= terms.approvals_needed <= MOST_APPROVALS:
         raise BadDraft(f"One to {MOST_APPROVALS} people can be asked to agree.")
+    if terms.break_glass and not terms.doorbell:
+        raise BadDraft("Without a doorbell nobody waits, so there is nothing to leave out in an emergency.")
     try:
         profile = profile_for(terms.profile)
     except KeyError:

@@ -9,9 +9,26 @@ from uuid import UUID
 
 from django.db.models import F
 
-from engagements.models import Consent, Engagement, Offer
-from engagements.services.choices import agreed_hash
+from accounts.lifecycle import (
+    WORKERS,
+)
+from accounts.models import (
+    Membership,
+)
+from engagements.lifecycle import (
+    WORKING,
+)
+from engagements.models import (
+    Assignment,
+    Consent,
+    Engagement,
+    Offer,
+)
+from engagements.services.choices import (
+    agreed_hash,
+)
 from engagements.services.drafts import offer_hash
+from portal.kernel import clock
 
 Said = tuple[tuple[str, ...], str]  # the keys that were ticked, and the seal
 
@@ -57,6 +74,15 @@ def _seals(offer: Offer, choice: tuple[str, ...]) -> tuple[str, ...]:
     if not choice:
         return "", agreed_hash(offer.offer_sha256, (), offer.template_sha256)
     return (agreed_hash(offer.offer_sha256, choice, sealed[choice]),) if choice in sealed else ()
+
+
+def works_on_it(engagement: Engagement, consultant_id: UUID) -> bool:
+    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
+    now = clock.now()
+    places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
+    rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=WORKING)
+    mine = rows.filter(consultant_id__in=places.values("user_id"))
+    return any(row.starts_at <= now and (row.ends_at is None or now < row.ends_at) for row in mine)
 
 
 def was_agreed(*, offer: Offer) -> bool:

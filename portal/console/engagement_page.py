@@ -65,6 +65,7 @@ def panels(engagement: Engagement) -> list[Panel]:
         _overview(engagement),
         _mail(engagement),
         _access(engagement, grant),
+        _rings(engagement),
         _visits(engagement),
         _people(assignments_of(engagement)),
         _invitations(engagement),
@@ -177,7 +178,9 @@ def _how_to_agree(engagement: Engagement) -> str:
     """What was asked for beyond one person's yes."""
     people = f"{engagement.approvals_needed} people" if engagement.approvals_needed > 1 else ""
     code = "a code by email" if engagement.code_at_agreement else ""
-    return ", ".join(word for word in (people, code) if word)
+    door = "each visit let in by the client" if engagement.doorbell else ""
+    glass = "except in an emergency" if engagement.break_glass else ""
+    return ", ".join(word for word in (people, code, door, glass) if word)
 
 
 def _client(engagement: Engagement) -> Cell:
@@ -228,6 +231,25 @@ def _visits(engagement: Engagement) -> Panel | None:
         empty="Nobody has been inside yet. Visits show up here, and at the client, as soon as they begin.",
     )
     return Panel(key="visits", title="Visits", table=table)
+
+
+def _rings(engagement: Engagement) -> Panel | None:
+    if not engagement.doorbell or engagement.invited_at is None:
+        return None
+    rows = tuple(
+        (
+            Cell(text=words.moment(one.rung_at)),
+            Cell(text=one.consultant_name),
+            Cell(text=one.reason),
+            words.ring(one),
+        )
+        for one in reads.rings_of(engagement)
+    )
+    said = "The client lets each visit in."
+    if engagement.break_glass:
+        said += " In an emergency nobody has to wait, and they are told at once."
+    table = Table(headings=("When", "Who", "Reason", "Answer"), rows=rows, empty="Nobody has rung yet.")
+    return Panel(key="doorbell", title="Doorbell", words=said, table=table)
 
 
 def _people(assignments: list[Assignment]) -> Panel:

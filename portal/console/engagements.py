@@ -38,7 +38,16 @@ from portal.console import (
     staffing,
     words,
 )
-from portal.console.forms import AnswerForm, DraftForm, InviteForm, ReasonForm, VisitForm
+from portal.console.forms import (
+    AnswerForm,
+    DraftForm,
+    EmergencyForm,
+    EntryForm,
+    InviteForm,
+    ReasonForm,
+    RingForm,
+    VisitForm,
+)
 from portal.kernel.admin import (
     WRITERS,
     Cell,
@@ -53,11 +62,25 @@ from portal.pages.papers import download
 
 _S = EngagementStatus
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
-HOW_TO_AGREE = ("approvals_needed", "code_at_agreement")
+HOW_TO_AGREE = ("approvals_needed", "code_at_agreement", "doorbell", "break_glass")
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
 
 
 def _may_open(engagement: Engagement) -> bool:
+    return _is_on(engagement) and (not engagement.doorbell or reads.noted(engagement, "is_let_in"))
+
+
+def _may_ring(engagement: Engagement) -> bool:
+    waits = reads.noted(engagement, "is_let_in") or reads.noted(engagement, "is_ringing")
+    return engagement.doorbell and not waits and _is_on(engagement)
+
+
+def _may_force(engagement: Engagement) -> bool:
+    is_agreed = engagement.doorbell and engagement.break_glass
+    return is_agreed and not reads.noted(engagement, "is_let_in") and _is_on(engagement)
+
+
+def _is_on(engagement: Engagement) -> bool:
     return (
         engagement.status == _S.ACTIVE
         and reads.noted(engagement, "may_enter")
@@ -68,6 +91,16 @@ def _may_open(engagement: Engagement) -> bool:
 def _open(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
     signin = opening.enter(request, engagement, asked)
     return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
+
+
+def _open_unasked(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
+    signin = opening.enter_unasked(request, engagement, asked)
+    return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
+
+
+def _keys(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
+    keys = opening.enter_by_keys(request, engagement, asked)
+    return opening.keys_page(page_of(Engagement), request, engagement, asked, keys)
 
 
 def _send(request: HttpRequest, engagement: Engagement, _asked: Asked) -> str:
@@ -190,6 +223,43 @@ ACTIONS = (
         form=VisitForm,
         initial=opening.start,
         is_main=True,
+        step_up=True,
+    ),
+    ObjectAction(
+        slug="keys",
+        label="Command line",
+        title="Keys for the command line",
+        explain=opening.explain_keys,
+        run=_keys,
+        offered=_may_open,
+        form=EntryForm,
+        initial=opening.start,
+        button="Show the keys",
+        step_up=True,
+    ),
+    ObjectAction(
+        slug="ring",
+        label="Ring the doorbell",
+        title="Ask to be let in",
+        explain=opening.explain_ring,
+        run=opening.ring,
+        offered=_may_ring,
+        form=RingForm,
+        initial=lambda request, engagement: {"reason": reads.last_reason(request, engagement)},
+        button="Ring",
+        is_main=True,
+    ),
+    ObjectAction(
+        slug="emergency",
+        label="Emergency",
+        title="Go in without being let in",
+        explain=opening.explain_emergency,
+        run=_open_unasked,
+        offered=_may_force,
+        form=EmergencyForm,
+        initial=opening.start,
+        button="Go in now",
+        is_grave=True,
         step_up=True,
     ),
     ObjectAction(

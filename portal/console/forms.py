@@ -24,6 +24,7 @@ from awsaccess.aws.arns import (
     RoleArn,
     parse_account_id,
 )
+from awsaccess.lifecycle import VisitKind
 from awsaccess.services.hubs import BadHub, queue_of, topics_of
 from engagements.lifecycle import AssignmentRole
 from engagements.models import MOST_APPROVALS, Assignment
@@ -52,6 +53,15 @@ MINUTES: Final = (
     (60, "1 hour, the longest AWS allows"),
     (30, "30 minutes"),
     (15, "15 minutes, the shortest"),
+)
+DOOR_WORDS: Final = {VisitKind.CONSOLE: "the console", VisitKind.CLI: "the command line"}
+LESS: Final = (
+    ("read_only", "Look only: nothing can be changed"),
+    ("no_contents", "Nothing of what is inside: no files, no data, no secrets, no log-ins"),
+    (
+        "one_address",
+        "Only from the address I am at now. For the command line: AWS’s console asks from other addresses, too",
+    ),
 )
 BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 
@@ -162,6 +172,26 @@ class TermsForm(AccessForm):
     )
     field_order: tuple[str, ...] = ("title", "purpose", "profile", "optional", "ends_at")
 
+    doorbell = forms.BooleanField(
+        label="Let the client open the door for each visit",
+        required=False,
+        help_text="Before each visit you ring, and wait until somebody who may agree lets you in.",
+    )
+    break_glass = forms.BooleanField(
+        label="Except in an emergency",
+        required=False,
+        help_text="Then you may go in without waiting, and the client is told at once. They agree to that, too.",
+    )
+
+    def clean(self) -> dict[str, Any]:  # Any: Django's own
+        """An exception needs its rule."""
+        found = {**(super().clean() or {}), **self.cleaned_data}
+        if found.get("break_glass") and not found.get("doorbell"):
+            self.add_error(
+                "break_glass", "Without a doorbell nobody waits, so there is nothing to leave out."
+            )
+        return found
+
     def clean_account_id(self) -> str:
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
@@ -233,8 +263,8 @@ class AnswerForm(forms.Form):
     )
 
 
-class VisitForm(forms.Form):
-    """What somebody is going to do in the client's account, and where they want to begin."""
+class EntryForm(forms.Form):
+    """What somebody is going to do in the client's account, for how long, and with how much less than was agreed."""
 
     reason = Line(
         max_length=300,
@@ -242,11 +272,29 @@ class VisitForm(forms.Form):
         help_text="A few words. The client reads them.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    service = forms.ChoiceField(
-        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
-    )
     minutes = forms.TypedChoiceField(label="For how long", choices=MINUTES, coerce=int, initial=60)
+    less = forms.MultipleChoiceField(
+        label="Take less than was agreed",
+        choices=LESS,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="AWS holds this visit to it. The client sees it.",
+    )
+    region = Line(
+        label="Only in one region",
+        required=False,
+        max_length=25,
+        help_text="Such as “eu-west-1”. Services without a region, such as IAM and billing, stay open.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
     once = Line(widget=forms.HiddenInput, max_length=400)
+
+    def clean_region(self) -> str:
+        """A region of one of AWS's partitions, or nothing."""
+        region: str = self.cleaned_data["region"]
+        if region and not any(one.regions.fullmatch(region) for one in PARTITIONS.values()):
+            raise ValidationError("That is no region of AWS. It looks like “eu-west-1”.")
+        return region
 
     def clean_reason(self) -> str:
         """Words, not only spaces."""
@@ -254,6 +302,40 @@ class VisitForm(forms.Form):
         if not reason:
             raise ValidationError("Say in a few words what you are going to do.")
         return reason
+
+
+class VisitForm(EntryForm):
+    """The same, and where in the console they want to begin."""
+
+    service = forms.ChoiceField(
+        label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
+    )
+    field_order = ("reason", "service")
+
+
+class EmergencyForm(VisitForm):
+    """The same, and why nobody can be waited for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "What is the emergency, and what are you going to do?"
+
+
+class RingForm(forms.Form):
+    """What somebody wants to be let in for, and by which door."""
+
+    reason = Line(
+        max_length=300,
+        label="What are you going to do?",
+        help_text="A few words. Whoever lets you in reads them, and the visit is for that.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    kind = forms.ChoiceField(
+        label="How you want to go in",
+        choices=[(kind.value, name.capitalize()) for kind, name in DOOR_WORDS.items()],
+        widget=forms.RadioSelect,
+        initial=VisitKind.CONSOLE.value,
+    )
 
 
 class InviteForm(forms.Form):

@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from awsaccess.lifecycle import WATCHED, GrantStatus, RotationStatus, Verdict, VisitStatus
@@ -39,9 +40,11 @@ from portal.kernel.admin import (
 from portal.kernel.errors import Unavailable
 from portal.kernel.models import Due
 from portal.kernel.web import actor_of
+from portal.pages import deeds
 from portal.pages.differences import changes_of
 
 CHECKS_SHOWN = 12
+STANDS_OUT = "Not used in any earlier visit of this engagement. The client sees it, too."
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
 
 
@@ -297,7 +300,7 @@ class VisitAdmin(ScopedModelAdmin[Visit]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Visit]:
         """Of engagements that this person sees."""
         rows = reads.of_engagements_seen(request, super().get_queryset(request))
-        return rows.select_related("client", "engagement", "grant")
+        return rows.select_related("client", "engagement", "grant", "report")
 
     @admin.display(description="When", ordering="intended_at")
     def began(self, visit: Visit) -> str:
@@ -335,6 +338,7 @@ class VisitAdmin(ScopedModelAdmin[Visit]):
             Fact(label="Engagement", value=_work_of(obj)),
             Fact(label="AWS account", value=Cell(text=words.account(obj.grant.account_id))),
             Fact(label="Door", value=Cell(text=words.DOORS[obj.kind])),
+            Fact(label="Taken of what was agreed", value=Cell(text=_taken(obj))),
             Fact(label="Asked for", value=Cell(text=words.moment(obj.intended_at))),
             Fact(label="Opened", value=Cell(text=words.moment(obj.issued_at, "never"), small=obj.refusal)),
             Fact(label="Over by", value=Cell(text=words.moment(obj.latest_end))),
@@ -343,8 +347,37 @@ class VisitAdmin(ScopedModelAdmin[Visit]):
         )
         return [
             Panel(key="visit", title="Visit", facts=facts),
+            _deeds_panel(obj),
             engagement_page.history_panel(reads.history_of_subject(obj)),
         ]
+
+
+def _deeds_panel(visit: Visit) -> Panel:
+    """What the client reads of it, in the reader's own zone."""
+    found = deeds.deeds_of(visit, timezone.get_current_timezone())
+    facts = [Fact(label=group.title, value=Cell(text=str(group.count))) for group in found.groups]
+    if found.flagged:
+        facts.append(
+            Fact(label="Stands out", value=Cell(text=", ".join(found.flagged), tone="stop", small=STANDS_OUT))
+        )
+    behind = [
+        Disclosure(summary=f"{group.title}: the calls", text="\n".join(group.calls))
+        for group in found.groups
+        if group.calls
+    ]
+    if found.missing:
+        behind.append(Disclosure(summary="What this report does not know", text="\n".join(found.missing)))
+    return Panel(
+        key="deeds",
+        title="What was done",
+        words=found.note,
+        facts=tuple(facts),
+        disclosures=tuple(behind),
+    )
+
+
+def _taken(visit: Visit) -> str:
+    return words.narrowing(visit.narrowing, visit.narrowing.get("region", "")) or "all of it"
 
 
 def _work_of(visit: Visit) -> Cell:

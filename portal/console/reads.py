@@ -13,13 +13,27 @@ from accounts.models import Contact, Invitation, Membership, User
 from awsaccess.lifecycle import BROKEN
 from awsaccess.models import DeadLetter, Grant, Visit
 from awsaccess.services.visits import MAY_ENTER
-from engagements.lifecycle import OPEN_CHANGES, TERMINAL, AssignmentRole, EngagementStatus
-from engagements.models import NOT_OVER, Assignment, Engagement, Offer, Variant
+from engagements.lifecycle import (
+    OPEN_CHANGES,
+    TERMINAL,
+    AssignmentRole,
+    DoorbellStatus,
+    EngagementStatus,
+)
+from engagements.models import (
+    NOT_OVER,
+    Assignment,
+    Doorbell,
+    Engagement,
+    Offer,
+    Variant,
+)
 from portal.kernel import tenancy
 from portal.kernel.admin import role_of
 from portal.kernel.models import AuditEvent
 
 HISTORY_SHOWN = 100
+RINGS_SHOWN = 10
 
 
 def live_assignments(user_id: Any) -> QuerySet[Assignment]:  # Any: the user model's key
@@ -48,6 +62,9 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
     """With all that lists say of an engagement, in the same query."""
     mine = live_assignments(request.user.pk).filter(engagement_id=OuterRef("pk"))
     visits = Visit.objects.filter(engagement_id=OuterRef("pk")).order_by("-intended_at")
+    rings = Doorbell.objects.filter(
+        engagement_id=OuterRef("pk"), consultant_id=request.user.pk, expires_at__gt=Now()
+    )
     paused_by = Contact.objects.filter(client_id=OuterRef("client_id"), user_id=OuterRef("moved_by_id"))
     return rows.select_related("client", "practice", "moved_by").annotate(
         is_opened=Exists(_opened()),
@@ -56,6 +73,8 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
         may_enter=Exists(mine.filter(role__in=MAY_ENTER)),
         may_staff=_may_staff(request, mine),
         moved_by_client=Exists(paused_by),
+        is_let_in=Exists(rings.filter(status=DoorbellStatus.LET_IN)),
+        is_ringing=Exists(rings.filter(status=DoorbellStatus.RINGING)),
         read_at=Now(),
         last_visit_at=Subquery(visits.values("intended_at")[:1]),
     )
@@ -149,6 +168,19 @@ def history_of_subject(row: Model) -> list[AuditEvent]:
     subject = f"{row._meta.label_lower}:{row.pk}"  # noqa: SLF001  # Django documents _meta
     rows = AuditEvent.objects.select_related("body").filter(subject=subject)
     return list(rows.order_by("-seq")[:HISTORY_SHOWN])
+
+
+def rings_of(engagement: Engagement) -> list[Doorbell]:
+    """Who rang, newest first."""
+    rows = Doorbell.objects.select_related("answered_by").filter(engagement=engagement)
+    return list(rows.order_by("-rung_at")[:RINGS_SHOWN])
+
+
+def let_in_reason(request: HttpRequest, engagement: Engagement) -> str:
+    """What the client let this person in for; empty while they did not."""
+    rows = Doorbell.objects.filter(engagement=engagement, consultant_id=request.user.pk)
+    rows = rows.filter(status=DoorbellStatus.LET_IN, expires_at__gt=Now())
+    return rows.values_list("reason", flat=True).first() or ""
 
 
 def newest_dead_letters() -> QuerySet[DeadLetter]:

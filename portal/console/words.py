@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -12,7 +13,8 @@ from django.utils.dateformat import format as date_format
 from django.utils.timezone import localtime
 
 from awsaccess.lifecycle import GrantStatus, Verdict, VisitKind, VisitStatus
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import DoorbellStatus, EngagementStatus
+from engagements.models import Doorbell
 from portal.kernel.admin import Cell
 from portal.kernel.models import OutboxState
 
@@ -73,6 +75,20 @@ VISITS: Final = {
     VisitStatus.ORPHANED: Cell(text="Unfinished: nobody holds it", tone="stop"),
 }
 DOORS: Final = {VisitKind.CONSOLE.value: "console", VisitKind.CLI.value: "command line"}
+RINGS: Final = {
+    DoorbellStatus.RINGING: Cell(text="No answer yet", tone="wait"),
+    DoorbellStatus.LET_IN: Cell(text="Let in: open AWS now", tone="ok"),
+    DoorbellStatus.NOT_NOW: Cell(text="Not now", tone="stop"),
+    DoorbellStatus.EXPIRED: Cell(text="Over", tone="plain"),
+    DoorbellStatus.USED: Cell(text="Let in", tone="ok"),
+    DoorbellStatus.FORCED: Cell(text="Emergency: nobody was asked", tone="stop"),
+}
+NARROWED: Final = {
+    "read_only": "look only",
+    "no_contents": "nothing of what is inside",
+    "one_address": "from one address only",
+}
+HOLDS_UNTIL: Final = frozenset({DoorbellStatus.RINGING, DoorbellStatus.LET_IN})
 CHECKS: Final = {
     "found": "The role is there",
     "lock": "Only this portal can use it",
@@ -128,6 +144,13 @@ EVENTS: Final = {
     "client:invitation:misdirected": "Invitation came to somebody else",
     "client:aws-step:handed-over": "Step in AWS handed on to a colleague",
     "engagement:engagement:move-refused": "Change of status refused",
+    "practice:doorbell:rung": "Rang at the client",
+    "practice:doorbell:refused": "Ring or answer refused by the portal",
+    "client:doorbell:let-in": "Client let somebody in",
+    "client:doorbell:not-now": "Client let somebody in not now",
+    "practice:doorbell:used": "Went in as the client said",
+    "engagement:doorbell:expired": "Ring was over",
+    "practice:doorbell:forced": "Went in without being let in: emergency",
     "aws:visit:not-begun": "Visit refused before AWS was asked",
     "portal:request:refused": "Request refused",
     "person:session:refused": "Sign-in refused",
@@ -142,6 +165,8 @@ EVENTS: Final = {
     "aws:visit:issued": "Visit opened",
     "aws:visit:refused": "Visit refused",
     "aws:visit:orphaned": "Visit left unfinished",
+    "aws:visit:report-fetched": "Report of a visit fetched",
+    "aws:visit:report-missing": "Report of a visit not to be had",
     "client:grant:deletion-confirmed": "Client says it is deleted",
     "client:grant:sessions-end-asked": "Client wants open sessions ended",
     "practice:hub:set-up": "AWS set-up changed",
@@ -214,6 +239,10 @@ DELIVERY_KINDS: Final = {
     "engagements.unanswered": "Mail: reminder, not answered",
     "engagements.unconnected": "Mail: reminder, not switched on",
     "mail.delivery": "Mail: an address takes no mail",
+    "engagements.rang": "Mail: somebody rings",
+    "engagements.let_in": "Mail: let in",
+    "engagements.not_now": "Mail: not now",
+    "engagements.came_in": "Mail: emergency visit",
     "engagements.order_confirm": "Mail: confirm an order",
     "engagements.order_arrived": "Mail: new order",
     "accounts.invitation": "Mail: invitation",
@@ -332,6 +361,20 @@ def details(found: dict[str, str]) -> str:
     moved = f"{_state(found['from'])} → {_state(found['to'])}" if is_move else ""
     said = [_said(key, value) for key, value in found.items() if key in SAID]
     return " · ".join(part for part in (moved, *said) if part)
+
+
+def narrowing(held: Container[str], region: str) -> str:
+    """How much less than was agreed a visit takes, on one line; empty for all of it."""
+    said = [text for key, text in NARROWED.items() if key in held]
+    return ", ".join([*said, *([f"only in {region}"] if region else [])])
+
+
+def ring(doorbell: Doorbell) -> Cell:
+    """What became of a ring, by whom, and until when a let-in holds."""
+    found = RINGS[DoorbellStatus(doorbell.status)]
+    who = f"by {doorbell.answered_by.name}" if doorbell.answered_by else ""
+    until = f"until {clock_time(doorbell.expires_at)}" if doorbell.status in HOLDS_UNTIL else ""
+    return Cell(text=found.text, tone=found.tone, small=" ".join(part for part in (who, until) if part))
 
 
 def status(value: str) -> str:

@@ -147,6 +147,7 @@ def refusal(request: HttpRequest, error: PortalError) -> HttpResponse:
         "code": error.code,
         "status": error.http_status,
         "reference": reference_note(request, status=error.http_status, code=error.code),
+        "own_path": "",  # a page that refuses is the same, whatever was asked for
     }
     name = "errors/_refusal.html" if is_fragment(request) else "errors/refusal.html"
     return render(request, name, context, status=error.http_status)

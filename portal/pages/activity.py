@@ -17,7 +17,7 @@ from awsaccess.models import Visit
 from awsaccess.selectors import CardState, LiveCard
 from engagements.lifecycle import AssignmentRole
 from engagements.models import Assignment, Consent, Engagement, Remark
-from portal.pages import words
+from portal.pages import deeds, words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Banner, Day, Facts, Happening, Problem
 
@@ -129,7 +129,7 @@ def _moments(
     remarks: Sequence[Remark],
 ) -> list[_Moment]:
     moments = [
-        *_visits(visits, desk.zone),
+        *_visits(visits, desk),
         *_milestones(desk, consent, live, facts),
         *_comings_and_goings(desk, now),
         *(_said(remark, desk) for remark in remarks),
@@ -191,11 +191,11 @@ def paused_banner(engagement: Engagement) -> Banner:
     )
 
 
-def _visits(visits: Iterable[Visit], zone: ZoneInfo) -> list[_Moment]:
+def _visits(visits: Iterable[Visit], desk: Desk) -> list[_Moment]:
     return [
         _Moment(
             at=visit.issued_at or visit.intended_at,
-            happening=_visit(visit, zone),
+            happening=_visit(visit, desk),
             who=visit.consultant_name,
             reference=str(visit.pk),
         )
@@ -203,14 +203,15 @@ def _visits(visits: Iterable[Visit], zone: ZoneInfo) -> list[_Moment]:
     ]
 
 
-def _visit(visit: Visit, zone: ZoneInfo) -> Happening:
+def _visit(visit: Visit, desk: Desk) -> Happening:
+    zone = desk.zone
     begun = visit.issued_at or visit.intended_at
     name = visit.consultant_name.split(" ")[0]
     reason = gettext("Reason: %(reason)s.") % {"reason": visit.reason.rstrip(".")}
     if visit.status == VisitStatus.REFUSED:
         title, tail = gettext("%(name)s was not let in") % {"name": name}, ""
     elif visit.status == VisitStatus.ISSUED:
-        title, tail = str(DOORS[VisitKind(visit.kind)]) % {"name": name}, ""
+        title, tail = str(DOORS[VisitKind(visit.kind)]) % {"name": name}, _told(visit)
     else:
         title = gettext("%(name)s asked to come in") % {"name": name}
         tail = gettext(" We don’t know whether it worked. It can last until %(time)s at the latest.") % {
@@ -222,7 +223,22 @@ def _visit(visit: Visit, zone: ZoneInfo) -> Happening:
         time=_span(begun, visit.ends_at, zone),
         iso=begun.isoformat(timespec="minutes"),
         badge=words.initials(visit.consultant_name),
+        **_report_link(visit, desk),
     )
+
+
+def _told(visit: Visit) -> str:
+    """How much less than agreed it took, and what came of it, as far as that is known."""
+    less, deeds_in_short = deeds.narrowed_of(visit), deeds.in_short(visit)
+    said = [gettext("Less than agreed: %(less)s.") % {"less": less}] if less else []
+    return "".join(f" {part}" for part in (*said, deeds_in_short) if part)
+
+
+def _report_link(visit: Visit, desk: Desk) -> dict[str, str]:
+    if visit.status != VisitStatus.ISSUED or not desk.frame.sees_paper:
+        return {}
+    address = f"{reverse('client:visits', args=[desk.engagement.code])}#v-{visit.pk}"
+    return {"link_url": address, "link_label": gettext("What was done")}
 
 
 def _span(begun: dt.datetime, ends: dt.datetime | None, zone: ZoneInfo) -> str:

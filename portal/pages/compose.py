@@ -46,6 +46,8 @@ from portal.pages import (
     closings,
     connecting,
     consenting,
+    deeds,
+    doors_open,
     hands,
     keeping,
     keys,
@@ -277,6 +279,15 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
         may_be_inside=sessions.may_be_inside(visits, now=now),
+        rings=doors_open.waiting(desk),
+    )
+
+
+def visits_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Each visit with its report, or why there is none."""
+    found = visits_of(desk.engagement, limit=activity.VISITS_SHOWN)
+    return page(
+        request, desk, "engagements/visits.html", visits=[deeds.deeds_of(one, desk.zone) for one in found]
     )
 
 

@@ -18,6 +18,7 @@ from engagements.models import Engagement, Offer
 from engagements.offer_words import OfferWords, words_of
 from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
+from engagements.services.doorbells import has_doorbell, may_force
 from portal.kernel.errors import Stale
 from portal.pages import words
 from portal.pages.frames import Desk
@@ -56,6 +57,8 @@ def paper_of(
         practice=desk.engagement.practice.name,
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
+        doorbell=has_doorbell(offer),
+        break_glass=may_force(offer),
     )
 
 

@@ -92,7 +92,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPaper:
-    """Everything that is agreed, and nothing else: rendered to the bytes that are kept."""
+    """Everything that is agreed, and nothing else: rendered to the bytes that are kept.
+
+    `doorbell`: each visit is let in by the client; `break_glass`: except in an emergency.
+    """
 
     facts: Facts
     abilities: tuple[Ability, ...]
@@ -104,6 +107,8 @@ class ConsentPaper:
     practice: str
     offer_number: int
     offer_sha256: str
+    doorbell: bool = False
+    break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

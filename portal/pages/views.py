@@ -39,12 +39,25 @@ from engagements.services.consents import (
     consent_refuse_record,
     engagement_decline,
 )
-from engagements.services.handing import step_hand_over
+from engagements.services.doorbells import (
+    doorbell_answer,
+)
+from engagements.services.handing import (
+    step_hand_over,
+)
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import colleague_name, question_ask
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
-from portal.pages import changing, compose, consenting, homes, keeping, papers
+from portal.pages import (
+    changing,
+    compose,
+    consenting,
+    doors_open,
+    homes,
+    keeping,
+    papers,
+)
 from portal.pages.circumstances import evidence_of
 from portal.pages.doors import (
     ANYONE,
@@ -366,6 +379,20 @@ def resume(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 @at_desk("GET", "POST", roles=DECIDERS)
+def door(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who rings, and the two answers. Letting in takes a fresh proof, as all that opens something does; no takes none."""
+    said = request.POST.get("answer", "")
+    lets_in = said == "in" or step_up.MAIL_FIELD in request.POST
+    if not lets_in and said != "not-now":
+        return doors_open.door_page(request, desk)
+    ring = doors_open.ring_of(desk, request.POST.get("ring", ""))
+    if lets_in and (asked := doors_open.unproved(request, ring)) is not None:
+        return doors_open.door_page(request, desk, ring=ring, asked=asked)
+    doorbell_answer(doorbell=ring, contact=desk.contact, let_in=lets_in, actor=actor_of(desk))
+    return redirect("client:door", desk.engagement.code)
+
+
+@at_desk("GET", "POST", roles=DECIDERS)
 def end(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Ending, and with it taking back: no reason, no typing, no fresh sign-in. Receipts lead here at any time."""
     if desk.engagement.status == _S.INVITED and approvals_of(desk.engagement).has_agreed(desk.contact):
@@ -458,6 +485,12 @@ def terraform(_request: HttpRequest, desk: Desk) -> HttpResponse:
 def activity_table(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """Everything that happened, for a spreadsheet."""
     return compose.activity_table(desk)
+
+
+@at_desk("GET")
+def visits(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """What was done in each visit, as AWS tells it."""
+    return compose.visits_page(request, desk)
 
 
 @at_desk("GET")

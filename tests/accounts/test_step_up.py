@@ -327,6 +327,8 @@ ASKS = {
     "accounts_membership_role",
     "engagements_engagement_lead",
     "engagements_engagement_assign",
+    "engagements_engagement_emergency",
+    "engagements_engagement_keys",
     "engagements_engagement_open",
     "engagements_engagement_resume",
 }

@@ -19,11 +19,13 @@ from awsaccess.aws.gateway import (
     AssumeRequest,
     AwsGateway,
     BotoGateway,
+    HistoryAsk,
     HubIdentity,
     RoleFacts,
     SessionCredentials,
 )
 from awsaccess.policy.compare import differences, trust_opens_wider
+from awsaccess.policy.narrowing import Narrowing, only, session_policy, session_policy_arns
 from awsaccess.provision.access_stack import AccessGrantSpec, ExpectedRole, expected_role, role_arn_for
 from tests.plugins.sandbox_process import BRIGHTWATER, HARBOUR, NORTHGATE, SandboxProcess
 
@@ -447,3 +449,71 @@ def test_a_bucket_that_is_not_there_is_our_own_fault(world: World) -> None:
     hub = dataclasses.replace(HUB, template_bucket="latchkey-templates-nowhere")
     with pytest.raises(AwsMisconfigured):
         world.gateway().upload_template(hub, key="7qk2m4/access.json", body=b"{}")
+
+
+# The account's own event history, and sessions that are given less than their role.
+
+LOOKS_UP: Final = (
+    {"Sid": "Look", "Effect": "Allow", "Action": ["cloudtrail:LookupEvents"], "Resource": "*"},
+)
+
+
+def asked_of(key: str, *, region: str = REGION) -> HistoryAsk:
+    now = dt.datetime.now(dt.UTC)
+    hour = dt.timedelta(hours=1)
+    return HistoryAsk(region=region, access_key_id=key, since=now - hour, until=now + hour)
+
+
+def test_a_key_that_did_nothing_has_an_empty_history(world: World) -> None:
+    credentials = enter(
+        world, place(world, statements=LOOKS_UP), session_policy=only("cloudtrail:LookupEvents")
+    )
+    page = world.gateway().lookup_events(credentials, asked_of("ASIANOBODY0000000000"))
+    assert (page.events, page.next_token) == ((), "")
+
+
+def test_who_may_not_look_at_the_history_is_refused(world: World) -> None:
+    with pytest.raises(AwsDenied):
+        world.gateway().lookup_events(enter(world, place(world)), asked_of("ASIANOBODY0000000000"))
+
+
+def test_a_session_policy_takes_away_what_the_role_has(world: World) -> None:
+    credentials = enter(world, place(world, statements=LOOKS_UP), session_policy=only("s3:ListAllMyBuckets"))
+    with pytest.raises(AwsDenied):
+        world.gateway().lookup_events(credentials, asked_of("ASIANOBODY0000000000"))
+
+
+def test_a_session_policy_gives_nothing_that_the_role_has_not(world: World) -> None:
+    credentials = enter(world, place(world), session_policy=only("cloudtrail:LookupEvents"))
+    with pytest.raises(AwsDenied):
+        world.gateway().lookup_events(credentials, asked_of("ASIANOBODY0000000000"))
+
+
+def test_a_deny_beside_a_managed_session_policy_holds(world: World) -> None:
+    denied = session_policy(Narrowing(read_only=True, region="us-west-2"))
+    arns_of = session_policy_arns(Narrowing(read_only=True), partition="aws")
+    agreed = place(world, statements=LOOKS_UP)
+    open_one = enter(world, agreed, policy_arns=arns_of)
+    assert (
+        world.gateway().lookup_events(open_one, asked_of("ASIANOBODY0000000000", region="eu-west-3")).events
+        == ()
+    )
+    if isinstance(world, Simulated):  # the memory knows no regions
+        closed = enter(world, agreed, policy_arns=arns_of, session_policy=denied)
+        with pytest.raises(AwsDenied):
+            world.gateway().lookup_events(closed, asked_of("ASIANOBODY0000000000"))
+
+
+def test_what_a_session_did_is_read_back_from_the_simulated_history(
+    simulated_aws: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Simulated(simulated_aws, monkeypatch)
+    agreed = place(world, statements=LOOKS_UP)
+    credentials = enter(world, agreed)
+    look(world, agreed, credentials)
+    ask = asked_of(credentials.access_key_id, region="us-east-1")
+    events = world.gateway().lookup_events(credentials, ask).events
+    assert "GetRole" in [event.name for event in events]
+    assert {(event.source, event.region, event.error_code) for event in events} == {
+        ("iam.amazonaws.com", "us-east-1", "")
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -207,3 +208,80 @@ def test_a_stand_in_for_aws_is_the_only_other_place_the_form_may_lead(
 )
 def test_hosts_of_aws_are_named_by_their_world(url: str, target: str) -> None:
     assert opening._target(url) == target
+
+
+# The command line
+
+
+def press_for_keys(browser: Browser, home: House, **over: str) -> Any:  # Any: the test client's own type
+    form = asked(browser, home, **over)
+    return browser.post(home.url("keys/"), {key: value for key, value in form.items() if key != "service"})
+
+
+def test_keys_stand_on_one_page_in_three_forms_and_are_never_kept(home: House, aws: FakeAwsGateway) -> None:
+    answer = press_for_keys(home.assigned, home)
+    shown = html.unescape(answer.content.decode())
+    (visit,) = home.visits()
+    secret = next(each for each in re.findall(r"fake-secret-\d+", shown))
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert (visit.status, visit.kind, visit.consultant_name) == (VisitStatus.ISSUED, "cli", "Tomasz Lis")
+    for line in (
+        f"export AWS_SECRET_ACCESS_KEY={secret}",
+        f"aws configure set aws_secret_access_key {secret} --profile latchkey-{home.engagement.code}",
+        f'"SecretAccessKey": "{secret}"',
+    ):
+        assert line in shown
+    assert "amazon" not in answer["Content-Security-Policy"]
+    with tenancy.use(home.stage.scope):
+        kept = " ".join(
+            [*map(str, Visit.objects.values()), *AuditBody.objects.values_list("text", flat=True)]
+        )
+    assert secret not in f"{kept} {dict(home.assigned.session)} {home.assigned.get(home.url()).content!r}"
+    assert aws.signins == {}
+
+
+def test_the_same_form_gives_keys_once(home: House, aws: FakeAwsGateway) -> None:
+    form = asked(home.assigned, home)
+    assert home.assigned.post(home.url("keys/"), form).status_code == 200
+    assert home.assigned.post(home.url("keys/"), form).status_code == 422
+    assert home.assigned.post(home.url("open/"), form).status_code == 422
+    assert len(home.visits()) == 1
+
+
+def test_looking_at_the_form_for_keys_asks_aws_nothing(home: House, aws: FakeAwsGateway) -> None:
+    home.assigned.get(home.url("keys/"))
+    home.assigned.head(home.url("keys/"))
+    assert (home.visits(), aws.calls) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("person", "status"), [("auditor", 403), ("unassigned", 404), ("stranger", 404), ("contact", 404)]
+)
+def test_nobody_else_gets_keys(home: House, aws: FakeAwsGateway, person: str, status: int) -> None:
+    form = asked(home.assigned, home)
+    assert getattr(home, person).post(home.url("keys/"), form).status_code == status
+    assert (home.visits(), aws.calls) == ([], [])
+
+
+@pytest.mark.parametrize("slug", ["open/", "keys/"])
+def test_who_takes_less_is_kept_to_it_by_aws(home: House, aws: FakeAwsGateway, slug: str) -> None:
+    form = {**asked(home.assigned, home), "less": ["read_only", "one_address"], "region": "eu-west-1"}
+    shown = home.assigned.post(home.url(slug), form).content.decode()
+    (call,) = [one for one in aws.calls if one.method == "assume" and one.request]
+    assert call.request is not None
+    assert '"aws:SourceIp":"127.0.0.1"' in (call.request.session_policy or "")
+    assert '"aws:RequestedRegion":"eu-west-1"' in (call.request.session_policy or "")
+    assert call.request.policy_arns == ("arn:aws:iam::aws:policy/ReadOnlyAccess",)
+    assert "look only, from one address only, only in eu-west-1" in shown
+    (visit,) = home.visits()
+    page = home.assigned.get(f"/console/awsaccess/visit/{visit.pk}/").content.decode()
+    assert "look only, from one address only, only in eu-west-1" in page
+    assert "127.0.0.1" not in page
+
+
+@pytest.mark.parametrize(("field", "value"), [("less", "everything"), ("region", "nowhere")])
+def test_what_cannot_be_left_out_opens_nothing(
+    home: House, aws: FakeAwsGateway, field: str, value: str
+) -> None:
+    assert press(home.assigned, home, **{field: value}).status_code == 422
+    assert (home.visits(), aws.calls) == ([], [])

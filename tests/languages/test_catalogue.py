@@ -127,7 +127,7 @@ def _house(base: Path, words: str) -> Path:
     """A house with one word, and a German catalogue that does not know it yet."""
     (base / "portal").mkdir()
     (base / "portal" / "a.py").write_text(f'gettext("{words}")\ngettext("{words}")')
-    place = base / "locale" / "de" / "LC_MESSAGES" / "django.po"
+    place = base / "portal" / "locale" / "de" / "LC_MESSAGES" / "django.po"
     place.parent.mkdir(parents=True)
     place.write_text(write_po(Catalogue(header=HEADER, entries=(DAYS,))))
     return place

@@ -212,7 +212,7 @@ def test_an_invitation_and_a_code_are_in_the_readers_language() -> None:
     assert "Der Link ist nur für Sie und gilt bis" in " ".join(told.text.split())
     with translation.override("de"):
         code = code_letter(to="sam@brightwater.example", code="123456")
-    assert code.subject == "Ihr Anmeldecode"
+    assert code.subject == "123456 ist Ihr Anmeldecode"
     assert re.search(r"^  123456$", code.text, re.MULTILINE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -97,7 +98,7 @@ class Stage:
             return Offer.objects.get(engagement=self.engagement)
 
 
-def set_stage(*, account_id: str = "441709265583") -> Stage:
+def set_stage(*, account_id: str = "441709265583", **terms: Any) -> Stage:  # Any: the terms of a draft
     """Northgate Cloud with Maya and Tomasz, Brightwater Dental with Sam, and a draft."""
     practice = Practice(
         code="northgate",
@@ -133,6 +134,7 @@ def set_stage(*, account_id: str = "441709265583") -> Stage:
             account_id=account_id,
             account_name="Brightwater Production",
             contract_reference="NC-2026-031",
+            **terms,
         )
         Assignment.objects.create(
             practice=practice,
@@ -145,7 +147,7 @@ def set_stage(*, account_id: str = "441709265583") -> Stage:
     return Stage(practice=practice, client=client, maya=maya, sam=sam, contact=contact, engagement=engagement)
 
 
-def invited(**over: str) -> Stage:
+def invited(**over: Any) -> Stage:  # Any: what a stage may be set with
     """The offer is frozen and sent."""
     stage = set_stage(**over)
     with tenancy.use(stage.scope):
@@ -153,9 +155,11 @@ def invited(**over: str) -> Stage:
     return replace(stage, engagement=stage.fresh())
 
 
-def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE) -> Stage:
+def agreed(
+    *, published: bool = True, evidence: Evidence = EVIDENCE, **terms: Any
+) -> Stage:  # Any: the terms of a draft
     """Sam agreed; the template lies in the bucket unless it is still on its way."""
-    stage = invited()
+    stage = invited(**terms)
     with tenancy.use(stage.client_scope):
         _give_consent(stage, evidence)
     if published:
@@ -164,9 +168,9 @@ def agreed(*, published: bool = True, evidence: Evidence = EVIDENCE) -> Stage:
     return replace(stage, engagement=stage.fresh())
 
 
-def active() -> Stage:
+def active(**terms: Any) -> Stage:  # Any: the terms of a draft
     """AWS has confirmed all four checks."""
-    stage = agreed()
+    stage = agreed(**terms)
     now = clock.now()
     with tenancy.use(stage.scope):
         Engagement.objects.filter(pk=stage.engagement.pk).update(status="active", activated_at=now)
@@ -247,7 +251,13 @@ def closed() -> Stage:
 
 
 def make_visit(
-    stage: Stage, *, minutes_ago: int, reason: str, name: str = "Maya Okafor", kind: str = VisitKind.CONSOLE
+    stage: Stage,
+    *,
+    minutes_ago: int,
+    reason: str,
+    name: str = "Maya Okafor",
+    kind: str = VisitKind.CONSOLE,
+    **over: Any,  # Any: other columns
 ) -> Visit:
     """One hour long, so that young ones are open still."""
     begun = clock.now() - dt.timedelta(minutes=minutes_ago)
@@ -262,13 +272,13 @@ def make_visit(
             consultant_name=name,
             reason=reason,
             kind=kind,
-            status=VisitStatus.ISSUED,
             session_name="maya",
             intended_at=begun,
             worst_case_until=ends,
             issued_at=begun,
             ends_at=ends,
             access_key_id="ASIAEXAMPLE",
+            **{"status": VisitStatus.ISSUED, **over},
         )
 
 

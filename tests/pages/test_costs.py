@@ -24,6 +24,8 @@ PAGES = (
     "live/",
     "pause/",
     "resume/",
+    "door/",
+    "visits/",
     "end/",
     "receipt/",
     "consent.json",

@@ -18,7 +18,7 @@ from tests.pages.reading import Page, read
 from tests.pages.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("db")
-END = "visits/end/"
+END = "open-visits/end/"
 
 
 def opened() -> Stage:
@@ -34,7 +34,7 @@ def move(scene: Stage, **changes: object) -> None:
 
 
 def page(scene: Stage, browser: Browser | None = None, query: str = "") -> Page:
-    response = (browser or scene.browser()).get(scene.path("visits/") + query)
+    response = (browser or scene.browser()).get(scene.path("open-visits/") + query)
     assert response.status_code == 200
     return read(response)
 
@@ -60,7 +60,7 @@ def test_pressing_promises_the_template_without_a_fresh_sign_in() -> None:
     browser = scene.browser()
     answer = browser.post(scene.path(END))
     assert answer.status_code == 302
-    assert answer.headers["Location"].startswith(scene.path("visits/?pressed="))
+    assert answer.headers["Location"].startswith(scene.path("open-visits/?pressed="))
     with tenancy.use(scene.scope):
         assert OutboxMessage.objects.filter(kind=DENIAL).count() == 1
     waiting = browser.get(answer.headers["Location"])
@@ -102,7 +102,7 @@ def test_checking_looks_at_aws_at_once_and_comes_back_to_the_page() -> None:
     asked(scene)
     move(scene, checked_at=clock.now() - dt.timedelta(minutes=5))
     answer = scene.browser().post(scene.path(END), {"check": "yes"})
-    assert answer.headers["Location"] == scene.path("visits/")
+    assert answer.headers["Location"] == scene.path("open-visits/")
     with tenancy.use(scene.scope):
         assert Due.objects.filter(kind="grant.check").exists()
 
@@ -168,7 +168,7 @@ def test_before_any_role_was_seen_there_is_nothing_to_end() -> None:
 def test_where_nobody_can_be_inside_the_addresses_lead_to_the_project(make: object) -> None:
     assert callable(make)
     scene = make()
-    assert scene.browser().get(scene.path("visits/")).headers["Location"] == scene.path()
+    assert scene.browser().get(scene.path("open-visits/")).headers["Location"] == scene.path()
     assert scene.browser().post(scene.path(END)).headers["Location"] == scene.path()
 
 
@@ -183,7 +183,7 @@ def test_readers_see_the_clock_and_press_nothing() -> None:
 
 def test_the_status_page_leads_there_while_somebody_may_be_inside() -> None:
     scene = opened()
-    assert read(scene.browser().get(scene.path())).links["End open visits"] == scene.path("visits/")
+    assert read(scene.browser().get(scene.path())).links["End open visits"] == scene.path("open-visits/")
     with tenancy.use(scene.scope):
         Visit.objects.update(ends_at=clock.now())
     assert "End open visits" not in read(scene.browser().get(scene.path())).links

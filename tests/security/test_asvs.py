@@ -309,6 +309,7 @@ def test_no_history_and_no_secret_comes_into_the_image() -> None:
         *APPS,
         "cli",
         "docker/healthy.py",
+        "locale",
         "static",
         "templates",
         "manage.py",

@@ -150,7 +150,7 @@ def payload(name: str, world: World, actor: str, room: Room) -> dict[str, str]:
 def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, str]:
     person = {"name": "New Person", "email": f"new.{name[-6:]}@walk.example", "role": "viewer"}
     match name:
-        case "admin:engagements_engagement_open":
+        case "admin:engagements_engagement_open" | "admin:engagements_engagement_keys":
             user = world.people.get(actor, UUID(int=0))
             mark = once_for(user, room.engagement_ids["active"], str(uuid4()))
             return {"service": "console", "minutes": "15", "once": mark}

@@ -162,8 +162,16 @@ admin:engagements_engagement_add  console/engagements/engagement/add/
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:engagements_engagement_open  console/engagements/engagement/<str:object_id>/open/
+admin:engagements_engagement_keys  console/engagements/engagement/<str:object_id>/keys/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   200   200   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# Nobody rings where the offer has no doorbell: those who could are led back.
+admin:engagements_engagement_ring  console/engagements/engagement/<str:object_id>/ring/
+admin:engagements_engagement_emergency  console/engagements/engagement/<str:object_id>/emergency/
+  GET     302   404   302   302   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # What moves an engagement: owners and those who are assigned. Auditors see it and move nothing.
@@ -289,7 +297,7 @@ client:template  e/<slug:code>/template/
 client:connect_script  e/<slug:code>/connect.sh
 client:delete_script  e/<slug:code>/remove.sh
 client:terraform  e/<slug:code>/main.tf.json
-client:sessions  e/<slug:code>/visits/
+client:sessions  e/<slug:code>/open-visits/
 client:key  e/<slug:code>/key/
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -332,6 +340,10 @@ client:hand_over  e/<slug:code>/hand-over/
 client:trouble  e/<slug:code>/trouble/
   GET     302   302   302   302   302   302   302   200   403   200   302   404   302
   POST    302   302   302   302   302   302   302   200   403   200   302   404   302
+# A press without an answer only shows who rings.
+client:door  e/<slug:code>/door/
+  GET     302   302   302   302   302   302   302   200   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   200   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 client:live  e/<slug:code>/live/
@@ -353,7 +365,7 @@ client:change  e/<slug:code>/change/
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
 # 409: no role was ever seen in AWS, so no visit can be open.
-client:sessions_end  e/<slug:code>/visits/end/
+client:sessions_end  e/<slug:code>/open-visits/end/
   GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   409   403   409   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -365,6 +377,7 @@ client:sessions_script  e/<slug:code>/end-visits.sh
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 
+client:visits  e/<slug:code>/visits/
 client:receipt  e/<slug:code>/receipt/
 client:activity_table  e/<slug:code>/activity.csv
 client:consent_json  e/<slug:code>/consent.json

@@ -30,6 +30,8 @@ class Session:
     chained: bool
     source_identity: str | None
     policy: str | None
+    managed: tuple[str, ...]
+    """ARNs of managed policies that limit it beside `policy`."""
     tags: dict[str, str]
 
 

@@ -19,7 +19,15 @@ from werkzeug.exceptions import HTTPException
 
 from awsaccess.sandbox import clock, signing
 from awsaccess.sandbox.guard import resource_policies, validation
-from awsaccess.sandbox.guard.caller import SESSIONS, Caller, Moto, find_caller, role_by_arn, secret_of
+from awsaccess.sandbox.guard.caller import (
+    SESSIONS,
+    Caller,
+    Moto,
+    Session,
+    find_caller,
+    role_by_arn,
+    secret_of,
+)
 from awsaccess.sandbox.guard.context import (
     ASSUME_ONLY_KEYS,
     CURRENT,
@@ -131,8 +139,34 @@ def identity_documents(caller: Caller) -> list[Document]:
 def _limits(caller: Caller) -> Iterator[list[Document]]:
     if boundary := getattr(caller.entity, "permissions_boundary_arn", None):
         yield [_default_document(iam_backends[caller.account]["aws"].managed_policies[boundary])]
-    if caller.session and caller.session.policy:
-        yield [parse_document(caller.session.policy)]
+    if caller.session and (limits := _session_documents(caller.session)):
+        yield limits  # AWS takes them together: what none of them allows is not allowed
+
+
+def _session_documents(session: Session) -> list[Document]:
+    own = [parse_document(session.policy)] if session.policy else []
+    there = iam_backends[session.account]["aws"].managed_policies
+    return own + [_default_document(there[arn]) for arn in session.managed if arn in there]
+
+
+def session_policy_arns(params: Params) -> tuple[str, ...]:
+    """The managed policies that an AssumeRole names for its session."""
+    return tuple(str(each["arn"]) for each in params.get("PolicyArns") or ())
+
+
+def _check_session_policies(response: Moto, params: Params) -> None:
+    """As AWS: at most ten, each there in the role's account or AWS's own."""
+    arns, account = session_policy_arns(params), str(params["RoleArn"]).split(":")[4]
+    if len(arns) > 10:
+        fail(response, "ValidationError", "PolicyArns: Member must have length less than or equal to 10", 400)
+    for arn in arns:
+        if arn not in iam_backends[account]["aws"].managed_policies:
+            fail(
+                response,
+                "MalformedPolicyDocument",
+                f"Policy {arn} does not exist or is not attachable.",
+                400,
+            )
 
 
 def identity_verdict(caller: Caller, action: str, resource: str, context: Context) -> Verdict | None:
@@ -193,8 +227,9 @@ def _check_assume_role(response: Moto, caller: Caller, params: Params, context: 
     arn, seconds = str(params["RoleArn"]), int(params.get("DurationSeconds") or 3600)
     if not arn.startswith("arn:aws:"):
         _not_simulated(response, "partitions other than aws")
-    if params.get("PolicyArns") or params.get("TransitiveTagKeys") or params.get("SerialNumber"):
-        _not_simulated(response, "PolicyArns, TransitiveTagKeys and SerialNumber of AssumeRole")
+    if params.get("TransitiveTagKeys") or params.get("SerialNumber"):
+        _not_simulated(response, "TransitiveTagKeys and SerialNumber of AssumeRole")
+    _check_session_policies(response, params)
     inherited = caller.session.source_identity if caller.session else None
     if inherited and params.get("SourceIdentity") not in {None, inherited}:
         fail(response, "AccessDenied", _not_authorized(caller, "sts:SetSourceIdentity", arn))
@@ -373,7 +408,7 @@ def authorize(self: Moto, iam_request_cls: Any, resource: str = "*") -> None:  #
     action = f"{service}:{self._get_action()}"
     address = self.normalized_request.remote_addr or "127.0.0.1"
     context = request_context(caller, Request(region=self.region, source_ip=address, params=params))
-    remember(caller, context)
+    remember(caller, context, action)
     if caller and action == "sts:AssumeRole":
         _check_assume_role(self, caller, params, context)
     elif action not in _ALWAYS_ALLOWED:

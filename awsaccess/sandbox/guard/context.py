@@ -112,6 +112,8 @@ class _Current(threading.local):
     def __init__(self) -> None:
         self.caller: Caller | None = None
         self.context: Context = {}
+        self.action = ""
+        """What is being called, as IAM names it; empty before the guard has looked."""
         self.replaying = False
         """What is relived was judged when it happened: it is not judged again."""
         self.refused: list[str] = []
@@ -131,9 +133,10 @@ def judged(step: str, decide: Callable[[], bool]) -> bool:
     return may
 
 
-def remember(caller: Caller | None, context: Context) -> None:
+def remember(caller: Caller | None, context: Context, action: str = "") -> None:
     """Keep who is calling, for what is done in their name later in this thread (CloudFormation)."""
     CURRENT.caller, CURRENT.context = caller, context
+    CURRENT.action = action
 
 
 @contextmanager

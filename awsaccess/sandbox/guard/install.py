@@ -148,6 +148,7 @@ def _session_of(response: Moto, made: Moto) -> Session | None:
         chained=parent is not None,
         source_identity=response._get_param("SourceIdentity") or (parent.source_identity if parent else None),
         policy=made.policy,
+        managed=checks.session_policy_arns({"PolicyArns": response._get_param("PolicyArns", [])}),
         tags=tags_of({"Tags": response._get_param("Tags", [])}),
     )
 

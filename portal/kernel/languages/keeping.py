@@ -51,7 +51,7 @@ def shelves_of(base: Path) -> list[Shelf]:
     asked = asked_in(base)
     return [
         _shelf(path, path.relative_to(base).as_posix(), asked)
-        for path in sorted((base / "locale").glob("*/LC_MESSAGES/django.po"))
+        for path in sorted((base / "portal" / "locale").glob("*/LC_MESSAGES/django.po"))
     ]
 
 

@@ -293,12 +293,12 @@ def test_what_is_not_simulated_says_so(sandbox: SandboxProcess) -> None:
     simulate = sandbox.client("iam", admin).simulate_principal_policy
     arn = f"arn:aws:iam::{BRIGHTWATER}:user/administrator"
     refused("NotImplemented", simulate, PolicySourceArn=arn, ActionNames=["s3:GetObject"])
-    refused("NotImplemented", sandbox.client("cloudtrail", admin).lookup_events)
+    by_name = [{"AttributeKey": "ResourceName", "AttributeValue": "x"}]
+    refused("NotImplemented", sandbox.client("cloudtrail", admin).lookup_events, LookupAttributes=by_name)
     # moto has no such services at all, and they do not speak XML
     refused("NotImplemented", sandbox.client("accessanalyzer", admin).list_analyzers)
     refused("NotImplemented", sandbox.client("pricing", admin).describe_services)
-    more = {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}
-    refused("NotImplemented", enter, sandbox, make_role(sandbox), **more)
+    refused("NotImplemented", enter, sandbox, make_role(sandbox), TransitiveTagKeys=["team"])
 
 
 # ---------------------------------------------------------------- policies on resources

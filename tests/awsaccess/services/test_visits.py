@@ -135,7 +135,12 @@ def test_aws_is_told_the_human_the_visit_and_the_right_external_id(north: Firm, 
     assert (request.role_arn, request.external_id) == (grant.role_arn, grant.external_id)
     assert request.role_session_name == visit.session_name
     assert request.source_identity == "owner@northgate.example"
-    assert request.tags == (("latchkey:visit", str(visit.pk)),)
+    assert request.tags == (
+        ("latchkey:practice", "northgate"),
+        ("latchkey:engagement", case.engagement.code),
+        ("latchkey:visit", str(visit.pk)),
+    )
+    assert (request.session_policy, request.policy_arns) == (None, ())
     assert request.duration_seconds == 3600
     assert grant.external_id not in repr(request)
 
