@@ -400,6 +400,17 @@ def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:
     return [visit for visit in rows.order_by("-intended_at") if visit.latest_end > now]
 
 
+def is_denial_awaited(grant: Grant, *, now: dt.datetime) -> bool:
+    """True from the denial's date until every session that it is for is over: till then it has to come, and to stay.
+
+    The grant comes with its engagement.
+    """
+    asked_at = grant.deny_before
+    if asked_at is None:
+        return False
+    return any(visit.intended_at < asked_at for visit in open_visits(grant.engagement, now=now))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residual:
     """What of the visits may still be alive. `until` is the worst case, None if nothing is; `denied` counts visits

@@ -11,10 +11,11 @@ from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import LISTEN, LOOK, hub_look
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.reports import REPORT, report_fetch
-from awsaccess.services.revoking import DENIAL, denial_publish
+from awsaccess.services.revoking import denial_publish
 from awsaccess.services.rotating import PUBLISH, rotation_publish
 from awsaccess.services.sending import offer_publish, variant_publish
 from awsaccess.services.sweeping import grants_verify
+from awsaccess.services.turning import DENIAL
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from engagements.services.documents import PaperFailed
 from portal.kernel import due, outbox

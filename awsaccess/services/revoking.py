@@ -5,7 +5,6 @@ The portal has no right to do it itself, by design: whoever could write the role
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 from typing import Final
 from uuid import UUID
@@ -21,8 +20,9 @@ from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import render_template
-from awsaccess.selectors import StackUpdate, grant_of, open_visits, stack_update, template_address
+from awsaccess.selectors import StackUpdate, grant_of, stack_update, template_address
 from awsaccess.services.checks import standing_of
+from awsaccess.services.turning import DENIAL
 from engagements.models import Engagement, Offer
 from engagements.selectors import template_agreed
 from engagements.services.moves import engagement_locked
@@ -30,7 +30,6 @@ from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 
-DENIAL: Final = "awsaccess.publish_denial"
 ONE_UPDATE: Final = (
     "A change that was agreed to waits for the stack's update in AWS. Update the stack first, or take the change back: "
     "one update at a time."
@@ -52,8 +51,6 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
         raise InvalidMove
     if standing_of(grant).waiting is not None:
         raise InvalidMove(ONE_UPDATE)
-    # Known from now on, and not only once the worker has dated it: no other update of the stack may begin meanwhile.
-    Grant.objects.filter(pk=grant.pk).update(deny_before=now, deny_version_id="")
     outbox.put(DENIAL, grant.pk, dedupe_key=f"denial:{grant.pk}:{now.isoformat()}", client_id=grant.client_id)
     audit.record(
         AccessEvent.SESSIONS_END_ASKED,
@@ -66,24 +63,13 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
 
 
 def denial_template(grant: Grant) -> str:
-    """The agreed template with the denial of older sessions, and with the lines that were ticked.
+    """The agreed template with the denial of older sessions, with the lines that were ticked and the lock in force.
 
     Raises NotVisible where nobody asked for it, InvalidMove while the stack waits for another update.
     """
     if grant.deny_before is None:
         raise NotVisible
     return render_template(spec_of(_held(grant), grant), sessions_end_before=grant.deny_before)
-
-
-def is_denial_awaited(grant: Grant, *, now: dt.datetime) -> bool:
-    """True from the question until every session that it was for is over: till then the denial has to come, and to stay.
-
-    The grant comes with its engagement.
-    """
-    asked_at = grant.deny_before
-    if asked_at is None:
-        return False
-    return any(visit.intended_at < asked_at for visit in open_visits(grant.engagement, now=now))
 
 
 def _held(grant: Grant) -> Offer:
@@ -110,8 +96,11 @@ def denial_publish(*, grant_id: UUID) -> None:
         raise outbox.Later(error.user_message) from None
     except (AwsRejected, InvalidMove) as error:
         raise outbox.Hopeless(error.user_message) from None
-    # Asked again meanwhile: that promise publishes the later moment.
-    Grant.objects.filter(pk=grant.pk, deny_before=grant.deny_before).update(deny_version_id=version)
+    # Asked again meanwhile, or another key in force: that promise publishes the later moment, and the newer lock.
+    rows = Grant.objects.filter(
+        pk=grant.pk, deny_before=grant.deny_before, lock_changed_at=grant.lock_changed_at
+    )
+    rows.update(deny_version_id=version)
 
 
 @transaction.atomic(durable=True)

@@ -20,10 +20,9 @@ from awsaccess.lifecycle import ROTATING, AccessEvent, GrantStatus, RotationStat
 from awsaccess.models import Grant, Rotation
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import with_lock
-from awsaccess.selectors import StackUpdate, stack_update, template_address
+from awsaccess.selectors import StackUpdate, is_denial_awaited, stack_update, template_address
 from awsaccess.services.checks import CHECK, standing_of
-from awsaccess.services.revoking import is_denial_awaited
-from awsaccess.services.turning import lock_key, rotation_move_within
+from awsaccess.services.turning import DENIAL, lock_key, rotation_move_within
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
 from engagements.selectors import change_open, template_agreed
@@ -86,7 +85,8 @@ def _require_no_other_update(grant: Grant, engagement: Engagement, now: dt.datet
     """Two templates at once would each undo what the other is for. Under the engagement's lock."""
     if change_open(engagement) is not None:
         raise InvalidMove(CHANGE_FIRST)
-    if is_denial_awaited(grant, now=now):
+    # Asked for is enough: the worker that dates the denial may come after us.
+    if outbox.is_on_its_way(DENIAL, grant.pk) or is_denial_awaited(grant, now=now):
         raise InvalidMove(SESSIONS_FIRST)
 
 

@@ -19,10 +19,12 @@ from awsaccess.lifecycle import (
 )
 from awsaccess.models import Grant, Rotation
 from awsaccess.probes import Result
+from awsaccess.selectors import is_denial_awaited
 from portal.kernel import audit, clock, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
+DENIAL: Final = "awsaccess.publish_denial"
 MAILS: Final = {
     RotationStatus.DROPPING: "engagements.key_drop",
     RotationStatus.DONE: "engagements.key_done",
@@ -97,4 +99,13 @@ def _turn_grant(rotation: Rotation, to: RotationStatus, now: dt.datetime, *, is_
             # A refusal right after the turn may be IAM catching up with itself.
             "role_seen_at": now,
         }
+        if is_denial_awaited(grant, now=now):
+            changes |= _denial_anew_within(grant, now)
     Grant.objects.filter(pk=rotation.grant_id).update(**changes)
+
+
+def _denial_anew_within(grant: Grant, now: dt.datetime) -> dict[str, object]:
+    """A denial that was made for the client before holds the lock from before: put in now, it would keep everybody out."""
+    key = f"denial:{grant.pk}:{now.isoformat()}"
+    outbox.put(DENIAL, grant.pk, dedupe_key=key, client_id=grant.client_id)
+    return {"deny_version_id": ""}

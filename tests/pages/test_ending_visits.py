@@ -10,7 +10,7 @@ from django.test import Client as Browser
 from accounts.lifecycle import ContactRole
 from awsaccess.lifecycle import PROPAGATION
 from awsaccess.models import Grant, Visit
-from awsaccess.services.revoking import DENIAL
+from awsaccess.services.turning import DENIAL
 from portal.kernel import clock, tenancy
 from portal.kernel.models import Due, OutboxMessage
 from tests.pages import stage

@@ -58,7 +58,10 @@ def test_the_second_step_leads_to_the_template_with_the_new_key_alone() -> None:
     scene = begun()
     move(scene, status=RotationStatus.DROPPING, turned_at=clock.now())
     with tenancy.use(scene.scope):
-        Grant.objects.update(lock_template_key="x/key-alone.json", lock_version_id="v9")
+        new = Rotation.objects.get().new_external_id
+        Grant.objects.update(
+            rotated_external_id=new, lock_template_key="x/key-alone.json", lock_version_id="v9"
+        )
     shown = page(scene)
     assert "Step 2 of 2: take the old key away" in shown.text
     assert "key-alone.json%3FversionId%3Dv9" in link(shown)
@@ -83,6 +86,17 @@ def test_while_aws_spreads_it_there_is_nothing_to_do() -> None:
 def test_while_the_templates_are_on_their_way_it_says_so() -> None:
     scene = begun(published=False)
     assert "We are preparing the change for AWS." in page(scene).text
+    assert scene.browser().get(scene.path("key.sh")).status_code == 404
+
+
+def test_while_open_visits_are_ended_the_step_waits() -> None:
+    scene = begun()
+    stage.make_visit(scene, minutes_ago=1, reason="look again", name="Tomasz Lis")
+    with tenancy.use(scene.scope):
+        Grant.objects.update(deny_before=clock.now())
+    shown = page(scene)
+    assert "Open visits are being ended in AWS" in shown.text
+    assert "End open visits" in shown.links
     assert scene.browser().get(scene.path("key.sh")).status_code == 404
 
 

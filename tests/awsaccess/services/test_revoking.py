@@ -19,7 +19,6 @@ from awsaccess.models import Grant
 from awsaccess.policy.compare import REVOKED, revoked_before
 from awsaccess.selectors import residual
 from awsaccess.services.revoking import (
-    DENIAL,
     denial_command,
     denial_publish,
     denial_template,
@@ -28,6 +27,7 @@ from awsaccess.services.revoking import (
     removal_update,
     sessions_end_ask,
 )
+from awsaccess.services.turning import DENIAL
 from portal.kernel import clock, outbox, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 from tests.awsaccess.services.cast import Case, check, enter, publish, verified, watched

@@ -14,7 +14,7 @@ from awsaccess.lifecycle import PROPAGATION, ROTATION_MOVES, AccessEvent, GrantS
 from awsaccess.models import Grant, Rotation
 from awsaccess.provision.access_stack import BadGrant, expected_role, with_lock
 from awsaccess.selectors import quick_create_url, template_text
-from awsaccess.services.checks import found_as_agreed
+from awsaccess.services.checks import found_as_agreed, standing_of
 from awsaccess.services.rotating import (
     PUBLISH,
     lock_template,
@@ -95,7 +95,9 @@ def act(world: World, case: Case) -> None:
     also = rotation.other_external_id if rotation.status == RotationStatus.ADDING else ""
     with tenancy.use(case.firm.practice_side):
         grant = case.grant()
-        agreed = expected_role(spec_of(grant.offer, grant, also_external_id=also), case.account_id)
+        agreed = expected_role(
+            spec_of(standing_of(grant).held, grant, also_external_id=also), case.account_id
+        )
     world.fake.roles[grant.role_arn].trust_document = agreed.trust_document
 
 
