@@ -106,7 +106,9 @@ def _terms_of_entry(engagement: Engagement) -> Documents:
     return {name: True for name, value in held.items() if value}
 
 
-def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:
+def spec_from(
+    documents: Documents, *, external_id: str, callback_token: str = "", also_external_id: str = ""
+) -> AccessGrantSpec:
     """The stack's specification as it was frozen. Raises BadGrant when rendered, not here.
 
     `callback_token` is for rendering alone: what the role must look like does not depend on it.
@@ -125,12 +127,20 @@ def spec_from(documents: Documents, *, external_id: str, callback_token: str = "
         partition=documents["partition"],
         callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
         callback_token=callback_token,
+        also_external_id=also_external_id,
     )
 
 
-def spec_of(offer: Offer, grant: Grant) -> AccessGrantSpec:
-    """What the role of this grant must look like: as the client chose when they agreed, and with no choice before."""
-    return spec_from(with_choice(offer.documents, choice_of(offer)), external_id=grant.external_id)
+def spec_of(offer: Offer, grant: Grant, *, also_external_id: str = "") -> AccessGrantSpec:
+    """What the role of this grant must look like: as the client chose when they agreed, and with no choice before.
+
+    Its lock is the one in force by now, which an exchange has made another than the offer's (ADR 13).
+    """
+    return spec_from(
+        with_choice(offer.documents, choice_of(offer)),
+        external_id=grant.external_id_in_force,
+        also_external_id=also_external_id,
+    )
 
 
 def variants_of(

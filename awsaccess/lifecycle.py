@@ -198,6 +198,42 @@ CALLBACK_DOUBT_FOR: Final = dt.timedelta(seconds=15)
 CALLBACK_LOOKS_EVERY: Final = dt.timedelta(seconds=3)
 
 
+class RotationStatus(TextChoices):
+    """One exchange of an external ID. Old and new are both accepted from `adding` until it is over."""
+
+    ADDING = "adding"
+    DROPPING = "dropping"
+    UNDOING = "undoing"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+_R = RotationStatus
+ROTATION_MOVES: Final[dict[RotationStatus, frozenset[RotationStatus]]] = {
+    _R.ADDING: frozenset({_R.DROPPING, _R.UNDOING, _R.CANCELLED}),
+    # From here the portal enters with the new one, and the client may have dropped the old: there is no way back.
+    _R.DROPPING: frozenset({_R.DONE}),
+    _R.UNDOING: frozenset({_R.CANCELLED}),
+    _R.DONE: frozenset(),
+    _R.CANCELLED: frozenset(),
+}
+ROTATING: Final = frozenset(status for status, onward in ROTATION_MOVES.items() if onward)
+# What a look that passed must have found before the next step: which lock, and whether the other ID opens it.
+ROTATION_WANTS: Final = {
+    _R.ADDING: ("both", True),
+    _R.DROPPING: ("alone", False),
+    _R.UNDOING: ("alone", False),
+}
+ROTATION_NEXT: Final = {
+    _R.ADDING: _R.DROPPING,
+    _R.DROPPING: _R.DONE,
+    _R.UNDOING: _R.CANCELLED,
+}
+HUB_LOOKS_EVERY: Final = dt.timedelta(hours=1)
+WHILE_ROTATING: Final = dt.timedelta(minutes=5)
+WHILE_SPREADING: Final = dt.timedelta(minutes=1)
+
+
 class VisitKind(TextChoices):
     """By which door."""
 
@@ -209,11 +245,16 @@ class AccessEvent(StrEnum):
     """What the audit record calls it: source, subject, action."""
 
     HUB_SET_UP = "practice:hub:set-up"
+    HUB_ROLE_MADE_ANEW = "aws:hub:role-made-anew"
+    HUB_ROLE_ACCEPTED = "practice:hub:role-accepted"
     GRANT_EXPECTED = "aws:grant:expected"
     GRANT_MOVED = "aws:grant:moved"
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
     SESSIONS_END_ASKED = "client:grant:sessions-end-asked"
+    ROTATION_BEGUN = "practice:rotation:begun"
+    ROTATION_MOVED = "aws:rotation:moved"
+    ROTATION_CANCELLED = "practice:rotation:cancelled"
     EXIT_PROVED = "aws:grant:exit-proved"
     STACK_TOLD = "aws:stack:told"
     STACK_ANSWERED = "aws:stack:answered"

@@ -11,9 +11,11 @@ from accounts.models import Client, Practice, Row, User
 from awsaccess.aws.arns import RoleArn
 from awsaccess.callback import WORDS, Kind, Reason
 from awsaccess.lifecycle import (
+    ROTATING,
     CallbackStatus,
     GrantStatus,
     ReportStatus,
+    RotationStatus,
     Verdict,
     VisitKind,
     VisitStatus,
@@ -33,6 +35,10 @@ class Hub(Row):
     # Empty without call-back: then stacks report nothing, and the portal finds the roles by trying.
     queue_url = models.CharField(max_length=256, blank=True, default="")
     topic_arns = models.JSONField(default=dict, blank=True)  # by region
+    # AWS's own id of the hub role, as it was seen last; and since when another one answers under its name, until an
+    # owner has said that it was them.
+    role_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    remade_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -78,6 +84,13 @@ class Grant(Row):
     denied_before = models.DateTimeField(null=True)
     is_narrower = models.BooleanField(default=False, db_default=False)
     gone_at = models.DateTimeField(null=True)
+    # While an external ID is exchanged, and afterwards: the one in force in place of the agreed one, and the template
+    # with it. The moment changes with each step, so that a look that began before it does not count.
+    rotated_external_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+    is_rotating = models.BooleanField(default=False, db_default=False)
+    lock_changed_at = models.DateTimeField(null=True)
+    lock_template_key = models.CharField(max_length=200, blank=True, default="", db_default="")
+    lock_version_id = models.CharField(max_length=1024, blank=True, default="", db_default="")
     # Of the one-time token in the template; empty without call-back. The stack is the one that has used it up.
     callback_sha256 = models.CharField(max_length=64, blank=True, default="")
     callback_stack = models.CharField(max_length=300, blank=True, default="")
@@ -101,6 +114,11 @@ class Grant(Row):
                 condition=~models.Q(callback_sha256=""),
                 name="grant_one_per_callback_token",
             ),
+            models.UniqueConstraint(
+                fields=["rotated_external_id"],
+                condition=~models.Q(rotated_external_id=""),
+                name="grant_one_per_rotated_id",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -113,9 +131,57 @@ class Grant(Row):
         return self.status == GrantStatus.VERIFIED or narrower
 
     @property
+    def external_id_in_force(self) -> str:
+        """What the role is entered with: the agreed one until it was exchanged."""
+        return self.rotated_external_id or self.external_id
+
+    @property
     def role_arn(self) -> str:
         """Rebuilt from its parts, never a text that somebody sent (SECURITY A4)."""
         return str(RoleArn(partition=self.partition, account_id=self.account_id, name=self.role_name))
+
+
+class Rotation(Row):
+    """One exchange of a grant's external ID: begun by a consultant, done in two steps by the client, proved by checks.
+
+    The versions are those of the two templates in the bucket: with both IDs, and with the new one alone. `seen_at` is
+    when a check first found what this step waits for, `turned_at` when the new one came into force.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="rotations")
+    status = models.CharField(max_length=10, choices=RotationStatus.choices, default=RotationStatus.ADDING)
+    old_external_id = models.CharField(max_length=64)
+    new_external_id = models.CharField(max_length=64, unique=True)
+    both_version_id = models.CharField(max_length=1024, blank=True, default="")
+    alone_version_id = models.CharField(max_length=1024, blank=True, default="")
+    begun_at = models.DateTimeField()
+    begun_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    seen_at = models.DateTimeField(null=True)
+    turned_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=RotationStatus.values), name="rotation_known_status"
+            ),
+            models.UniqueConstraint(
+                fields=["grant"],
+                condition=models.Q(status__in=sorted(ROTATING)),
+                name="rotation_one_open_per_grant",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rotation, {self.status}"
+
+    @property
+    def other_external_id(self) -> str:
+        """The one of the two that the portal does not enter with."""
+        is_turned = self.status in (RotationStatus.DROPPING, RotationStatus.DONE)
+        return self.old_external_id if is_turned else self.new_external_id
 
 
 class Verification(Row):

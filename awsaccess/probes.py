@@ -32,6 +32,14 @@ Assume = Callable[[HubIdentity, AssumeRequest], SessionCredentials]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """For a while the lock may accept another external ID, too; `both` is the role as it looks then."""
+
+    other_external_id: str = field(repr=False)
+    both: ExpectedRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One role as it should be."""
 
@@ -42,13 +50,15 @@ class Target:
     external_id: str = field(repr=False)
     expected: ExpectedRole
     session_name: str
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence.
 
-    `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
+    `lock`, while an external ID is exchanged: `alone` or `both`, as the role has it; `other_opens` whether the other one
+    opens it. `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
     """
 
     verdict: Verdict
@@ -58,6 +68,8 @@ class Result:
     is_narrower: bool = False
     latency_ms: int = 0
     denied_before: dt.datetime | None = None
+    lock: str = ""
+    other_opens: bool | None = None
     findings: dict[str, Any] = field(default_factory=dict)  # Any: JSON
 
 
@@ -106,16 +118,27 @@ def examine(door: AwsGateway, target: Target, entered: Entered) -> Result:
             return Result(
                 verdict=Verdict.UNSAFE, reason=wrong, checks=checks, role_id=role_id, findings=findings
             )
-        return replace(_compared(door, target, entered, findings), role_id=role_id)
+        result = replace(_compared(door, target, entered, findings), role_id=role_id)
+        return _with_other(door, target, result)
     except (AwsTransient, AwsMisconfigured, AwsRejected) as error:
         return _unknown(error, findings)
+
+
+def _with_other(door: AwsGateway, target: Target, result: Result) -> Result:
+    """While an external ID is exchanged: whether the other one opens a role that is well."""
+    if target.overlap is None or result.verdict is not Verdict.OK:
+        return result
+    opened = _opens(door, target, target.overlap.other_external_id)
+    told = {"lock": result.lock, "with_other_id": "opened" if opened else "refused"}
+    return replace(result, other_opens=opened, findings={**result.findings, **told})
 
 
 def is_refused(door: AwsGateway, target: Target) -> bool | None:
     """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown."""
     try:
         door.own_identity(target.hub)
-        if any(_opens(door, target, tried) for tried in (target.external_id, str(uuid4()))):
+        others = [target.overlap.other_external_id] if target.overlap else []
+        if any(_opens(door, target, tried) for tried in (target.external_id, *others, str(uuid4()))):
             return False
         door.control(target.hub)
     except (AwsTransient, AwsMisconfigured, AwsRejected):
@@ -182,13 +205,16 @@ def _compared(door: AwsGateway, target: Target, entered: Entered, findings: dict
         return Result(
             verdict=Verdict.DRIFTED, reason=reason, checks=checks, findings={**findings, "code": error.code}
         )
-    found = differences(target.expected, facts)
+    expected, lock = _lock_of(target, facts)
+    found = differences(expected, facts)
     findings["differences"] = [difference.what for difference in found]
     findings["in_words"] = [asdict(difference) for difference in found]
-    checks = _checks(target.expected, facts, {difference.what for difference in found})
+    checks = _checks(expected, facts, {difference.what for difference in found})
     denied_before = revoked_before(facts.inline_documents)
     if not found:
-        return Result(verdict=Verdict.OK, checks=checks, denied_before=denied_before, findings=findings)
+        return Result(
+            verdict=Verdict.OK, checks=checks, denied_before=denied_before, lock=lock, findings=findings
+        )
     return Result(
         verdict=Verdict.UNSAFE if _is_unsafe(found) else Verdict.DRIFTED,
         reason=_words(findings["differences"]),
@@ -197,6 +223,15 @@ def _compared(door: AwsGateway, target: Target, entered: Entered, findings: dict
         denied_before=denied_before,
         findings=findings,
     )
+
+
+def _lock_of(target: Target, facts: RoleFacts) -> tuple[ExpectedRole, str]:
+    """Which of the locks that are right at this step the role has; anything else is held against the wider of them."""
+    overlap, own = target.overlap, target.expected
+    if overlap is None:
+        return own, ""
+    is_alone = not any(difference.what == "trust" for difference in differences(own, facts))
+    return (own, "alone") if is_alone else (overlap.both, "both")
 
 
 def _is_unsafe(found: tuple[Difference, ...]) -> bool:

@@ -17,6 +17,7 @@ from uuid import (
 from django.conf import settings
 from django.utils.translation import gettext
 
+from awsaccess.asking import spec_of
 from awsaccess.aws.arns import is_example_account
 from awsaccess.aws.messages import StackId
 from awsaccess.callback import Kind
@@ -38,8 +39,10 @@ from awsaccess.models import (
     Visit,
     VisitReport,
 )
+from awsaccess.policy.compare import Difference
 from awsaccess.probes import CHECKS, PENDING
 from awsaccess.provision import links
+from awsaccess.provision.access_stack import external_id_in, with_lock
 from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
@@ -49,6 +52,8 @@ from portal.kernel import audit, clock
 
 LATE_AFTER: Final = dt.timedelta(minutes=30)  # AWS needs about one
 NO_TIME: Final = dt.timedelta()
+
+COMPARED: Final = frozenset({GrantStatus.DRIFTED, GrantStatus.UNSAFE})
 
 
 class CardState(StrEnum):
@@ -115,11 +120,14 @@ class LiveCard:
     is_ours: bool = False
     is_late: bool = False
     is_given_up: bool = False
+    is_narrower: bool = False
+    is_rotating: bool = False
+    differences: tuple[Difference, ...] = ()
 
 
 def grant_of(engagement: Engagement) -> Grant | None:
     """The newest grant, with its offer."""
-    rows = Grant.objects.select_related("offer").filter(engagement=engagement)
+    rows = Grant.objects.select_related("offer", "engagement").filter(engagement=engagement)
     return rows.order_by("-offer__number").first()
 
 
@@ -144,6 +152,8 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
         "is_given_up": state is CardState.WAITING and waited >= SEARCH[-1][0],
     }
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
+    differences = differences_found(grant) if grant else ()
+    is_narrower = bool(grant and grant.status == GrantStatus.DRIFTED and grant.is_narrower)
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -154,6 +164,8 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
         "steps": [step.state.value for step in steps],
         "refusal": refusal,
         **more,
+        "differences": [[each.what, each.expected or "", each.actual or ""] for each in differences],
+        "narrower": is_narrower,
     }
     return LiveCard(
         state=state,
@@ -168,7 +180,20 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
         refusal=refusal,
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
         **more,
+        is_narrower=is_narrower,
+        is_rotating=bool(grant and grant.is_rotating),
+        differences=differences,
     )
+
+
+def differences_found(grant: Grant) -> tuple[Difference, ...]:
+    """What differs from what was agreed, as the newest check that could compare found it; nothing where none could."""
+    if grant.status not in COMPARED:
+        return ()
+    rows = Verification.objects.filter(grant=grant, verdict__in=(Verdict.UNSAFE, Verdict.DRIFTED))
+    newest = rows.order_by("-at").first()
+    found = newest.findings.get("in_words", []) if newest else []
+    return tuple(Difference(**each) for each in found)
 
 
 def _told_last(grant: Grant | None, state: CardState) -> tuple[Callback | None, bool]:
@@ -251,15 +276,25 @@ def quick_create_url(engagement: Engagement) -> str | None:
 
 
 def template_address(offer: Offer) -> str:
-    """The pinned version of what was agreed to, in the hub's bucket."""
-    documents = offer.documents
+    """The pinned version in the hub's bucket: the agreed one, or the same with the lock that is in force by now."""
+    documents, agreed = offer.documents, template_agreed(offer)
+    grant = Grant.objects.filter(engagement=offer.engagement_id).exclude(lock_version_id="").first()
+    if grant is not None and external_id_in(agreed.text) == grant.external_id_in_force:
+        grant = None  # a change that was asked since then has the lock in its own template
     return links.template_url(
         bucket=documents["bucket"],
         region=documents["region"],
-        key=documents["template_key"],
-        version_id=template_agreed(offer).version_id,
+        key=grant.lock_template_key if grant else documents["template_key"],
+        version_id=grant.lock_version_id if grant else agreed.version_id,
         partition=documents["partition"],
     )
+
+
+def template_text(offer: Offer) -> str:
+    """The template to read or to run by hand: as agreed, with the lock that is in force by now."""
+    agreed = template_agreed(offer).text
+    grant = Grant.objects.filter(engagement=offer.engagement_id).exclude(rotated_external_id="").first()
+    return with_lock(agreed, spec_of(offer, grant)) if grant else agreed
 
 
 def stack_ask(engagement: Engagement) -> StackAsk | None:
@@ -298,6 +333,38 @@ def role_name(engagement: Engagement) -> str:
     return grant.role_name if grant is not None else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackUpdate:
+    """One way of the client's stack from one template to another: by a link into AWS, by a script, or by hand."""
+
+    link: str
+    template: str
+    ask: StackAsk
+
+
+def stack_update(grant: Grant, template: str) -> StackUpdate:
+    """The update of this grant's stack to the template at that address. The grant comes with offer and engagement."""
+    documents, name = grant.offer.documents, stack_name(grant.engagement)
+    region, partition = documents["region"], documents["partition"]
+    return StackUpdate(
+        link=links.update_link(
+            region=region,
+            template=template,
+            stack=grant.callback_stack or name,
+            partition=partition,
+            console_base_url=settings.CONSOLE_BASE_URL,
+        ),
+        template=template,
+        ask=StackAsk(
+            account_id=grant.account_id,
+            region=region,
+            stack_name=name,
+            template_url=template,
+            partition=partition,
+        ),
+    )
+
+
 def stack_url(engagement: Engagement) -> str:
     """CloudFormation's list of stacks in the console, filtered to ours."""
     offer = offer_or_none(engagement)
@@ -333,6 +400,17 @@ def open_visits(engagement: Engagement, *, now: dt.datetime) -> list[Visit]:
     held = (VisitStatus.INTENDED, VisitStatus.ISSUED, VisitStatus.ORPHANED)
     rows = Visit.objects.filter(engagement=engagement, status__in=held, worst_case_until__gt=now)
     return [visit for visit in rows.order_by("-intended_at") if visit.latest_end > now]
+
+
+def is_denial_awaited(grant: Grant, *, now: dt.datetime) -> bool:
+    """True from the denial's date until every session that it is for is over: till then it has to come, and to stay.
+
+    The grant comes with its engagement.
+    """
+    asked_at = grant.deny_before
+    if asked_at is None:
+        return False
+    return any(visit.intended_at < asked_at for visit in open_visits(grant.engagement, now=now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from awsaccess.services.callbacks import ANSWER, hub_listen, listen_soon, stack_answer
 from awsaccess.services.changing import change_watch
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
-from awsaccess.services.hubs import LISTEN
+from awsaccess.services.hubs import LISTEN, LOOK, hub_look
 from awsaccess.services.leaving import CERTIFICATE, CLOSING, certificate_keep, closing_begin, closing_probe
 from awsaccess.services.reports import REPORT, report_fetch
-from awsaccess.services.revoking import DENIAL, denial_publish
+from awsaccess.services.revoking import denial_publish
+from awsaccess.services.rotating import PUBLISH, rotation_publish
 from awsaccess.services.sending import offer_publish, variant_publish
 from awsaccess.services.sweeping import grants_verify
+from awsaccess.services.turning import DENIAL
 from awsaccess.services.visits import ORPHAN, visit_orphan
 from engagements.services.documents import PaperFailed
 from portal.kernel import due, outbox
@@ -35,6 +37,12 @@ def publish_variant(held: outbox.Claim) -> None:
 def publish_denial(held: outbox.Claim) -> None:
     """A client wants older sessions denied: the template that does so goes into the hub's bucket."""
     denial_publish(grant_id=held.object_id)
+
+
+@outbox.handles(PUBLISH)
+def publish_key(held: outbox.Claim) -> None:
+    """An external ID is exchanged: the templates for it go into the hub's bucket."""
+    rotation_publish(rotation_id=held.object_id)
 
 
 @outbox.handles("engagement.agreed")
@@ -100,6 +108,12 @@ def report(turn: due.Turn) -> dt.datetime | None:
 def listen(turn: due.Turn) -> dt.datetime | None:
     """A hub's queue is read."""
     return hub_listen(hub_id=turn.object_id)
+
+
+@due.handles(LOOK)
+def look_at_hub(turn: due.Turn) -> dt.datetime | None:
+    """Which hub role answers under its name."""
+    return hub_look(hub_id=turn.object_id)
 
 
 @due.handles(ANSWER)

@@ -92,6 +92,8 @@ class ConsoleService(StrEnum):
     VPC = "vpc"
 
 
+# A role of a practice's own that its hub may enter and that no client trusts: see `gateway.AwsGateway.control`.
+CONTROL_ROLE: Final = "latchkey-control"
 ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _PARTITION_NAMES: Final = "|".join(PARTITIONS)
 ROLE_ARN: Final = re.compile(

@@ -45,6 +45,7 @@ Method = Literal[
     "inspect_role",
     "upload_template",
     "receive_messages",
+    "try_queue",
     "delete_message",
     "signin_token",
     "lookup_events",
@@ -233,6 +234,10 @@ class FakeAwsGateway:
         with self._called(Call(method="receive_messages", subject=str(queue), region=queue.region)):
             self._hub_role(hub)
             return tuple(self.queues.get(str(queue), ())[:10])
+
+    def try_queue(self, hub: HubIdentity, queue: QueueAddress) -> None:
+        with self._called(Call(method="try_queue", subject=str(queue), region=queue.region)):
+            self._hub_role(hub)
 
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         with self._called(Call(method="delete_message", subject=str(queue), region=queue.region)):

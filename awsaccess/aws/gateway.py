@@ -32,7 +32,6 @@ LONGEST_SESSION_POLICY: Final = 2048
 MOST_SESSION_POLICIES: Final = 10
 HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
-CONTROL_ROLE: Final = "latchkey-control"
 CONTROL_SECONDS: Final = 900
 # How long a message that was read stays hidden: longer than reading and answering ten of them takes.
 HIDDEN_SECONDS: Final = 60
@@ -58,7 +57,7 @@ class HubIdentity:
     @property
     def control_role_arn(self) -> str:
         """A role of the practice's own that the hub may enter and no client trusts: see `AwsGateway.control`."""
-        return f"arn:{self.partition}:iam::{self.account_id}:role/{CONTROL_ROLE}"
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{arns.CONTROL_ROLE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +224,10 @@ class AwsGateway(Protocol):
         """Up to ten messages, waiting up to `wait_seconds` (1 to 5) for the first. They come back if not deleted."""
         ...
 
+    def try_queue(self, hub: HubIdentity, queue: QueueAddress) -> None:
+        """Whether the hub may read its queue. What lies in it stays there for whoever listens."""
+        ...
+
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         """A message was dealt with. One whose handle is too old comes back, and is known then."""
         ...
@@ -342,6 +345,13 @@ class BotoGateway:
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
         return tuple(_message(found) for found in answer.get("Messages", []))
+
+    def try_queue(self, hub: HubIdentity, queue: QueueAddress) -> None:
+        with self._inside(hub) as session, translated(Asked.OF_OURSELVES):
+            # Hidden for no second: whoever listens gets what this look met.
+            session.sqs(queue.region).receive_message(
+                QueueUrl=str(queue), MaxNumberOfMessages=1, WaitTimeSeconds=1, VisibilityTimeout=0
+            )
 
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         with self._inside(hub) as session:

@@ -144,6 +144,9 @@ class PacedGateway:
     ) -> tuple[QueuedMessage, ...]:
         return self._inner.receive_messages(hub, queue, wait_seconds=wait_seconds)
 
+    def try_queue(self, hub: HubIdentity, queue: QueueAddress) -> None:
+        self._inner.try_queue(hub, queue)
+
     def delete_message(self, hub: HubIdentity, queue: QueueAddress, *, receipt_handle: str) -> None:
         self._inner.delete_message(hub, queue, receipt_handle=receipt_handle)
 

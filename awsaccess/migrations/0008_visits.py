@@ -34,7 +34,7 @@ def frozen_anew(table: str, before: tuple[str, ...], *more: str) -> list[migrati
 
 
 class Migration(migrations.Migration):
-    dependencies = [("awsaccess", "0006_verdicts"), ("engagements", "0012_doorbell")]
+    dependencies = [("awsaccess", "0007_rotation"), ("engagements", "0012_doorbell")]
     operations = [
         migrations.AddField("visit", "narrowing", models.JSONField(db_default={}, default=dict)),
         migrations.AddField(

@@ -90,17 +90,21 @@ def document(*statements: Statement) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def trust_document(*, hub_role_arn: str, external_id: str, expires_at: dt.datetime) -> Document:
+def trust_document(
+    *, hub_role_arn: str, external_id: str, expires_at: dt.datetime, also_external_id: str = ""
+) -> Document:
     """Exactly the two statements of AWS_FACTS §1.
 
     The account root with `aws:PrincipalArn`, because a role named as Principal is stored by its unique id and breaks
     when the role is made anew. Two statements, because `sts:ExternalId` is a key of AssumeRole only.
+    `also_external_id` opens it as well, while one is exchanged for the other (ADR 13).
     Raises UnsafeDocument for a wildcard, a short external ID or a moment without zone.
     """
     found = ROLE_ARN.fullmatch(hub_role_arn)
     if found is None:
         raise UnsafeDocument("the hub role's ARN must be one literal role")
-    if SPECIAL.search(external_id) or len(external_id) < 32:
+    keys = [external_id, also_external_id] if also_external_id else [external_id]
+    if any(SPECIAL.search(key) or len(key) < 32 for key in keys):
         raise UnsafeDocument("the external ID must be one literal of at least 32 characters")
     principal = {"AWS": f"arn:{found[1]}:iam::{found[2]}:root"}
     from_hub = {"ArnEquals": {"aws:PrincipalArn": hub_role_arn}}
@@ -111,7 +115,7 @@ def trust_document(*, hub_role_arn: str, external_id: str, expires_at: dt.dateti
             "Principal": principal,
             "Action": "sts:AssumeRole",
             "Condition": {
-                "StringEquals": {"sts:ExternalId": external_id},
+                "StringEquals": {"sts:ExternalId": keys if also_external_id else external_id},
                 **from_hub,
                 "DateLessThan": {"aws:CurrentTime": iam_time(expires_at)},
             },

@@ -60,7 +60,7 @@ class AccessGrantSpec:
     """All that the access stack depends on.
 
     `managed_policy_arns` are AWS's own, written with `arn:aws:`; `statements` are plain IAM JSON without intrinsics.
-    `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
+    `also_external_id` opens the role as well, while one external ID is exchanged for another. `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
     """
 
     practice_name: str
@@ -75,6 +75,7 @@ class AccessGrantSpec:
     look_only: bool
     max_session_seconds: int = 3600
     partition: str = "aws"
+    also_external_id: str = field(default="", repr=False)
     callback_topics: tuple[tuple[str, str], ...] = ()
     callback_token: str = field(default="", repr=False)
 
@@ -139,6 +140,19 @@ def render_template(spec: AccessGrantSpec, *, sessions_end_before: dt.datetime |
     return text
 
 
+def with_lock(template: str, spec: AccessGrantSpec) -> str:
+    """The template that was agreed to, with the lock of `spec` in it and everything else as it was (ADR 13).
+
+    Raises BadGrant for a template that is none of ours.
+    """
+    _check(spec)
+    made = json.loads(template)
+    role = made.get("Resources", {}).get(ROLE_LOGICAL_ID, {}).get("Properties", {})
+    _require(role.get("RoleName") == spec.role_name, "the template is of another role")
+    role["AssumeRolePolicyDocument"] = _trust(spec)
+    return json.dumps(made, indent=2, sort_keys=True) + "\n"
+
+
 def expected_role(spec: AccessGrantSpec, account_id: str) -> ExpectedRole:
     """The role as that account has it once the template is deployed there. Raises BadGrant."""
     _check(spec)
@@ -166,6 +180,11 @@ def _check(spec: AccessGrantSpec) -> None:
     _require(ACCOUNT.fullmatch(spec.hub_account_id) is not None, "an account number has 12 digits")
     _require(spec.hub_role_arn.startswith(hub), "the hub role lies in another account than the hub")
     _require(EXTERNAL_ID.fullmatch(spec.external_id) is not None, "the external ID is not one that AWS takes")
+    also = spec.also_external_id
+    _require(
+        not also or (EXTERNAL_ID.fullmatch(also) is not None and also != spec.external_id),
+        "the second external ID is not one that AWS takes",
+    )
     _require(3600 <= spec.max_session_seconds <= 43_200, "a role's longest session is 1 to 12 hours")
     _require(len(set(spec.managed_policy_arns)) == len(spec.managed_policy_arns), "a policy is named twice")
     _require(len(spec.managed_policy_arns) <= MOST_MANAGED, "a role takes at most 10 managed policies")
@@ -249,6 +268,13 @@ def callback_token_in(template: str) -> str:
     return next(tokens, "")
 
 
+def external_id_in(template: str) -> str:
+    """The external ID that the lock of a template of ours takes; empty while it takes two."""
+    trust = json.loads(template)["Resources"][ROLE_LOGICAL_ID]["Properties"]["AssumeRolePolicyDocument"]
+    found = trust["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"]
+    return found if isinstance(found, str) else ""
+
+
 def _in_region(region: str) -> str:
     return f"In{_squeezed(region)}"
 
@@ -293,7 +319,10 @@ def _in_latin(name: str, *, otherwise: str) -> str:
 def _trust(spec: AccessGrantSpec) -> Document:
     try:
         return documents.trust_document(
-            hub_role_arn=spec.hub_role_arn, external_id=spec.external_id, expires_at=spec.expires_at
+            hub_role_arn=spec.hub_role_arn,
+            external_id=spec.external_id,
+            expires_at=spec.expires_at,
+            also_external_id=spec.also_external_id,
         )
     except documents.UnsafeDocument as error:
         raise BadGrant(str(error)) from None

@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any, Final
 
+from awsaccess.aws.arns import CONTROL_ROLE
 from awsaccess.provision.access_stack import CALLBACK_TYPE, REGION
 
 Node = Any  # Any: CloudFormation's JSON nests as it likes
@@ -19,6 +20,8 @@ QUEUE_ARN: Final = re.compile(
     re.ASCII,
 )
 NAME: Final = "latchkey-callback"
+HUB_ROLE: Final = "latchkey-hub"
+ROLE: Final = re.compile(r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}", re.ASCII)
 KEPT_SECONDS: Final = 14 * 24 * 60 * 60  # the longest that SQS keeps
 HIDDEN_SECONDS: Final = 60
 TRIES: Final = 20
@@ -28,9 +31,14 @@ class BadHubStack(ValueError):
     """Raised instead of rendering a template that AWS would refuse."""
 
 
-def render_main(*, topics_also_in: tuple[str, ...] = ()) -> str:
-    """Queue, dead-letter queue, and the topic of the queue's own region. `topics_also_in` may deliver into it, too."""
+def render_main(*, topics_also_in: tuple[str, ...] = (), hub_role: str = HUB_ROLE) -> str:
+    """Queue, dead-letter queue, the topic of the queue's own region, and the control role.
+
+    `topics_also_in` may deliver into the queue, too. `hub_role` is the name of the role that enters the control role, with its path;
+    empty leaves the control role out, because it is there already. Raises BadHubStack.
+    """
     _require(all(REGION.fullmatch(region) for region in topics_also_in), "no such region")
+    _require(not hub_role or ROLE.fullmatch(hub_role) is not None, "that is not the name of a role")
     topics = [_joined(_topic_arn({"Ref": "AWS::Region"}))]
     topics += [_joined(_topic_arn(region)) for region in topics_also_in]
     resources = {
@@ -47,6 +55,7 @@ def render_main(*, topics_also_in: tuple[str, ...] = ()) -> str:
         ),
         "QueuePolicy": _queue_policy(topics),
         **_topic({"Fn::GetAtt": ["Queue", "Arn"]}),
+        **(_control_role(hub_role) if hub_role else {}),
     }
     outputs = {
         "QueueAddress": {"Value": {"Ref": "Queue"}},
@@ -137,6 +146,41 @@ def _topic(queue_arn: Node) -> dict[str, Node]:
             },
         },
     }
+
+
+def _control_role(hub_role: str) -> dict[str, Node]:
+    """What no client trusts: the hub enters it to prove that it may enter roles, and it asks where it must be refused."""
+    trust = {
+        "Sid": "OnlyTheHubAndItself",
+        "Effect": "Allow",
+        "Principal": {"AWS": _joined(_iam_arn("root"))},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "ArnEquals": {
+                "aws:PrincipalArn": [
+                    _joined(_iam_arn(f"role/{hub_role}")),
+                    _joined(_iam_arn(f"role/{CONTROL_ROLE}")),
+                ]
+            }
+        },
+    }
+    ask = {
+        "Sid": "Ask",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": _joined(["arn:", {"Ref": "AWS::Partition"}, ":iam::*:role/latchkey-*"]),
+    }
+    properties = {
+        "RoleName": CONTROL_ROLE,
+        "Description": "Latchkey: proves that refusals are the clients' own. No client trusts it.",
+        "AssumeRolePolicyDocument": _document(trust),
+        "Policies": [{"PolicyName": "ask", "PolicyDocument": _document(ask)}],
+    }
+    return {"ControlRole": {"Type": "AWS::IAM::Role", "Properties": properties}}
+
+
+def _iam_arn(what: str) -> list[Node]:
+    return ["arn:", {"Ref": "AWS::Partition"}, ":iam::", {"Ref": "AWS::AccountId"}, f":{what}"]
 
 
 def _document(statement: Node) -> Node:

@@ -15,6 +15,10 @@ HOME_REGIONS: Final = {"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-c
 API_SUFFIXES: Final = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
 REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]", re.ASCII)
 STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
+STACK_ARN: Final = re.compile(
+    r"arn:aws(-us-gov|-cn)?:cloudformation:[a-z0-9-]+:[0-9]{12}:stack/[A-Za-z][A-Za-z0-9-]{0,127}/[0-9a-f-]+",
+    re.ASCII,
+)
 LONGEST_TEMPLATE_URL: Final = 1024  # the console's limit (AWS_FACTS §3)
 
 
@@ -51,6 +55,20 @@ def quick_create_link(
     origin = console_base_url.rstrip("/") or console_origin(region=region, partition=partition)
     query = f"templateURL={quote(template, safe='')}&stackName={quote(stack_name, safe='')}"
     return f"{origin}/cloudformation/home?region={region}#/stacks/create/review?{query}"
+
+
+def update_link(
+    *, region: str, template: str, stack: str, partition: str = "aws", console_base_url: str = ""
+) -> str:
+    """CloudFormation's update of one stack with the template filled in. `stack` is its name, or its ARN where known.
+
+    AWS documents links that create, and none that update: many products use this one, and no page relies on it alone.
+    """
+    is_one = STACK_NAME.fullmatch(stack) or STACK_ARN.fullmatch(stack)
+    _require(is_one is not None, "neither the name of a stack nor its ARN")
+    origin = console_base_url.rstrip("/") or console_origin(region=region, partition=partition)
+    query = f"stackId={quote(stack, safe='')}&templateURL={quote(template, safe='')}"
+    return f"{origin}/cloudformation/home?region={region}#/stacks/update/template?{query}"
 
 
 def stacks_link(*, region: str, stack_name: str, partition: str = "aws", console_base_url: str = "") -> str:

@@ -49,6 +49,17 @@ echo "AWS is at work. This takes about a minute."
 aws cloudformation wait "stack-$act-complete" --region "$region" --stack-name "$stack" || say_why
 echo "Done. The page in your browser notices by itself."
 """
+UPDATE: Final = """
+if ! stands; then
+  echo "There is no stack $stack in $region. Nothing was changed."
+  exit 0
+fi
+aws cloudformation update-stack --region "$region" --stack-name "$stack" --template-url "$template" \\
+  --capabilities CAPABILITY_NAMED_IAM >/dev/null
+echo "AWS is at work. This takes about a minute."
+aws cloudformation wait stack-update-complete --region "$region" --stack-name "$stack"
+echo "Done. Go back to the page in your browser and press Check now."
+"""
 DELETE: Final = """
 if ! stands; then
   echo "There is no stack $stack in $region. Nothing was changed."
@@ -80,6 +91,12 @@ def connect_script(ask: StackAsk) -> str:
     """POSIX shell that makes the stack, or brings it up to date; it refuses in any other account. Raises BadWay."""
     head = _head(ask, purpose="Switches the agreed access on.", file="connect.sh")
     return f"{head}template={shlex.quote(ask.template_url)}\n{LOOK}{CONNECT}"
+
+
+def end_sessions_script(ask: StackAsk) -> str:
+    """POSIX shell that brings the stack to a template which denies older sessions. Raises BadWay."""
+    head = _head(ask, purpose="Ends the visits that are open now.", file="end-visits.sh")
+    return f"{head}template={shlex.quote(ask.template_url)}\n{LOOK}{UPDATE}"
 
 
 def delete_script(ask: StackAsk) -> str:

@@ -1,9 +1,10 @@
-"""Asking for a change: a new offer for the same role, with the same external ID and the same hub."""
+"""Asking for a change: a new offer for the same role, with the external ID in force and the same hub."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -23,7 +24,12 @@ from engagements.services.drafts import Terms, offer_freeze_within, require_poss
 from engagements.services.moves import engagement_locked
 from portal.kernel import clock, due
 from portal.kernel.actor import Actor
-from portal.kernel.errors import NotVisible
+from portal.kernel.errors import InvalidMove, NotVisible
+
+KEY_FIRST: Final = (
+    "The access's key is being exchanged. Wait until the client has done both steps, or call the exchange off, "
+    "then ask for a change: one update of the stack at a time."
+)
 
 
 @transaction.atomic(durable=True)
@@ -33,7 +39,7 @@ def change_offer(
     """Ask the client for another access or another end. What holds now goes on until AWS has the new one.
 
     `optional`: lines that the client may add; one that they added already is asked for as a part of the access.
-    Raises InvalidMove unless the access is on and nothing else is asked, BadDraft for what nobody could agree to,
+    Raises InvalidMove unless the access is on, nothing else is asked and no key exchanged, BadDraft for what nobody could agree to,
     NotReady if nothing would change or AWS would not take it.
     """
     current = engagement_locked(engagement.pk)
@@ -41,12 +47,14 @@ def change_offer(
     before, grant = offer_current(current), grant_of(current)
     if grant is None:
         raise NotVisible
+    if grant.is_rotating:
+        raise InvalidMove(KEY_FIRST)
     require_possible(_terms(current, profile, optional, ends_at))
     asked = _asked(before, profile, optional, ends_at)
     documents = documents_of(current, asked, before.documents)
     documents["change"] = _effect(before, documents, grant)
     # The stack's report stays as it is: another token would be a new resource, and the old one's end would go unheard.
-    templates = rendered(documents, grant.external_id, callback_token_in(before.template))
+    templates = rendered(documents, grant.external_id_in_force, callback_token_in(before.template))
     offer = offer_freeze_within(
         engagement=current,
         lines=asked.profile_in().lines_as_data(),
@@ -92,7 +100,7 @@ def _asked(before: Offer, profile: str, optional: Sequence[str], ends_at: dt.dat
 def _effect(before: Offer, documents: Documents, grant: Grant) -> Documents:
     """Read off both roles; the page says it, and the offer's hash covers it. Raises NotReady for no change."""
     account = grant.account_id
-    new = expected_role(spec_from(documents, external_id=grant.external_id), account)
+    new = expected_role(spec_from(documents, external_id=grant.external_id_in_force), account)
     effect = effect_of(expected_role(spec_of(before, grant), account), new)
     if not effect.changed and not documents["optional"]:
         raise NotReady("Nothing would change. Choose another kind of access, other lines or another end.")

@@ -21,6 +21,7 @@ from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import (
     BROKEN,
     NOT_SEEN_YET,
+    ROTATING,
     SPREAD,
     WATCHED,
     AccessEvent,
@@ -31,9 +32,10 @@ from awsaccess.lifecycle import (
     is_last_look,
     status_after,
 )
-from awsaccess.models import Grant, Verification
-from awsaccess.probes import OK, Entered, Result, Target, enter, examine
+from awsaccess.models import Grant, Rotation, Verification
+from awsaccess.probes import OK, Entered, Overlap, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
+from awsaccess.services.turning import rotation_look_within
 from engagements.lifecycle import CLOSED_BY_ITSELF, ChangeStatus, EngagementStatus
 from engagements.models import Engagement, Offer, ScopeChange
 from engagements.services.changes import change_in_force_within
@@ -71,6 +73,8 @@ class Seen:
     checked_at: dt.datetime | None
     target: Target
     offer_sha256: str
+    lock_changed_at: dt.datetime | None = None
+    rotation_id: UUID | None = None
     change: ScopeChange | None = None  # agreed to, and not in AWS yet
     changed: Target | None = None  # as the role should be once the client's stack has that change
 
@@ -188,17 +192,26 @@ def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
     """Those of them that are watched, their accounts known, and agreed to as they are."""
     rows = _watched().select_related("offer__practice", "engagement").filter(pk__in=list(grant_ids))
     grants = list(rows)
-    by_grant = standings_of(grants)
+    by_grant, rotations = standings_of(grants), rotations_open(grants)
     needed = {
         offer: grant.engagement.approvals_needed for grant in grants for offer in by_grant[grant.pk].offers
     }
     agreed = offers_standing(needed)
     return [
-        _seen(grant, by_grant[grant.pk], agreed) for grant in grants if by_grant[grant.pk].held.pk in agreed
+        _seen(grant, by_grant[grant.pk], agreed, rotations.get(grant.pk))
+        for grant in grants
+        if by_grant[grant.pk].held.pk in agreed
     ]
 
 
-def _seen(grant: Grant, standing: Standing, agreed: Container[UUID]) -> Seen:
+def rotations_open(grants: Iterable[Grant]) -> dict[UUID, Rotation]:
+    """Of those whose external ID is being exchanged, by grant. No query where there is none."""
+    asked = [grant.pk for grant in grants if grant.is_rotating]
+    rows = Rotation.objects.filter(grant__in=asked, status__in=ROTATING) if asked else []
+    return {rotation.grant_id: rotation for rotation in rows}
+
+
+def _seen(grant: Grant, standing: Standing, agreed: Container[UUID], rotation: Rotation | None) -> Seen:
     held, waiting = standing.held, standing.waiting
     is_agreed = waiting is not None and waiting.offer_id in agreed
     return Seen(
@@ -206,10 +219,12 @@ def _seen(grant: Grant, standing: Standing, agreed: Container[UUID]) -> Seen:
         engagement_id=grant.engagement_id,
         status=GrantStatus(grant.status),
         checked_at=grant.checked_at,
-        target=_target(grant, held),
+        target=_target(grant, held, rotation),
         offer_sha256=held.offer_sha256,
+        lock_changed_at=grant.lock_changed_at,
+        rotation_id=rotation.pk if rotation else None,
         change=waiting,
-        changed=_target(grant, waiting.offer) if waiting and is_agreed else None,
+        changed=_target(grant, waiting.offer, rotation) if waiting and is_agreed else None,
     )
 
 
@@ -218,9 +233,12 @@ def _watched() -> QuerySet[Grant]:
     return rows.exclude(account_id="")
 
 
-def target_of(grant: Grant) -> Target:
-    """The role as it should be now, changes that hold included."""
-    return _target(grant, standing_of(grant).held)
+def target_of(grant: Grant, rotation: Rotation | None = None) -> Target:
+    """The role as it should be now, changes that hold included.
+
+    While `rotation` is under way the lock may accept its other external ID, too.
+    """
+    return _target(grant, standing_of(grant).held, rotation)
 
 
 def standing_of(grant: Grant) -> Standing:
@@ -248,17 +266,24 @@ def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:
     return Standing(held=held, waiting=waiting)
 
 
-def _target(grant: Grant, offer: Offer) -> Target:
+def _target(grant: Grant, offer: Offer, rotation: Rotation | None) -> Target:
     """The external ID comes from the grant's row, never from a message (SECURITY A1)."""
     return Target(
         hub=hub_of(offer),
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,
-        external_id=grant.external_id,
+        external_id=grant.external_id_in_force,
         expected=expected_role(spec_of(offer, grant), grant.account_id),
         session_name=session_name_for("latchkey-check", grant.engagement.code),
+        overlap=_overlap(grant, offer, rotation) if rotation else None,
     )
+
+
+def _overlap(grant: Grant, offer: Offer, rotation: Rotation) -> Overlap:
+    other = rotation.other_external_id
+    spec = spec_of(offer, grant, also_external_id=other)
+    return Overlap(other_external_id=other, both=expected_role(spec, grant.account_id))
 
 
 @transaction.atomic(durable=True)
@@ -293,14 +318,18 @@ def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     if seen.change is not None and is_changed(seen, result):
         change_in_force_within(engagement=engagement, change=seen.change, actor=WATCHER)
     _notice(grant, engagement, seen.status, outcome, result)
-    if outcome.is_last:
-        return None
-    return min(outcome.next_at, _change_awaited(seen, result, now) or outcome.next_at)
+    awaited = [outcome.next_at]
+    if (change_at := _change_awaited(seen, result, now)) is not None:
+        awaited.append(change_at)
+    if seen.rotation_id is not None:
+        awaited.append(rotation_look_within(seen.rotation_id, result, actor=WATCHER))
+    return None if outcome.is_last else min(awaited)
 
 
 def is_as_read(grant: Grant, seen: Seen) -> bool:
     """Nobody moved or checked it since."""
-    return (grant.status, grant.checked_at) == (seen.status, seen.checked_at)
+    now = (grant.status, grant.checked_at, grant.lock_changed_at)
+    return now == (seen.status, seen.checked_at, seen.lock_changed_at)
 
 
 def is_changed(seen: Seen, result: Result) -> bool:

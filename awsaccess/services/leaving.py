@@ -16,7 +16,7 @@ from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus, closing_wait
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import is_refused
-from awsaccess.services.checks import CHECK, target_of
+from awsaccess.services.checks import CHECK, rotations_open, target_of
 from engagements.models import Consent, Document, Engagement
 from engagements.papers.certificate import EndFacts
 from engagements.services.closing import certificate_key, engagement_close_within
@@ -87,7 +87,8 @@ def closing_probe(*, grant_id: UUID) -> dt.datetime | None:
     )
     if grant is None or not was_agreed(offer=grant.offer):
         return None
-    refused = is_refused(gateway(), target_of(grant))
+    # While an external ID was being exchanged the role may accept either: both must be refused.
+    refused = is_refused(gateway(), target_of(grant, rotations_open([grant]).get(grant.pk)))
     return _note(grant, refused)
 
 

@@ -20,8 +20,9 @@ from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import render_template
-from awsaccess.selectors import grant_of, stack_name, template_address
+from awsaccess.selectors import StackUpdate, grant_of, stack_update, template_address
 from awsaccess.services.checks import standing_of
+from awsaccess.services.turning import DENIAL
 from engagements.models import Engagement, Offer
 from engagements.selectors import template_agreed
 from engagements.services.moves import engagement_locked
@@ -29,7 +30,6 @@ from portal.kernel import audit, clock, outbox
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 
-DENIAL: Final = "awsaccess.publish_denial"
 ONE_UPDATE: Final = (
     "A change that was agreed to waits for the stack's update in AWS. Update the stack first, or take the change back: "
     "one update at a time."
@@ -63,7 +63,7 @@ def sessions_end_ask(*, engagement: Engagement, contact: Contact, actor: Actor) 
 
 
 def denial_template(grant: Grant) -> str:
-    """The agreed template with the denial of older sessions, and with the lines that were ticked.
+    """The agreed template with the denial of older sessions, with the lines that were ticked and the lock in force.
 
     Raises NotVisible where nobody asked for it, InvalidMove while the stack waits for another update.
     """
@@ -96,8 +96,11 @@ def denial_publish(*, grant_id: UUID) -> None:
         raise outbox.Later(error.user_message) from None
     except (AwsRejected, InvalidMove) as error:
         raise outbox.Hopeless(error.user_message) from None
-    # Asked again meanwhile: that promise publishes the later moment.
-    Grant.objects.filter(pk=grant.pk, deny_before=grant.deny_before).update(deny_version_id=version)
+    # Asked again meanwhile, or another key in force: that promise publishes the later moment, and the newer lock.
+    rows = Grant.objects.filter(
+        pk=grant.pk, deny_before=grant.deny_before, lock_changed_at=grant.lock_changed_at
+    )
+    rows.update(deny_version_id=version)
 
 
 @transaction.atomic(durable=True)
@@ -106,8 +109,8 @@ def _dated(grant_id: UUID) -> Grant:
     return Grant.objects.select_related("offer__practice", "engagement").get(pk=grant_id)
 
 
-def denial_command(grant: Grant) -> str | None:
-    """What ends the older sessions, for a shell; None while the template is on its way, or another update is."""
+def denial_update(grant: Grant) -> StackUpdate | None:
+    """What ends the older sessions in the client's stack; None while the template, or another update, is on its way."""
     if not grant.deny_version_id or standing_of(grant).waiting is not None:
         return None
     documents = grant.offer.documents
@@ -118,33 +121,45 @@ def denial_command(grant: Grant) -> str | None:
         version_id=grant.deny_version_id,
         partition=documents["partition"],
     )
-    return _update(grant, address)
+    return stack_update(grant, address)
 
 
-def removal_command(grant: Grant) -> str | None:
-    """What takes the denial away again, once every session is over: the agreed template as it was.
+def removal_update(grant: Grant) -> StackUpdate | None:
+    """What takes the denial away again, once every session is over: the agreed template, with the lock in force.
 
     None while that template, or another update of the stack, is on its way.
     """
     standing = standing_of(grant)
     if standing.waiting is not None or not template_agreed(standing.held).version_id:
         return None
-    return _update(grant, template_address(standing.held))
+    return stack_update(grant, template_address(standing.held))
 
 
-def _update(grant: Grant, template: str) -> str:
+def denial_command(grant: Grant) -> str | None:
+    """As `denial_update`, for a shell."""
+    update = denial_update(grant)
+    return _command(update) if update else None
+
+
+def removal_command(grant: Grant) -> str | None:
+    """As `removal_update`, for a shell."""
+    update = removal_update(grant)
+    return _command(update) if update else None
+
+
+def _command(update: StackUpdate) -> str:
     words = [
         "aws",
         "cloudformation",
         "update-stack",
         "--stack-name",
-        stack_name(grant.engagement),
+        update.ask.stack_name,
         "--template-url",
-        template,
+        update.template,
         "--capabilities",
         "CAPABILITY_NAMED_IAM",
         "--region",
-        grant.offer.documents["region"],
+        update.ask.region,
     ]
     return shlex.join(words)
 

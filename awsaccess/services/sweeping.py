@@ -179,7 +179,8 @@ def _write_quiet(results: list[tuple[Seen, Result]]) -> tuple[list[Planned], lis
             planned.append((grant.pk, now + SOONEST if grant.status in WATCHED else None))
             continue
         outcome = outcome_of(grant, result, now, agreed_at=grant.engagement.agreed_at)
-        if seen.change is not None or not _is_quiet(grant, result, outcome):
+        awaits_a_step = seen.change is not None or seen.rotation_id is not None
+        if awaits_a_step or not _is_quiet(grant, result, outcome):
             left.append((seen, result))
             continue
         if is_worth_a_row(grant, result):

@@ -56,7 +56,7 @@ def documents() -> dict[str, str]:
     assert row is not None
     with tenancy.use(tenancy.practice_scope(row["practice_id"])):
         grant = Grant.objects.select_related("offer__practice", "engagement").get(pk=row["object_id"])
-        return _of(target_of(grant).expected, grant.external_id)
+        return _of(target_of(grant).expected, grant.external_id_in_force)
 
 
 def _of(expected: ExpectedRole, external_id: str) -> dict[str, str]:

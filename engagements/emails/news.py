@@ -90,6 +90,19 @@ def _both_sides(roles: frozenset[ContactRole] = READERS) -> Callable[[Matter], l
     return readers
 
 
+def _client_and_hands(matter: Matter) -> list[Reader]:
+    """Who has something to do in AWS, and who reads along there."""
+    return readers_at_client(matter.engagement, READERS_AND_HANDS)
+
+
+def _key_first(scene: Scene) -> Words:
+    return words.key_step(scene, is_first=True)
+
+
+def _key_last(scene: Scene) -> Words:
+    return words.key_step(scene, is_first=False)
+
+
 def _practice(matter: Matter) -> list[Reader]:
     return readers_at_practice(matter.engagement)
 
@@ -333,6 +346,11 @@ NEWS: Final[dict[str, News]] = {
     ),
     "engagements.not_switched_on": _of_engagement(
         _is(_S.AGREED), words.not_switched_on, _both_sides(READERS_AND_HANDS)
+    ),
+    "engagements.key_add": _of_engagement(_is(_S.ACTIVE, _S.PAUSED), _key_first, _client_and_hands),
+    "engagements.key_drop": _of_engagement(_is(_S.ACTIVE, _S.PAUSED), _key_last, _client_and_hands),
+    "engagements.key_done": _of_engagement(
+        _is(_S.ACTIVE, _S.PAUSED), words.key_done, _both_sides(READERS_AND_HANDS)
     ),
     "engagements.ended": _of_engagement(_is(_S.CLOSING), words.ended, _both_sides(READERS_AND_HANDS)),
     "engagements.person_added": News(

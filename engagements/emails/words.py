@@ -621,6 +621,61 @@ def not_switched_on(scene: Scene) -> Words:
     )
 
 
+def key_step(scene: Scene, *, is_first: bool) -> Words:
+    """To the client: one of the two small steps in AWS by which the access gets a new key. Nothing breaks meanwhile."""
+    engagement = scene.engagement
+    add = gettext("Please let AWS accept the new key, too.")
+    drop = gettext("Please take the key away that is no longer used.")
+    return _to_client(
+        scene,
+        subject=subject(
+            gettext("A small step in AWS: a new key")
+            if is_first
+            else gettext("A small step in AWS: the old key"),
+            engagement.title,
+            engagement.practice.name,
+        ),
+        preview=add if is_first else drop,
+        heading=gettext("The access gets a new key"),
+        lines=(
+            add if is_first else drop,
+            gettext("What %(practice)s can see or do stays exactly what you agreed to.")
+            % {"practice": engagement.practice.name},
+        ),
+        facts=_three_facts(scene),
+        button=gettext("Open the step"),
+        note=gettext("The access goes on working until you do it. It takes about two minutes."),
+        page="key",
+    )
+
+
+def key_done(scene: Scene) -> Words:
+    """To both: only the new key opens, and AWS was seen to refuse the old one."""
+    engagement = scene.engagement
+    said = gettext("Only the new key opens the access. We tried the old one, and AWS refused it.")
+    if scene.reader.is_client:
+        return _to_client(
+            scene,
+            subject=subject(gettext("The new key is in place"), engagement.title, engagement.practice.name),
+            preview=said,
+            heading=gettext("The new key is in place"),
+            lines=(said, gettext("You have nothing more to do.")),
+            facts=_three_facts(scene),
+            button=gettext("Open the project"),
+            note=gettext("You can pause or end the access at any time. You don’t need a reason."),
+        )
+    return _to_practice(
+        scene,
+        subject=subject(
+            gettext("The new key is in place: %(client)s") % _client(engagement), engagement.title
+        ),
+        preview=said,
+        heading=gettext("The new key is in place"),
+        lines=(said, gettext("You have nothing more to do.")),
+        facts=_three_facts(scene),
+    )
+
+
 def ended(scene: Scene) -> Words:
     """To both: it is over, and the client is asked to delete the role."""
     engagement = scene.engagement

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,12 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from awsaccess.aws.errors import AwsError
-from awsaccess.door import gateway, hub_identity
-from awsaccess.lifecycle import WATCHED, GrantStatus, Verdict, VisitStatus
-from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.lifecycle import WATCHED, GrantStatus, RotationStatus, Verdict, VisitStatus
+from awsaccess.models import ExitProof, Grant, Hub, Rotation, Verification, Visit
+from awsaccess.selectors import differences_found
 from awsaccess.services.checks import CHECK, check_soon
-from awsaccess.services.hubs import hub_set_up
+from awsaccess.services.hubs import hub_role_accept, hub_set_up, hub_try
+from awsaccess.services.rotating import rotation_begin, rotation_can_begin, rotation_cancel, rotation_of
 from awsaccess.services.sending import offer_publish, variant_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
@@ -40,6 +41,7 @@ from portal.kernel.errors import Unavailable
 from portal.kernel.models import Due
 from portal.kernel.web import actor_of
 from portal.pages import deeds
+from portal.pages.differences import changes_of
 
 CHECKS_SHOWN = 12
 STANDS_OUT = "Not used in any earlier visit of this engagement. The client sees it, too."
@@ -54,6 +56,43 @@ def _check(_request: HttpRequest, grant: Grant, _asked: Asked) -> str:
 
 def _explain_check(_grant: Grant) -> list[str]:
     return ["Asks AWS now whether the role is there, opens only for this portal, and allows what was agreed."]
+
+
+def _may_rotate(grant: Grant) -> bool:
+    return rotation_can_begin(grant, grant.engagement)
+
+
+def _rotate(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    rotation_begin(grant=grant, actor=actor_of(request))
+    return (
+        "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
+    )
+
+
+def _explain_rotate(_grant: Grant) -> list[str]:
+    return [
+        "The portal makes a new external ID. What the client agreed to does not change, and nobody agrees again.",
+        "Step 1, by the client: one update of the stack, after which AWS accepts both the old and the new one.",
+        "Once AWS was seen to take the new one, twice, the portal enters with it.",
+        "Step 2, by the client: one more update, after which only the new one opens. It is proved that the old is refused.",
+        "Visits go on throughout. Until step 1 is done you can call it off.",
+    ]
+
+
+def _may_keep_key(grant: Grant) -> bool:
+    rotation = rotation_of(grant)
+    return rotation is not None and rotation.status == RotationStatus.ADDING
+
+
+def _keep_key(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    rotation_cancel(grant=grant, actor=actor_of(request))
+    return "Called off. If the client did step 1 already, they are asked to take it back."
+
+
+def _explain_keep_key(_grant: Grant) -> list[str]:
+    return [
+        "The old external ID stays in force. A client who did the first step is asked to take it back in AWS."
+    ]
 
 
 @admin.register(Grant)
@@ -77,12 +116,29 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
             offered=lambda grant: grant.status in WATCHED and bool(grant.account_id),
             is_main=True,
         ),
+        ObjectAction(
+            slug="rotate",
+            label="Exchange the key",
+            title="Exchange the external ID",
+            explain=_explain_rotate,
+            run=_rotate,
+            offered=_may_rotate,
+            button="Begin",
+        ),
+        ObjectAction(
+            slug="keep-key",
+            label="Call the exchange off",
+            title="Call the exchange of the external ID off",
+            explain=_explain_keep_key,
+            run=_keep_key,
+            offered=_may_keep_key,
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         """Of engagements that this person sees."""
         rows = reads.of_engagements_seen(request, super().get_queryset(request))
-        return rows.select_related("client", "engagement", "offer")
+        return rows.select_related("client", "engagement", "offer", "practice")
 
     @admin.display(description="AWS account", ordering="account_id")
     def account(self, grant: Grant) -> str:
@@ -120,7 +176,13 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
     def panels(self, request: HttpRequest, obj: Grant) -> list[Panel]:  # noqa: ARG002
         """The role, its checks one by one, the proof of exit once there is one."""
         proof = ExitProof.objects.filter(grant=obj).first()
-        found = [_role_panel(obj), _checks_panel(obj), _verifications_panel(obj)]
+        found = [
+            _role_panel(obj),
+            *_key_panel(obj),
+            *_changes_panel(obj),
+            _checks_panel(obj),
+            _verifications_panel(obj),
+        ]
         if proof is not None:
             found.insert(1, Panel(key="exit", title="Exit proof", facts=engagement_page.exit_facts(proof)))
         return found
@@ -148,6 +210,59 @@ def _next_check(grant: Grant) -> str:
 
 def _checks_panel(grant: Grant) -> Panel:
     return Panel(key="checks", title="The four checks", facts=engagement_page.check_facts(grant))
+
+
+ROTATIONS: Final = {
+    RotationStatus.ADDING: Cell(text="Step 1: waits for the client to let AWS accept both", tone="wait"),
+    RotationStatus.DROPPING: Cell(text="Step 2: waits for the client to take the old one away", tone="wait"),
+    RotationStatus.UNDOING: Cell(text="Called off: the client takes the new one away", tone="wait"),
+    RotationStatus.DONE: Cell(text="Done: the old one is refused", tone="ok"),
+    RotationStatus.CANCELLED: Cell(text="Called off", tone="plain"),
+}
+
+
+def _key_panel(grant: Grant) -> list[Panel]:
+    """The exchanges of the external ID, which is no secret but is not shown either."""
+    rows = tuple(
+        (
+            Cell(text=words.moment(one.begun_at), small=one.begun_by.name if one.begun_by else ""),
+            _rotation_state(one),
+            Cell(text=words.moment(one.turned_at, "not yet")),
+            Cell(text=words.moment(one.ended_at, "not yet")),
+        )
+        for one in Rotation.objects.filter(grant=grant).select_related("begun_by").order_by("-begun_at")
+    )
+    if not rows:
+        return []
+    table = Table(headings=("Begun", "State", "New one in force since", "Over"), rows=rows)
+    words_there = "Old and new open the role side by side until the client has done both steps."
+    return [Panel(key="key", title="Exchange of the external ID", words=words_there, table=table)]
+
+
+def _rotation_state(rotation: Rotation) -> Cell:
+    cell = ROTATIONS[RotationStatus(rotation.status)]
+    if rotation.status == RotationStatus.ADDING and not rotation.both_version_id:
+        return replace(cell, small="the templates are on their way to the bucket")
+    return replace(cell, small="seen once; looked at again in two minutes") if rotation.seen_at else cell
+
+
+def _changes_panel(grant: Grant) -> list[Panel]:
+    """What differs, in the sentences that the client reads; AWS's own words stand behind each."""
+    changes = changes_of(differences_found(grant), practice=grant.practice.name)
+    if not changes:
+        return []
+    rows = tuple((Cell(text=one.title), Cell(text=one.effect, tone=one.tone)) for one in changes)
+    told = "\n\n".join(
+        f"{one.title}\nAgreed: {one.agreed or '–'}\nIn AWS now: {one.now or '–'}" for one in changes
+    )
+    panel = Panel(
+        key="differences",
+        title="What differs from what was agreed",
+        words="The client reads the same sentences. Putting it back is theirs: the portal can change nothing.",
+        table=Table(headings=("What", "It opens"), rows=rows),
+        disclosures=(Disclosure(summary="The same in AWS’s own words", text=told),),
+    )
+    return [panel]
 
 
 def _verifications_panel(grant: Grant) -> Panel:
@@ -294,19 +409,54 @@ def _hub_now(_request: HttpRequest, hub: Hub) -> dict[str, Any]:  # Any: what fo
 
 
 def _check_hub(_request: HttpRequest, hub: Hub, _asked: Asked) -> str:
-    try:
-        ours = hub_identity(hub)
-        identity = gateway().own_identity(ours)
-        gateway().control(ours)
-    except AwsError as error:
-        raise Unavailable(error.user_message) from None
-    return f"The hub role opens, and it may enter roles. AWS says we are {identity.arn}."
+    return " ".join(hub_try(hub))
 
 
-def _explain_check_hub(_hub: Hub) -> list[str]:
-    return [
-        "Asks AWS who the portal is once it uses the hub role. Nothing is changed, and no client is touched."
+def _explain_check_hub(hub: Hub) -> list[str]:
+    told = [
+        "Asks AWS who the portal is once it uses the hub role. Nothing is changed, and no client is touched.",
+        "Tries the control role: whether the hub may enter it, and whether it may ask for roles.",
     ]
+    return (
+        [*told, "Tries to read the call-back queue. What lies in it stays there."] if hub.queue_url else told
+    )
+
+
+def _role_known(request: HttpRequest, hub: Hub, _asked: Asked) -> str:
+    hub_role_accept(hub=hub, actor=actor_of(request))
+    return "Noted. Clients’ roles go by the hub role’s name, so there is nothing for them to do."
+
+
+def _explain_role_known(_hub: Hub) -> list[str]:
+    return [
+        "You say that somebody of yours deleted the hub role and made it again under the same name.",
+        "If nobody did, leave this, look at who did it in your CloudTrail, and pause what is live.",
+    ]
+
+
+def _remade_panel(hub: Hub) -> list[Panel]:
+    """For whoever sees the page: what happened, whether anything is broken, and the one next step."""
+    if hub.remade_at is None:
+        return []
+    refused = Grant.objects.filter(status=GrantStatus.UNREACHABLE).count()
+    facts = (
+        Fact(label="Noticed", value=Cell(text=words.moment(hub.remade_at), tone="stop")),
+        Fact(label="Clients’ roles", value=_roles_after(refused)),
+        Fact(label="Next step", value=Cell(text="An owner presses “It was us”, or finds out who it was")),
+    )
+    told = (
+        "The hub role was deleted, and another one made under its name. Clients’ roles go by that name, so whoever made"
+        " the new one can enter them."
+    )
+    return [Panel(key="remade", title="The hub role is another one", words=told, facts=facts)]
+
+
+def _roles_after(refused: int) -> Cell:
+    """A role whose trust policy was changed by hand to name the hub role itself keeps the id of the deleted one."""
+    if not refused:
+        return Cell(text="None refuses: nothing is broken", tone="ok")
+    said = "“Put it back” on the client’s page leads to the update that mends a trust policy changed by hand"
+    return Cell(text=f"Refused by {refused}", tone="stop", small=said)
 
 
 def _publish(_request: HttpRequest, _hub: Hub, _asked: Asked) -> str:
@@ -375,6 +525,16 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             button="Save",
             step_up=True,
         ),
+        ObjectAction(
+            slug="role-known",
+            label="It was us",
+            title="We made the hub role anew",
+            explain=_explain_role_known,
+            run=_role_known,
+            roles=OWNERS,
+            offered=lambda hub: hub.remade_at is not None,
+            step_up=True,
+        ),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -415,6 +575,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             Fact(label="Call-back topics", value=Cell(text=", ".join(obj.topic_arns) or "none")),
         )
         return [
+            *_remade_panel(obj),
             Panel(
                 key="hub",
                 title="Hub",

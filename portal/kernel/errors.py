@@ -94,7 +94,7 @@ class Unavailable(PortalError):
 
     code = "unavailable"
     http_status = 503
-    title = gettext_lazy("The problem is on our side")
+    title: StrOrPromise = gettext_lazy("The problem is on our side")
     user_message = gettext_lazy(
         "Something we depend on does not answer. Nothing was changed and nothing is lost."
     )

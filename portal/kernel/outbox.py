@@ -84,6 +84,12 @@ def put(
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])  # delivered at commit, and only then
 
 
+def is_on_its_way(kind: str, object_id: UUID) -> bool:
+    """True while a message of this practice's about that object was promised and is neither delivered nor given up."""
+    rows = OutboxMessage.objects.filter(practice_id=tenancy.practice_id(), kind=kind, object_id=object_id)
+    return rows.filter(state__in=(OutboxState.QUEUED, OutboxState.INFLIGHT, OutboxState.WAITING)).exists()
+
+
 @transaction.atomic(durable=True)
 def put_again(message_ids: Collection[int]) -> int:
     """Promise once more what was kept, or given up; how many there were. Whoever keeps it looks whether it is still so."""

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from awsaccess.provision import ways
 from awsaccess.selectors import (
     CardState,
     exit_proof,
@@ -49,8 +50,10 @@ from portal.pages import (
     doors_open,
     hands,
     keeping,
+    keys,
     problems,
     receipts,
+    sessions,
     troubles,
     words,
 )
@@ -269,11 +272,13 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
             remarks=remarks_of(engagement),
         ),
         change=vars(engagement).get("change_status"),
+        is_rotating=found.is_rotating,
         is_new=not visits and not paused and found.state is CardState.ON,
         reference=activity.reference_of(desk.engagement, consent) if consent else "",
         last_visit=activity.last_visit(visits, desk.zone, now=now),
         days_left=words.days_left(engagement.ends_at, desk.zone, now=now),
         inside=activity.open_visits(visits, desk.zone, now=now) if paused else (),
+        may_be_inside=sessions.may_be_inside(visits, now=now),
         rings=doors_open.waiting(desk),
     )
 
@@ -317,6 +322,59 @@ def closing_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         reason=closings.reason_of(desk.engagement),
         **_ways(desk),
     )
+
+
+def sessions_page(request: HttpRequest, desk: Desk, *, pressed: int | None) -> HttpResponse:
+    """Ending visits that are open. `pressed` is when the reader asked for it, in Unix seconds."""
+    pressed_at = None if pressed is None else dt.datetime.fromtimestamp(pressed, dt.UTC)
+    ending = sessions.ending_of(desk, now=clock.now(), pressed_at=pressed_at)
+    return page(
+        request,
+        desk,
+        "engagements/sessions.html",
+        ending=ending,
+        pressed=pressed,
+        account_number=words.account_number(desk.engagement.account_id),
+        stack_url=stack_url(desk.engagement),
+    )
+
+
+def sessions_script(desk: Desk) -> HttpResponse:
+    """The block as a script. Raises NotVisible where there is none to be put in."""
+    ending = sessions.ending_of(desk, now=clock.now())
+    if ending.update is None:
+        raise NotVisible
+    is_last = ending.stage is sessions.Stage.TAKE_AWAY
+    write, name = (
+        (ways.connect_script, "connect.sh") if is_last else (ways.end_sessions_script, "end-visits.sh")
+    )
+    return script_file(write(ending.update.ask), name)
+
+
+def key_page(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The exchange of the access's key."""
+    return page(
+        request,
+        desk,
+        "engagements/key.html",
+        key=keys.key_step(desk),
+        account_number=words.account_number(desk.engagement.account_id),
+        stack_url=stack_url(desk.engagement),
+    )
+
+
+def key_script(desk: Desk) -> HttpResponse:
+    """The step as a script. Raises NotVisible where there is none."""
+    update = keys.key_step(desk).update
+    if update is None:
+        raise NotVisible
+    return script_file(ways.connect_script(update.ask), "key.sh")
+
+
+def script_file(text: str, name: str) -> HttpResponse:
+    """A shell script to keep."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="text/x-shellscript; charset=utf-8", headers=headers)
 
 
 def declined_page(request: HttpRequest, desk: Desk) -> HttpResponse:

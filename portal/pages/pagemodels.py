@@ -143,6 +143,17 @@ class CheckRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that differs in AWS from what was agreed. `agreed` and `now` are AWS's own words, or empty."""
+
+    title: str
+    effect: str
+    tone: str
+    agreed: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What is wrong. `technical` stands behind a disclosure; `mend_label` is the button that leads into AWS."""
 
@@ -151,6 +162,7 @@ class Problem:
     technical: str
     mend_label: str
     first_name: str
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,14 @@ AWS answers many causes with the same refusal, so a cause is named only where a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.utils.translation import gettext
 
 from awsaccess.lifecycle import GrantStatus
 from awsaccess.selectors import CardState, LiveCard
 from portal.pages import words
+from portal.pages.differences import changes_of
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Problem
 
@@ -20,6 +23,11 @@ def problem_of(live: LiveCard, desk: Desk) -> Problem | None:
     """The words for a proven problem, or None."""
     if live.state is not CardState.PROBLEM:
         return None
+    changes = changes_of(live.differences, practice=desk.frame.practice)
+    return replace(_cause(live, desk), changes=changes)
+
+
+def _cause(live: LiveCard, desk: Desk) -> Problem:
     failed = {check.key for check in live.checks if check.state == FAIL}
     if live.status == GrantStatus.UNREACHABLE:
         return _shut(desk)
@@ -126,9 +134,17 @@ def _lock(live: LiveCard, desk: Desk) -> Problem:
 
 
 def _differs(live: LiveCard, desk: Desk) -> Problem:
+    """What only takes away keeps nobody out."""
+    title, text = (
+        gettext("The access is not what you agreed to"),
+        gettext("Someone changed it in AWS. Nobody gets in until it is put back."),
+    )
+    if live.is_narrower:
+        title = gettext("Part of the access is missing")
+        text = gettext("Nothing is at risk: someone took a part of it away in AWS. The rest still works.")
     return Problem(
-        title=gettext("The access is not what you agreed to"),
-        text=gettext("Someone changed it in AWS. Nobody gets in until it is put back."),
+        title=title,
+        text=text,
         technical=live.problem,
         mend_label=gettext("Put it back"),
         first_name=desk.frame.lead.first_name,

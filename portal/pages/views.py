@@ -14,9 +14,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.lifecycle import HANDS
 from awsaccess.provision import ways
-from awsaccess.selectors import stack_ask
+from awsaccess.selectors import stack_ask, template_text
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
+from awsaccess.services.revoking import sessions_end_ask
+from awsaccess.services.rotating import LIVE
 from engagements.lifecycle import KNOWN_TO_CLIENT, ChangeStatus, DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import (
@@ -26,7 +28,6 @@ from engagements.selectors import (
     is_handed_elsewhere,
     offer_current,
     optional_keys,
-    template_agreed,
 )
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.change_answers import change_decline, change_undo
@@ -80,6 +81,7 @@ from portal.pages.pagemodels import Card
 from portal.pages.reads import broken_engagements
 
 _S = EngagementStatus
+OPENED = frozenset({_S.ACTIVE, _S.PAUSED, _S.CLOSING})
 ENDABLE = frozenset({_S.AGREED, _S.ACTIVE, _S.PAUSED})
 RESUME = "engagements.engagement.resume"
 LAST_SWAP = 286  # htmx: swap this one and stop asking
@@ -338,7 +340,8 @@ def check(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Ask AWS now; the answer shows itself on the card."""
     check_soon(engagement=desk.engagement)
     if not web.is_fragment(request):
-        return _front(desk)
+        came_from_key = request.POST.get("back") == "key"
+        return redirect("client:key", desk.engagement.code) if came_from_key else _front(desk)
     context = compose.live_context(desk, now=clock.now())
     return render(request, compose.live_template(desk), {**context, "whole": True})
 
@@ -402,6 +405,45 @@ def end(request: HttpRequest, desk: Desk) -> HttpResponse:
     return _front(desk)
 
 
+@at_desk("GET", roles=ANYONE)
+def sessions(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Who may still be inside, until when, and how the client cuts it short in AWS."""
+    if desk.engagement.status not in OPENED:
+        return _front(desk)
+    return compose.sessions_page(request, desk, pressed=_number(request.GET.get("pressed")))
+
+
+@at_desk("POST", roles=HANDS)
+def sessions_end(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask for the block, or for a look at AWS. Ending never asks for a fresh sign-in."""
+    page = reverse("client:sessions", args=[desk.engagement.code])
+    if desk.engagement.status not in OPENED:
+        return _front(desk)
+    if "check" in request.POST:
+        check_soon(engagement=desk.engagement)
+        return redirect(page)
+    sessions_end_ask(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    return redirect(f"{page}?pressed={int(clock.now().timestamp())}")
+
+
+@at_desk("GET", roles=ANYONE)
+def sessions_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The block by the AWS CLI. Only what the page itself shows: nothing before it was asked for."""
+    return compose.sessions_script(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def key(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The exchange of the access's key: what to do in AWS now."""
+    return compose.key_page(request, desk) if desk.engagement.status in LIVE else _front(desk)
+
+
+@at_desk("GET", roles=ANYONE)
+def key_script(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """The same step by the AWS CLI."""
+    return compose.key_script(desk)
+
+
 @at_desk("POST", roles=HANDS)
 def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The client says that it is deleted; the portal then proves it."""
@@ -415,7 +457,7 @@ def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The exact template that was offered, to read or to run by hand."""
     name = f"access-{desk.engagement.code}.json"
     return HttpResponse(
-        template_agreed(offer_current(desk.engagement)).text,
+        template_text(offer_current(desk.engagement)),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

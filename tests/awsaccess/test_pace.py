@@ -132,6 +132,7 @@ def test_what_is_no_business_of_the_pace_passes() -> None:
     assert door.upload_template(ours, key="k", body=b"{}")
     queue = QueueAddress.parse("https://sqs.eu-west-1.amazonaws.com/111111111111/latchkey-callback")
     message = fake.publish(str(queue), "{}")
+    door.try_queue(ours, queue)
     assert door.receive_messages(ours, queue, wait_seconds=1) == (message,)
     door.delete_message(ours, queue, receipt_handle=message.receipt_handle)
     assert door.receive_messages(ours, queue, wait_seconds=1) == ()

@@ -195,6 +195,27 @@ def test_a_simulated_console_takes_the_place_of_awss() -> None:
     assert link.startswith("http://127.0.0.1:1/cloudformation/home?region=eu-west-1#")
 
 
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "latchkey-7qk2m4xw9p",
+        "arn:aws:cloudformation:eu-west-1:441709265583:stack/latchkey-7qk2m4xw9p/51af3dc0-da77-11e4-872e-1234567db123",
+    ],
+)
+def test_an_update_link_names_the_stack_and_the_template(stack: str) -> None:
+    link = links.update_link(region="eu-west-1", template="https://x/t?versionId=v+1", stack=stack)
+    address = urlsplit(link)
+    assert (address.hostname, address.query) == ("eu-west-1.console.aws.amazon.com", "region=eu-west-1")
+    place, _, query = address.fragment.partition("?")
+    assert place == "/stacks/update/template"
+    assert parse_qs(query, strict_parsing=True) == {
+        "templateURL": ["https://x/t?versionId=v+1"],
+        "stackId": [stack],
+    }
+    with pytest.raises(links.BadLink, match="neither"):
+        links.update_link(region="eu-west-1", template="x", stack=f"{stack}&more")
+
+
 def test_links_that_aws_would_refuse_are_not_made() -> None:
     with pytest.raises(links.BadLink, match="too long"):
         links.template_url(bucket="b", region="eu-west-1", key="k" * 1024, version_id="v")

@@ -94,6 +94,6 @@ def open_the_door(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> FakeAwsGatew
         grant = Grant.objects.select_related("offer", "engagement", "practice").get()
         fake = FakeAwsGateway(hub_identity(Hub.objects.select_related("practice").get()))
         fake.make_role(grant.role_arn, target_of(grant).expected)
-    for place in ("awsaccess.services.visits", "portal.console.grants", "awsaccess.services.sending"):
+    for place in ("awsaccess.services.visits", "awsaccess.services.hubs", "awsaccess.services.sending"):
         monkeypatch.setattr(f"{place}.gateway", lambda: fake)
     return fake

@@ -205,6 +205,9 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.resumed": make_engagement_paused,
         "engagements.problem": make_engagement_active,
         "engagements.not_switched_on": make_engagement_agreed,
+        "engagements.key_add": make_engagement_active,
+        "engagements.key_drop": make_engagement_active,
+        "engagements.key_done": make_engagement_active,
         "engagements.ended": make_engagement_closing,
         "engagements.closed": make_engagement_closed,
         "engagements.person_added": make_engagement_active,
@@ -243,7 +246,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
             engagement_resume(engagement=engagement, actor=acting(firm.approver))
     if kind == "engagements.order_arrived":
         tell(firm, kind, engagement)
-    if kind in ("engagements.problem", "engagements.not_switched_on"):
+    if kind in ("engagements.problem", "engagements.not_switched_on") or kind.startswith("engagements.key_"):
         tell(firm, kind, engagement)
     with tenancy.use(firm.practice_side):
         OutboxMessage.objects.exclude(kind=kind).update(state=OutboxState.SENT)
@@ -285,6 +288,12 @@ SUBJECTS = {
     "engagements.not_switched_on": {
         SAM: "Access is not switched on yet (Cost review, North)",
         MAYA: "Not switched on yet: Client of north (Cost review)",
+    },
+    "engagements.key_add": {SAM: "A small step in AWS: a new key (Cost review, North)"},
+    "engagements.key_drop": {SAM: "A small step in AWS: the old key (Cost review, North)"},
+    "engagements.key_done": {
+        SAM: "The new key is in place (Cost review, North)",
+        MAYA: "The new key is in place: Client of north (Cost review)",
     },
     "engagements.ended": {
         SAM: "Access has ended (Cost review, North)",

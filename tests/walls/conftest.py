@@ -12,7 +12,7 @@ from psycopg import sql
 
 from tests.walls.actors import World, build
 
-DOORS = ("awsaccess.services.visits", "portal.console.grants", "awsaccess.services.sending")
+DOORS = ("awsaccess.services.visits", "awsaccess.services.hubs", "awsaccess.services.sending")
 
 
 def _copy(source: str, target: str) -> None:

@@ -183,10 +183,17 @@ admin:engagements_engagement_pause  console/engagements/engagement/<str:object_i
 admin:engagements_engagement_change-back  console/engagements/engagement/<str:object_id>/change-back/
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
+admin:awsaccess_grant_rotate  console/awsaccess/grant/<str:object_id>/rotate/
 admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
   GET     302   404   200   200   404   403   404   404   404   404   404   404   404
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# No key is being exchanged: whoever may call it off is led back.
+admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key/
+  GET     302   404   302   302   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   302   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   404   405   404   404   404   404   404   404   405
 
 # There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
@@ -210,6 +217,12 @@ admin:accounts_client_add-contact  console/accounts/client/<str:object_id>/add-c
 admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<str:object_id>/retire/
   GET     302   404   200   200   200   403   404   404   404   404   404   404   404
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
+# The hub role is the one it was: owners are led back.
+admin:awsaccess_hub_role-known  console/awsaccess/hub/<str:object_id>/role-known/
+  GET     302   404   302   403   403   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   403   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 admin:awsaccess_hub_publish  console/awsaccess/hub/<str:object_id>/publish/
@@ -284,6 +297,8 @@ client:template  e/<slug:code>/template/
 client:connect_script  e/<slug:code>/connect.sh
 client:delete_script  e/<slug:code>/remove.sh
 client:terraform  e/<slug:code>/main.tf.json
+client:sessions  e/<slug:code>/open-visits/
+client:key  e/<slug:code>/key/
   GET     302   302   302   302   302   302   302   200   200   200   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
@@ -346,6 +361,19 @@ client:deleted  e/<slug:code>/deleted/
 # Who only helps with AWS is led back to the page of the step.
 client:change  e/<slug:code>/change/
   GET     302   302   302   302   302   302   302   200   200   302   302   404   302
+  POST    405   405   405   405   405   405   405   405   405   405   405   405   405
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# 409: no role was ever seen in AWS, so no visit can be open.
+client:sessions_end  e/<slug:code>/open-visits/end/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
+  POST    302   302   302   302   302   302   302   409   403   409   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Nobody asked for open visits to end, and no key is being exchanged, so there is no script.
+client:key_script  e/<slug:code>/key.sh
+client:sessions_script  e/<slug:code>/end-visits.sh
+  GET     302   302   302   302   302   302   302   404   404   404   302   404   302
   POST    405   405   405   405   405   405   405   405   405   405   405   405   405
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 

@@ -94,6 +94,19 @@ def _review(visit: Visit, refusal: AwsRefusal | None) -> Page:
     return Page(template="review.html", status=status, content=content, refusal=refusal)
 
 
+def update_review(visit: Visit) -> Page:
+    """Where an update link arrives: which stack, what it will be made of, and the box that no link can tick."""
+    given = visit.given
+    asked = Asked(template_url=given.get("templateURL", ""), stack_name=given.get("stackId", ""))
+    try:
+        summary = _read(visit, asked.template_url)
+        visit.call("cloudformation", "DescribeStacks", {"StackName": asked.stack_name})
+    except AwsRefusal as refusal:
+        bare: dict[str, object] = {"asked": asked, "summary": None}
+        return Page(template="update.html", status=400, content=bare, refusal=refusal)
+    return Page(template="update.html", content={"asked": asked, "summary": summary})
+
+
 def _stack_path(visit: Visit, stack_id: str) -> str:
     return f"/cloudformation/stack?region={visit.region}&id={quote(stack_id, safe='')}"
 
@@ -194,6 +207,7 @@ VIEWS: Final[Mapping[tuple[str, str], Callable[[Visit], Page | Redirect]]] = {
     ("GET", "/cloudformation/home"): home,
     ("GET", "/cloudformation/review"): review,
     ("POST", "/cloudformation/create"): create,
+    ("GET", "/cloudformation/update-review"): update_review,
     ("GET", "/cloudformation/stacks"): listing,
     ("GET", "/cloudformation/stack"): one,
     ("POST", "/cloudformation/stack/update"): update,

@@ -103,6 +103,9 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AwsGateway, Stubb
 def call(gateway: AwsGateway, method: str) -> object:
     if method == "receive_message":
         return gateway.receive_messages(HUB, QUEUE, wait_seconds=1)
+    if method == "try":
+        gateway.try_queue(HUB, QUEUE)
+        return None
     gateway.delete_message(HUB, QUEUE, receipt_handle=HANDLE)
     return None
 
@@ -190,6 +193,16 @@ def test_what_is_asked_and_what_comes_back(stubbed: tuple[AwsGateway, Stubber]) 
     assert gateway.receive_messages(HUB, QUEUE, wait_seconds=2) == ()
 
 
+def test_trying_the_queue_hides_nothing_from_who_listens(stubbed: tuple[AwsGateway, Stubber]) -> None:
+    gateway, stubber = stubbed
+    asked = {"QueueUrl": scene.QUEUE, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 1, "VisibilityTimeout": 0}
+    stubber.add_response("receive_message", {}, asked)
+    gateway.try_queue(HUB, QUEUE)
+    stubber.add_client_error("receive_message", "AccessDenied", "no", 403)
+    with pytest.raises(AwsMisconfigured):
+        call(gateway, "try")
+
+
 @pytest.mark.usefixtures("db")
 def test_both_gateways_read_and_forget(world: InMemory | Simulated) -> None:
     door: Any = world.door.inner  # Any: as the door's own calls
@@ -198,6 +211,7 @@ def test_both_gateways_read_and_forget(world: InMemory | Simulated) -> None:
     else:
         keys = world.sandbox.accounts[NORTHGATE].admin_keys
         world.sandbox.client("sqs", keys).send_message(QueueUrl=scene.QUEUE, MessageBody="hello")
+    door.try_queue(HUB, QUEUE)
     found = door.receive_messages(HUB, QUEUE, wait_seconds=1)
     assert "hello" in [message.body for message in found]
     for message in found:

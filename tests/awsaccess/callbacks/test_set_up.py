@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cfnlint import api
 from django.core.management import CommandError, call_command
 
@@ -20,9 +21,11 @@ from portal.kernel import due, tenancy
 from portal.kernel.secrets import fingerprint
 from tests.awsaccess.callbacks import scene
 from tests.awsaccess.services.cast import sent
+from tests.awsaccess.services.worlds import Simulated
 from tests.console.cast import House, house
 from tests.factories import ACCOUNT_ID, Firm
 from tests.pages.stage import agreed
+from tests.plugins.sandbox_process import STRANGER
 
 EUROPE, AMERICA = scene.TOPIC, scene.TOPIC.replace("eu-west-1", "us-east-1")
 TOKEN = "aB3_" * 8
@@ -201,6 +204,7 @@ def test_a_wrong_call_back_is_refused_at_its_field(field: str, value: str) -> No
 def test_the_hubs_template_is_taken_by_cloudformations_linter() -> None:
     assert faults_of(render_main()) == []
     assert faults_of(render_main(topics_also_in=("eu-central-1",))) == []
+    assert faults_of(render_main(hub_role="")) == []
     arn = "arn:aws:sqs:eu-west-1:111111111111:latchkey-callback"
     assert faults_of(render_topic(queue_arn=arn)) == []
 
@@ -220,9 +224,72 @@ def test_anybody_may_publish_only_our_requests_pass_and_only_our_topics_deliver(
     assert resources["Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 20
 
 
+def test_the_control_role_lets_in_the_hub_and_itself_and_may_only_ask() -> None:
+    (statement,) = _control(render_main(hub_role="team/our-hub"))["AssumeRolePolicyDocument"]["Statement"]
+    root, *allowed = (
+        "".join(
+            {"AWS::Partition": "aws", "AWS::AccountId": "1" * 12}.get(part["Ref"], "")
+            if isinstance(part, dict)
+            else part
+            for part in arn["Fn::Join"][1]
+        )
+        for arn in (statement["Principal"]["AWS"], *statement["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+    )
+    assert root == "arn:aws:iam::111111111111:root"
+    assert allowed == [
+        "arn:aws:iam::111111111111:role/team/our-hub",
+        "arn:aws:iam::111111111111:role/latchkey-control",
+    ]
+    (policy,) = _control(render_main())["Policies"]
+    (ask,) = policy["PolicyDocument"]["Statement"]
+    assert (ask["Effect"], ask["Action"]) == ("Allow", "sts:AssumeRole")
+    assert ask["Resource"]["Fn::Join"][1][-1] == ":iam::*:role/latchkey-*"
+    assert "ControlRole" not in json.loads(render_main(hub_role=""))["Resources"]
+
+
+def test_cloudformation_makes_a_control_role_that_works(simulated: Simulated) -> None:
+    """In a stranger's account, which has none: its hub enters it, and it enters itself."""
+    sandbox, account = simulated.sandbox, STRANGER
+    iam = sandbox.iam(account)
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    enter = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/latchkey-*"}
+    iam.create_role(RoleName="latchkey-hub", AssumeRolePolicyDocument=_policy(trust))
+    iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=_policy(enter))
+    template = json.loads(render_main())
+    template["Resources"] = {"ControlRole": template["Resources"]["ControlRole"]}
+    del template["Outputs"]
+    stacks = sandbox.cloudformation(account)
+    stacks.create_stack(
+        StackName="control", TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    control = f"arn:aws:iam::{account}:role/latchkey-control"
+    hub = sandbox.assume(sandbox.accounts[account].admin_keys, f"arn:aws:iam::{account}:role/latchkey-hub")
+    inside = sandbox.assume(hub, control)
+    sandbox.assume(inside, control)  # it may ask for itself, or this raises
+    with pytest.raises(ClientError):
+        sandbox.assume(sandbox.accounts[account].admin_keys, control)
+    stacks.delete_stack(StackName="control")
+    iam.delete_role_policy(RoleName="latchkey-hub", PolicyName="hub")
+    iam.delete_role(RoleName="latchkey-hub")
+
+
+def _policy(statement: Json) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _control(template: str) -> Json:
+    return json.loads(template)["Resources"]["ControlRole"]["Properties"]
+
+
 def test_the_command_prints_either_template() -> None:
     for words, expected in (
         ([], render_main()),
+        (["--hub-role", "our-hub"], render_main(hub_role="our-hub")),
+        (["--without-control-role"], render_main(hub_role="")),
         (["--topic-in", "eu-central-1"], render_main(topics_also_in=("eu-central-1",))),
         (["--queue-arn", "arn:aws:sqs:eu-west-1:111111111111:q"], None),
     ):
@@ -232,7 +299,7 @@ def test_the_command_prints_either_template() -> None:
         assert expected is None or said.getvalue() == expected
 
 
-@pytest.mark.parametrize("words", [["--topic-in", "europe"], ["--queue-arn", "q"]])
+@pytest.mark.parametrize("words", [["--topic-in", "europe"], ["--hub-role", "a b"], ["--queue-arn", "q"]])
 def test_the_command_says_what_is_wrong(words: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("hub_stack", *words, stdout=StringIO())

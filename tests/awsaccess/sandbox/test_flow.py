@@ -272,6 +272,17 @@ def test_a_link_to_nothing_is_explained(sandbox: SandboxProcess) -> None:
         )
 
 
+def test_an_update_link_to_nothing_is_explained(sandbox: SandboxProcess) -> None:
+    """No such stack, and no such template."""
+    client = sandbox.browser()
+    client.sign_in(BRIGHTWATER)
+    address = publish(sandbox, access_template())
+    for stack, template in (("latchkey-nowhere", address), ("latchkey-nowhere", address + "x")):
+        query = urlencode({"region": "eu-west-1", "stackId": stack, "templateURL": template})
+        status, page = client.get(f"/cloudformation/update-review?{query}")
+        assert (status, 'role="alert"' in page, "Update stack</button>" in page) == (400, True, False)
+
+
 def test_the_role_page_makes_failures(sandbox: SandboxProcess) -> None:
     """Trust changed, sessions revoked, role deleted: each seen from the hub's side."""
     role = make_role(sandbox)

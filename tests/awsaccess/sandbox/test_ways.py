@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from awsaccess.provision.ways import StackAsk, connect_script, delete_script
+from awsaccess.provision.ways import StackAsk, connect_script, delete_script, end_sessions_script
 from tests.awsaccess.sandbox.contract.ministack_process import ENVIRONMENT
 from tests.awsaccess.sandbox.making import refused
 from tests.awsaccess.sandbox.test_flow import access_template, publish
@@ -93,7 +93,7 @@ def test_a_newer_template_brings_the_stack_up_to_date(sandbox: SandboxProcess, t
     assert sandbox.iam(BRIGHTWATER).get_role(RoleName=NAME)["Role"]["MaxSessionDuration"] == 7200
 
 
-@pytest.mark.parametrize("write", [connect_script, delete_script])
+@pytest.mark.parametrize("write", [connect_script, delete_script, end_sessions_script])
 def test_another_account_is_left_alone(sandbox: SandboxProcess, tmp_path: Path, write: object) -> None:
     elsewhere = Terminal(sandbox, HOLLINS, tmp_path)
     assert callable(write)
@@ -117,3 +117,16 @@ def test_without_the_cli_it_says_where_there_is_one(sandbox: SandboxProcess, ter
     answer = terminal.run(connect_script(ask(sandbox)), PATH="/nowhere")
     assert answer.returncode == 2
     assert "AWS CloudShell has it" in answer.stderr
+
+
+def test_the_script_that_ends_visits_updates_what_is_there_and_makes_nothing(
+    sandbox: SandboxProcess, terminal: Terminal
+) -> None:
+    asked = ask(sandbox)
+    told = terminal.run(end_sessions_script(asked))
+    assert (told.returncode, "There is no stack" in told.stdout) == (0, True)
+    assert stacks(sandbox) == {}
+    assert terminal.run(connect_script(asked)).returncode == 0
+    told = terminal.run(end_sessions_script(ask(sandbox, access_template(MaxSessionDuration=7200))))
+    assert (told.returncode, told.stdout.splitlines()[-1][:5]) == (0, "Done.")
+    assert stacks(sandbox) == {NAME: "UPDATE_COMPLETE"}

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from accounts.models import User
+from awsaccess.aws.errors import AwsMisconfigured
 from awsaccess.door import hub_identity, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Hub
-from awsaccess.services.hubs import BadHub
+from awsaccess.services.hubs import BadHub, HubFails, hub_look, hub_role_accept, hub_try
 from portal.kernel import tenancy
+from portal.kernel.errors import InvalidMove
 from portal.kernel.models import AuditBody
-from tests.awsaccess.services.cast import HUBS, make_practice, sent, set_hub
-from tests.factories import Firm
+from tests.awsaccess.callbacks import scene
+from tests.awsaccess.services.cast import HUBS, check, make_practice, sent, set_hub, verified
+from tests.awsaccess.services.worlds import InMemory, Simulated
+from tests.factories import Firm, acting
+from tests.pages.reading import read
+from tests.plugins.sandbox_process import NORTHGATE
+from tests.signing_in import ProvingBrowser, let_in
 
 GOOD = HUBS["northgate"]
 
@@ -75,3 +84,134 @@ def test_what_aws_could_not_have_is_refused(bare: Firm, change: dict[str, str], 
     with pytest.raises(BadHub, match=words):
         set_hub(bare, replace(GOOD, **change))
     assert hubs(bare) == []
+
+
+def tried(firm: Firm) -> tuple[str, ...]:
+    with tenancy.use(firm.practice_side):
+        return hub_try(Hub.objects.select_related("practice").get())
+
+
+def test_trying_the_hub_asks_for_all_that_the_portal_does_with_it(north: Firm, simulated: Simulated) -> None:
+    assert len(tried(north)) == 3
+    scene.set_up(north)
+    told = tried(north)
+    assert [sentence[:20] for sentence in told] == [
+        "The hub role opens: ",
+        "It may enter roles: ",
+        "The control role may",
+        "The call-back queue ",
+    ]
+    assert "assumed-role/latchkey-hub" in told[0]
+
+
+def test_a_hub_role_that_may_not_read_its_queue_is_told_so(north: Firm, simulated: Simulated) -> None:
+    scene.set_up(north)
+    iam = simulated.sandbox.iam(NORTHGATE)
+    whole: Any = iam.get_role_policy(RoleName="latchkey-hub", PolicyName="hub")[
+        "PolicyDocument"
+    ]  # Any: IAM's JSON
+    less = {**whole, "Statement": [each for each in whole["Statement"] if "sqs" not in str(each)]}
+    iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=json.dumps(less))
+    try:
+        with pytest.raises(HubFails, match="Give the hub role sqs:ReceiveMessage"):
+            tried(north)
+    finally:
+        iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=json.dumps(whole))
+    assert len(tried(north)) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("own_identity", "does not open for the portal"),
+        ("control", "manage.py hub_stack"),
+        ("assume_as_another", "may not ask for roles"),
+        ("try_queue", "cannot be read"),
+    ],
+)
+def test_what_fails_is_named_with_the_next_step(
+    north: Firm, memory: InMemory, method: str, words: str
+) -> None:
+    scene.set_up(north)
+    memory.door.fail(method, AwsMisconfigured())
+    with pytest.raises(HubFails, match=words):
+        tried(north)
+
+
+def look(firm: Firm) -> Hub:
+    with tenancy.use(firm.practice_side):
+        hub_look(hub_id=Hub.objects.get().pk)
+        return Hub.objects.select_related("practice").get()
+
+
+def remake(simulated: Simulated) -> None:
+    """Somebody deletes the hub role and makes it again: same name, same policies, another id."""
+    iam = simulated.sandbox.iam(NORTHGATE)
+    role = iam.get_role(RoleName="latchkey-hub")["Role"]
+    policy = iam.get_role_policy(RoleName="latchkey-hub", PolicyName="hub")["PolicyDocument"]
+    iam.delete_role_policy(RoleName="latchkey-hub", PolicyName="hub")
+    iam.delete_role(RoleName="latchkey-hub")
+    iam.create_role(
+        RoleName="latchkey-hub", AssumeRolePolicyDocument=json.dumps(role["AssumeRolePolicyDocument"])
+    )
+    iam.put_role_policy(RoleName="latchkey-hub", PolicyName="hub", PolicyDocument=json.dumps(policy))
+
+
+def test_a_hub_role_that_was_made_anew_is_told_and_breaks_no_grant(north: Firm, simulated: Simulated) -> None:
+    case = verified(north, simulated)
+    first = look(north)
+    assert first.role_id.startswith("AROA")
+    assert look(north).remade_at is None
+    remake(simulated)
+    look(north)  # the session of the old role is found broken, and dropped
+    hub = look(north)
+    assert hub.role_id != first.role_id
+    assert hub.remade_at is not None
+    with tenancy.use(north.practice_side):
+        told = AuditBody.objects.get(event__kind=AccessEvent.HUB_ROLE_MADE_ANEW)
+    assert json.loads(told.text)["details"] == {"role_id": hub.role_id, "before": first.role_id}
+    check(case)
+    assert case.grant().status == "verified"
+    console = let_in(ProvingBrowser(), staff(north))
+    shown = read(console.get(f"/console/awsaccess/hub/{hub.pk}/"))
+    assert "The hub role is another one" in shown.text
+    assert "None refuses: nothing is broken" in shown.text
+    with tenancy.use(north.practice_side):
+        hub_role_accept(hub=hub, actor=acting(north.owner))
+        assert Hub.objects.get().remade_at is None
+        with pytest.raises(InvalidMove):
+            hub_role_accept(hub=hub, actor=acting(north.owner))
+        assert AuditBody.objects.filter(event__kind=AccessEvent.HUB_ROLE_ACCEPTED).count() == 1
+    assert "The hub role is another one" not in read(console.get(f"/console/awsaccess/hub/{hub.pk}/")).text
+    simulated.remove(case)
+
+
+def staff(firm: Firm) -> User:
+    User.objects.filter(pk=firm.owner.pk).update(is_staff=True)
+    return firm.owner
+
+
+def test_a_hub_that_does_not_answer_tells_nothing_of_its_role(north: Firm, memory: InMemory) -> None:
+    before = look(north)
+    memory.fake.fail("own_identity", AwsMisconfigured())
+    assert look(north).role_id == before.role_id
+    with tenancy.use(north.practice_side):
+        Hub.objects.all().delete()
+        assert hub_look(hub_id=before.pk) is None
+
+
+def test_another_hub_role_begins_with_an_id_of_its_own(north: Firm, memory: InMemory) -> None:
+    assert look(north).role_id
+    assert set_hub(north, replace(GOOD, region="eu-central-1")).role_arn == GOOD.role_arn
+    assert hubs(north)[0].role_id
+    set_hub(north, replace(GOOD, role_arn=GOOD.role_arn + "-2"))
+    assert hubs(north)[0].role_id == ""
+
+
+def test_a_hub_that_changed_while_aws_was_asked_keeps_its_own(north: Firm, memory: InMemory) -> None:
+    look(north)
+    with tenancy.use(north.practice_side):
+        Hub.objects.update(role_id="AROAOTHER")
+    memory.door.before("own_identity", lambda: set_hub(north, replace(GOOD, role_arn=GOOD.role_arn + "-2")))
+    hub = look(north)
+    assert (hub.role_id, hub.remade_at) == ("", None)

@@ -19,13 +19,15 @@ from awsaccess.models import Grant
 from awsaccess.policy.compare import REVOKED, revoked_before
 from awsaccess.selectors import residual
 from awsaccess.services.revoking import (
-    DENIAL,
     denial_command,
     denial_publish,
     denial_template,
+    denial_update,
     removal_command,
+    removal_update,
     sessions_end_ask,
 )
+from awsaccess.services.turning import DENIAL
 from portal.kernel import clock, outbox, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible
 from tests.awsaccess.services.cast import Case, check, enter, publish, verified, watched
@@ -118,25 +120,25 @@ def test_the_commands_name_pinned_templates_and_nothing_that_a_shell_would_read(
 def test_before_the_agreed_template_lies_there_it_cannot_be_gone_back_to(
     north: Firm, memory: InMemory
 ) -> None:
-    assert removal_command(grant_of(verified(north, memory))) is None
+    grant = grant_of(verified(north, memory))
+    assert removal_command(grant) is None
+    assert removal_update(grant) is None
 
 
 def test_open_sessions_are_denied_new_ones_are_not_and_the_update_can_be_taken_back(
     north: Firm, simulated: Simulated
 ) -> None:
     case = verified(north, simulated)
+    publish(case)
     old, door = session(simulated, case), simulated.door.inner
     look: dict[str, Any] = {"role_name": case.grant().role_name, "region": "eu-west-1"}
     door.inspect_role(old, **look)
     ask(case)
     with clock.frozen(clock.now() + dt.timedelta(seconds=2)):
         published(case)
-    stacks = simulated.sandbox.cloudformation(case.account_id)
-    stack: dict[str, Any] = {
-        "StackName": f"latchkey-{case.engagement.code}",
-        "Capabilities": ["CAPABILITY_NAMED_IAM"],
-    }
-    stacks.update_stack(TemplateBody=denial_template(grant_of(case)), **stack)
+    block = denial_update(grant_of(case))
+    assert block is not None
+    simulated.update_by(case, block.link)
     with pytest.raises(AwsDenied):
         door.inspect_role(old, **look)
     simulated.sandbox.control("PUT", "clock", offset_seconds=5)
@@ -149,7 +151,9 @@ def test_open_sessions_are_denied_new_ones_are_not_and_the_update_can_be_taken_b
     assert grant.denied_before is not None
     assert grant.deny_before is not None
     assert grant.denied_before == grant.deny_before.replace(microsecond=0)
-    stacks.update_stack(TemplateBody=case.offer().template, **stack)
+    back = removal_update(grant_of(case))
+    assert back is not None
+    simulated.update_by(case, back.link)
     check(case)
     assert grant_of(case).denied_before is None
     simulated.remove(case)

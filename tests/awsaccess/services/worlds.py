@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsError
@@ -129,6 +130,27 @@ class Simulated:
         self.sandbox.cloudformation(case.account_id).create_stack(
             StackName=_name(case), TemplateBody=_agreed(case), Capabilities=["CAPABILITY_NAMED_IAM"]
         )
+
+    def update_by(self, case: Case, link: str) -> str:
+        """The client follows a link that updates the stack, ticks the box and presses the button; the page it ends on."""
+        parts = urlsplit(link)
+        assert link.startswith(f"{self.sandbox.base_url}/cloudformation/home?region=eu-west-1#")
+        place, _, query = parts.fragment.partition("?")
+        assert place == "/stacks/update/template"
+        asked = {name: values[0] for name, values in parse_qs(query).items()} | {"region": "eu-west-1"}
+        client = self.sandbox.browser()
+        client.sign_in(case.account_id)
+        status, page = client.get(f"/cloudformation/update-review?{urlencode(asked)}")
+        assert (status, "AWS::IAM::Role" in page) == (200, True), page
+        status, page = client.post(
+            "/cloudformation/stack/update",
+            region="eu-west-1",
+            id=asked["stackId"],
+            templateURL=asked["templateURL"],
+            capability="CAPABILITY_NAMED_IAM",
+        )
+        assert (status, "UPDATE_COMPLETE" in page) == (200, True), page
+        return page
 
     def remove(self, case: Case) -> None:
         self.sandbox.cloudformation(case.account_id).delete_stack(StackName=_name(case))

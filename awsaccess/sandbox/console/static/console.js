@@ -6,6 +6,7 @@ const page = cut < 0 ? hash : hash.slice(0, cut);
 const served = {
   "#/stacks/create/review": "/cloudformation/review",
   "#/stacks/quickcreate": "/cloudformation/review",
+  "#/stacks/update/template": "/cloudformation/update-review",
   "#/stacks": "/cloudformation/stacks",
 }[page];
 if (served && location.pathname === "/cloudformation/home") {
