@@ -104,7 +104,7 @@ def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) 
             rung_at=now,
             expires_at=now,
         )
-        VisitReport.objects.create(**of, visit=Visit.objects.first())
+        VisitReport.objects.create(**of, visit=Visit.objects.all()[0])
         Handover.objects.create(
             **of, contact=found.contact, name="Lee", email="lee@brightwater.example", asked_at=now
         )
