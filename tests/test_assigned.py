@@ -14,13 +14,15 @@ from django.db.models import ForeignKey, Model
 
 from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
-from awsaccess.models import Callback, Grant, Verification
+from awsaccess.models import Callback, Grant, Rotation, Verification, Visit, VisitReport
 from engagements.lifecycle import AssignmentRole, ChangeStatus
 from engagements.models import (
     AgreementCode,
     Assignment,
     Consent,
+    Doorbell,
     Engagement,
+    Handover,
     Order,
     Referral,
     Remark,
@@ -84,6 +86,27 @@ def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) 
             physical_id="a-call-back",
             told_at=now,
             answer_by=now,
+        )
+        Rotation.objects.create(
+            practice=found.practice,
+            client=found.client,
+            grant=grant,
+            old_external_id="old",
+            new_external_id="new",
+            begun_at=now,
+        )
+        Doorbell.objects.create(
+            **of,
+            consultant=found.maya,
+            consultant_name="Maya Okafor",
+            reason="look again",
+            kind="console",
+            rung_at=now,
+            expires_at=now,
+        )
+        VisitReport.objects.create(**of, visit=Visit.objects.all()[0])
+        Handover.objects.create(
+            **of, contact=found.contact, name="Lee", email="lee@brightwater.example", asked_at=now
         )
         AgreementCode.objects.create(
             **of, offer=grant.offer, contact=found.contact, mark="m", made_at=now, expires_at=now

@@ -309,7 +309,6 @@ def test_no_history_and_no_secret_comes_into_the_image() -> None:
         *APPS,
         "cli",
         "docker/healthy.py",
-        "locale",
         "static",
         "templates",
         "manage.py",

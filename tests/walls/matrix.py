@@ -340,6 +340,8 @@ client:hand_over  e/<slug:code>/hand-over/
 client:trouble  e/<slug:code>/trouble/
   GET     302   302   302   302   302   302   302   200   403   200   302   404   302
   POST    302   302   302   302   302   302   302   200   403   200   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
 # A press without an answer only shows who rings.
 client:door  e/<slug:code>/door/
   GET     302   302   302   302   302   302   302   200   403   403   302   404   302
