@@ -21,7 +21,13 @@ from accounts.services.invitations import LIFETIME, invitation_make
 from engagements import tasks
 from engagements.emails import words
 from engagements.emails.news import NEWS
-from engagements.lifecycle import AssignmentRole, ChangeStatus, EngagementEvent, EngagementStatus
+from engagements.lifecycle import (
+    AssignmentRole,
+    ChangeStatus,
+    DoorbellStatus,
+    EngagementEvent,
+    EngagementStatus,
+)
 from engagements.models import Assignment, Consent, Engagement
 from engagements.selectors import consent_checkpoint, offer_current
 from engagements.services.agreement_codes import agreement_code_mail
@@ -98,6 +104,27 @@ def tell(firm: Firm, kind: str, engagement: Engagement) -> None:
     """A promise as the AWS side makes it."""
     with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
         outbox.put(kind, engagement.pk, dedupe_key=f"test:{kind}", client_id=engagement.client_id)
+
+
+def ring(firm: Firm, kind: str, engagement: Engagement) -> None:
+    """Somebody rang, and what came of it."""
+    status = RINGS[kind]
+    with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
+        now = clock.now()
+        made = Doorbell.objects.create(
+            practice=firm.practice,
+            client=firm.client,
+            engagement=engagement,
+            consultant=firm.owner,
+            consultant_name=firm.owner.name,
+            reason="look at the bill",
+            kind="console",
+            status=status,
+            rung_at=now,
+            expires_at=now + dt.timedelta(hours=1),
+            answered_by=firm.approver if status in (DoorbellStatus.LET_IN, DoorbellStatus.NOT_NOW) else None,
+        )
+        outbox.put(kind, made.pk, dedupe_key=f"test:{kind}", client_id=engagement.client_id)
 
 
 def change(firm: Firm, engagement: Engagement, **fields: object) -> None:
@@ -212,7 +239,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.closed": make_engagement_closed,
         "engagements.person_added": make_engagement_active,
         "engagements.person_left": make_engagement_active,
-        **dict.fromkeys(CHANGES, make_engagement_active),
+        **dict.fromkeys((*CHANGES, *RINGS), make_engagement_active),
         "engagements.misdirected": make_engagement_invited,
         "engagements.ends_soon": make_engagement_active,
         "engagements.unopened": make_engagement_invited,
@@ -234,6 +261,8 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         tell(firm, kind, engagement)
     if kind.startswith("engagements.person_"):
         staff(firm, engagement, leaves=kind == "engagements.person_left")
+    if kind in RINGS:
+        ring(firm, kind, engagement)
     if kind in CHANGES:
         make_change(firm, engagement, to=CHANGES[kind])
     if kind == "engagements.declined":
@@ -258,7 +287,20 @@ CHANGES = {
     "engagements.change_declined": ChangeStatus.DECLINED,
     "engagements.changed": ChangeStatus.IN_FORCE,
 }
+RINGS = {
+    "engagements.rang": DoorbellStatus.RINGING,
+    "engagements.let_in": DoorbellStatus.LET_IN,
+    "engagements.not_now": DoorbellStatus.NOT_NOW,
+    "engagements.came_in": DoorbellStatus.FORCED,
+}
 SUBJECTS = {
+    "engagements.rang": {SAM: "Maya Okafor asks to come in (Cost review, North)"},
+    "engagements.let_in": {MAYA: "Sam Carter lets you in (Cost review)"},
+    "engagements.not_now": {MAYA: "Sam Carter says: not now (Cost review)"},
+    "engagements.came_in": {
+        SAM: "Emergency visit by Maya Okafor (Cost review, North)",
+        MAYA: "Emergency visit at Client of north (Cost review)",
+    },
     "engagements.receipt": {
         SAM: "Your receipt: you agreed to the access (North, Cost review)",
         MAYA: "Client of north agreed (Cost review)",

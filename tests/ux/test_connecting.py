@@ -149,7 +149,7 @@ def test_ux_row_15_terraform_reads_the_file(tmp_path: Path) -> None:
     file = tmp_path / "main.tf.json"
     file.write_bytes(scene.browser().get(scene.path("main.tf.json")).content)
     assert "hashicorp/aws" in judged("terraform", f"-chdir={tmp_path}", "providers")
-    file.write_text(file.read_text().replace('"resource"', '"resurce"'))
+    file.write_text(file.read_text().replace('"resource"', '"rescore"'))
     with pytest.raises(AssertionError):
         judged("terraform", f"-chdir={tmp_path}", "providers", must=True)
 
