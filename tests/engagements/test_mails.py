@@ -28,7 +28,7 @@ from engagements.lifecycle import (
     EngagementEvent,
     EngagementStatus,
 )
-from engagements.models import Assignment, Consent, Engagement
+from engagements.models import Assignment, Consent, Doorbell, Engagement
 from engagements.selectors import consent_checkpoint, offer_current
 from engagements.services.agreement_codes import agreement_code_mail
 from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
