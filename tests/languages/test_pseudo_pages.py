@@ -19,7 +19,7 @@ from engagements.models import Offer
 from portal.kernel import tenancy
 from tests.engagements.test_orders import make_page
 from tests.factories import make_firm
-from tests.languages import crawl
+from tests.languages import crawl, rooms
 from tests.languages.crawl import Seen
 from tests.languages.pseudo import BOTH, TURNED, Pseudo
 from tests.pages import stage
@@ -57,7 +57,7 @@ MORE_SIGHTS: Final = {
     "change, asked": Sight(make=asked),
     "change, for AWS": Sight(make=change_agreed, page="change/"),
     "change, agreed": Sight(make=change_agreed),
-}
+} | rooms.SIGHTS
 SAID_BY_AWS: Final = (
     "User: arn:aws:iam::222222222222:user/sam is not authorized to perform: iam:CreateRole",
     "AccessDenied: with an explicit deny in a service control policy",
@@ -147,6 +147,28 @@ def test_ux_row_68_what_is_said_of_a_mistake_is_translated_too(chromium: Chromiu
         is_well(pseudo, _seen(chromium, film, path, *crawl.words_of_offer(scene)))
 
 
+@pytest.mark.parametrize("name", rooms.FOLDED)
+def test_ux_row_68_what_was_folded_away_fits_the_window_too(name: str, chromium: Chromium) -> None:
+    scene = rooms.SIGHTS[name].make()
+    path = scene.path(rooms.SIGHTS[name].page)
+    for pseudo in BOTH:
+        crawl.speak(pseudo, scene.sam)
+        film = crawl.film_of(scene.browser(), path, scene.path("live/"))
+        folds, width = chromium.look(film, path, _unfolded, width=NARROW)
+        assert folds > 0
+        assert width == NARROW
+
+
+def test_ux_row_68_the_proof_that_letting_in_takes_is_translated_too(chromium: Chromium) -> None:
+    scene = rooms.rung()
+    path = scene.path("door/")
+    for pseudo in BOTH:
+        crawl.speak(pseudo, scene.sam)
+        film = crawl.film_of_answer(scene.browser(), path, {"ring": rooms.key_of_ring(scene), "answer": "in"})
+        film.add(f"GET {scene.path('live/')}", crawl.NOTHING_NEW)
+        is_well(pseudo, _seen(chromium, film, path))
+
+
 @pytest.mark.parametrize("said", SAID_BY_AWS)
 def test_ux_row_68_what_a_message_of_aws_means_is_translated_too(said: str, chromium: Chromium) -> None:
     scene = stage.agreed()
@@ -211,6 +233,15 @@ def _place_of_first_step(page: Page) -> float:
           return ((text.left + text.right) / 2 - whole.left) / whole.width; }"""
     )
     return float(found)
+
+
+def _unfolded(page: Page) -> tuple[int, int]:
+    """How many folds were opened, and how wide the page is then."""
+    folds: int = page.evaluate(
+        "[...document.querySelectorAll('main details')].filter(fold => fold.open = true).length"
+    )
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return folds, width
 
 
 def _seen(chromium: Chromium, film: Film, path: str, *data: str) -> Seen:
