@@ -51,6 +51,13 @@ CHOSEN_LATER: Final = {
         "engagements.invitation",
         "engagements.handover",
     },
+    "awsaccess/services/turning.py: kind": {"engagements.key_drop", "engagements.key_done"},
+    "engagements/services/doorbells.py: kind": {
+        "engagements.rang",
+        "engagements.let_in",
+        "engagements.not_now",
+        "engagements.came_in",
+    },
     "engagements/services/pauses.py: kind": {"engagements.paused", "engagements.resumed"},
     "engagements/services/people.py: kind": {"engagements.person_added", "engagements.person_left"},
     "engagements/services/reminders.py: found.kind": {ENDS_SOON, UNANSWERED, UNCONNECTED, UNOPENED},

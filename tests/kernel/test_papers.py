@@ -127,7 +127,7 @@ def test_each_language_has_the_same_words() -> None:
 def test_moments_and_names_are_written_in_the_readers_way() -> None:
     english, german = wording_for("en", "Europe/London"), wording_for("de-ch", "Asia/Kathmandu")
     assert english.moment(NOON) == "Friday 18 December 2026, 12:00"
-    assert german.moment(NOON) == "Freitag, 18. Dezember 2026, 17:45"
+    assert german.moment(NOON) == "Freitag, 18. Dezember 2026, 17:45 Uhr"
     assert english.zone_words(NOON) == "London time (GMT)"
     assert german.zone_words(NOON) == "Ortszeit Kathmandu (UTC+05:45)"
     assert wording_for("fr", "No/Where").zone_words(NOON) == "UTC"
