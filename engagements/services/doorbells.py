@@ -21,7 +21,7 @@ from engagements.services.moves import engagement_locked
 from engagements.services.standing import works_on_it
 from portal.kernel import audit, clock, due, outbox, refusals
 from portal.kernel.actor import Actor, machine
-from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError
+from portal.kernel.errors import InvalidMove, NotAllowed, PortalError
 
 RING_OVER: Final = (
     "engagement.doorbell"  # the due row that ends a ring that nobody answered, or a let-in nobody used
@@ -207,10 +207,7 @@ def _move(doorbell: Doorbell, to: DoorbellStatus, *, in_time: bool = True, **cha
     rows = rows.filter(expires_at__gt=clock.now()) if in_time else rows
     if to not in DOORBELL_MOVES[seen] or rows.update(status=to, **changes) != 1:
         raise InvalidMove("It was answered already, or is over.")
-    found = Doorbell.objects.filter(pk=doorbell.pk).first()
-    if found is None:  # pragma: no cover  # rows are never deleted
-        raise NotVisible
-    return found
+    return Doorbell.objects.get(pk=doorbell.pk)
 
 
 def _tell(kind: str, doorbell: Doorbell) -> None:
