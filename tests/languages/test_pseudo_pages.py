@@ -5,7 +5,6 @@ UX row 68. The browser is real, 320 pixels wide, which is the narrowest that is 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,19 +14,16 @@ from django.urls import reverse
 from accounts.emails import invitation_url
 from accounts.lifecycle import ContactRole
 from accounts.models import Invitation
-from engagements.models import Offer
 from portal.kernel import tenancy
 from tests.engagements.test_orders import make_page
 from tests.factories import make_firm
-from tests.languages import crawl, rooms
+from tests.languages import crawl
 from tests.languages.crawl import Seen
 from tests.languages.pseudo import BOTH, TURNED, Pseudo
-from tests.pages import stage
+from tests.pages import rooms, stage
 from tests.pages.screen import Chromium, Film
-from tests.pages.stage import Stage
-from tests.pages.test_changing import agree, asked
 from tests.pages.test_hitches import handed
-from tests.pages.test_screens import SIGHTS, Sight, faults
+from tests.pages.test_screens import SIGHTS, faults
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,28 +32,6 @@ pytestmark = [pytest.mark.usefixtures("db", "pseudo_spoken"), pytest.mark.e2e]
 NARROW: Final = 320
 
 
-def change_agreed() -> Stage:
-    """Sam agreed to a change; the stack in AWS is as it was."""
-    scene = asked()
-    agree(scene)
-    with tenancy.use(scene.scope):
-        Offer.objects.filter(engagement=scene.engagement).update(template_version_id="v2")
-    return scene
-
-
-MORE_SIGHTS: Final = {
-    "question": Sight(make=stage.invited, page="question/"),
-    "colleague": Sight(make=stage.invited, page="colleague/"),
-    "trouble": Sight(make=stage.agreed, page="trouble/"),
-    "hand over": Sight(make=stage.agreed, page="hand-over/"),
-    "connect, for AWS alone": Sight(make=stage.agreed, page="connect/", role=ContactRole.AWS_ADMIN),
-    "change": Sight(make=asked, page="change/"),
-    "change, much": Sight(make=partial(asked, profile="full_administrator", days=30), page="change/"),
-    "change, no": Sight(make=asked, page="change/decline/"),
-    "change, asked": Sight(make=asked),
-    "change, for AWS": Sight(make=change_agreed, page="change/"),
-    "change, agreed": Sight(make=change_agreed),
-} | rooms.SIGHTS
 SAID_BY_AWS: Final = (
     "User: arn:aws:iam::222222222222:user/sam is not authorized to perform: iam:CreateRole",
     "AccessDenied: with an explicit deny in a service control policy",
@@ -69,7 +43,7 @@ SAID_BY_AWS: Final = (
     "ROLLBACK_COMPLETE",
     "Something that nobody has seen",
 )
-ALL_SIGHTS: Final = SIGHTS | MORE_SIGHTS
+ALL_SIGHTS: Final = SIGHTS | rooms.SIGHTS
 KEY_SIGHTS: Final = ("consent", "connect", "status", "closing", "end")
 OF_A_PERSON: Final = (
     "choose",

@@ -15,11 +15,12 @@ from awsaccess.lifecycle import PROPAGATION, Gap, ReportStatus, RotationStatus, 
 from awsaccess.models import Grant, Verification, Visit, VisitReport
 from awsaccess.policy.compare import Difference
 from engagements.lifecycle import DoorbellStatus
-from engagements.models import Doorbell
+from engagements.models import Doorbell, Offer
 from engagements.services.pauses import engagement_pause
 from portal.kernel import clock, tenancy
 from tests.pages import stage, test_deeds, test_door, test_ending_visits, test_new_key
 from tests.pages.stage import Stage
+from tests.pages.test_changing import agree, asked
 from tests.pages.test_problems import CASES, TECHNICAL
 from tests.pages.test_screens import Sight
 
@@ -208,7 +209,29 @@ def differing(*, narrower: bool = False) -> Stage:
 
 
 VIEWER: Final = ContactRole.VIEWER
+
+
+def change_agreed() -> Stage:
+    """Sam agreed to a change; the stack in AWS is as it was."""
+    scene = asked()
+    agree(scene)
+    with tenancy.use(scene.scope):
+        Offer.objects.filter(engagement=scene.engagement).update(template_version_id="v2")
+    return scene
+
+
 SIGHTS: Final = {
+    "question": Sight(make=stage.invited, page="question/"),
+    "colleague": Sight(make=stage.invited, page="colleague/"),
+    "trouble": Sight(make=stage.agreed, page="trouble/"),
+    "hand over": Sight(make=stage.agreed, page="hand-over/"),
+    "connect, for AWS alone": Sight(make=stage.agreed, page="connect/", role=ContactRole.AWS_ADMIN),
+    "change": Sight(make=asked, page="change/"),
+    "change, much": Sight(make=partial(asked, profile="full_administrator", days=30), page="change/"),
+    "change, no": Sight(make=asked, page="change/decline/"),
+    "change, asked": Sight(make=asked),
+    "change, for AWS": Sight(make=change_agreed, page="change/"),
+    "change, agreed": Sight(make=change_agreed),
     "consent, doorbell": Sight(make=partial(stage.invited, doorbell=True, break_glass=True)),
     "consent, doorbell alone": Sight(make=partial(stage.invited, doorbell=True)),
     "door": Sight(make=rung, page="door/"),
