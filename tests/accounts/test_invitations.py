@@ -384,7 +384,7 @@ def test_a_refused_address_is_shown_to_the_practice(firm: Firm, mailbox: Mailbox
     invite(firm)
     deliver()
     with tenancy.use(tenancy.practice_scope(firm.practice.pk)):
-        message = OutboxMessage.objects.get()
+        message = OutboxMessage.objects.get(kind="accounts.invitation")
     assert (message.state, message.last_error) == (OutboxState.DEAD, "Hopeless: mail server answered 550")
 
 

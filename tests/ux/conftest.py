@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
+import pytest
+
 from tests.accounts.conftest import browser, firm
 from tests.awsaccess.callbacks.conftest import shut_answer_door, spy
 from tests.awsaccess.conftest import memory, north, running_aws, shut_door, simulated
@@ -21,3 +25,10 @@ __all__ = [
     "simulated",
     "spy",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _handlers() -> None:
+    """What is promised is handled, as in the worker, whichever tests ran before."""
+    for name in ("accounts", "engagements", "awsaccess"):
+        importlib.import_module(f"{name}.tasks")

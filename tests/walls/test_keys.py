@@ -21,6 +21,8 @@ MADE_BY_THE_PORTAL: Final = {
     ("accounts_invitation", ("token_sha256",)): "the hash of a random token",
     ("accounts_signinservice", ("door_sha256",)): "the hash of the practice's own code, which is unique",
     ("awsaccess_grant", ("external_id",)): "a random id",
+    ("awsaccess_grant", ("rotated_external_id",)): "a random id",
+    ("awsaccess_rotation", ("new_external_id",)): "a random id",
     ("engagements_document", ("reference",)): "a random reference of 100 bits",
     ("engagements_document", ("sha256",)): "the hash of a signed paper, which holds its random reference",
     ("kernel_due", ("kind", "object_id")): "a random id under a name of the code's",
