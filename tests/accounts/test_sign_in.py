@@ -75,7 +75,7 @@ def test_a_code_signs_in(firm: Firm, browser: Browser, mailbox: Mailbox, asked: 
     assert mailbox.letters[0]["List-Id"] == "<sign-in.northgate.example>"
     before = browser.cookies["sessionid"].value
     answer = give(browser, asked)
-    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert (answer.status_code, answer["Location"]) == (302, "/account/factors/offer/")
     assert browser.cookies["sessionid"].value != before
     assert (browser.session["signed_in_by"], "seat" in browser.session) == ("code", False)
     with tenancy.use(tenancy.client_scope(firm.practice.pk, firm.client.pk)):
