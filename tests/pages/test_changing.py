@@ -79,7 +79,7 @@ def agree(scene: Stage, *ticked: str) -> None:
 # ---------------------------------------------------------------- what stands first
 
 
-def test_only_the_difference_stands_first_and_the_whole_text_behind_it() -> None:
+def test_ux_row_27_only_the_difference_stands_first_and_the_whole_text_behind_it() -> None:
     html = html_of(asked())
     before, after = profile_named("cost_review"), profile_named("security_review")
     first, _, whole = html.partition("Read the whole text")
@@ -238,7 +238,7 @@ def test_an_agreed_change_that_aws_does_not_have_can_be_taken_back() -> None:
     assert "A change waits" not in read(browser.get(scene.path())).text
 
 
-def test_keeping_it_as_it_is_changes_nothing() -> None:
+def test_ux_row_27_keeping_it_as_it_is_changes_nothing() -> None:
     scene = asked()
     browser = scene.browser()
     page = read(browser.get(scene.path("change/decline/")))

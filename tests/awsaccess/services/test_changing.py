@@ -238,7 +238,7 @@ def test_what_cannot_be_told_counts_as_opening_more(case: Case) -> None:
 # ---------------------------------------------------------------- answering
 
 
-def test_keeping_things_as_they_are_keeps_the_old_access(case: Case) -> None:
+def test_ux_row_27_after_keep_the_old_access_still_verifies(case: Case) -> None:
     offer = ask(case, profile="security_review")
     keep(case, "not now")
     change = change_of(case)
