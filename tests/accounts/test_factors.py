@@ -135,7 +135,9 @@ def test_without_a_mailed_code_the_factor_page_leads_to_the_address(real_db: Non
 def test_contacts_need_no_factor(firm: Firm, browser: Browser, mailbox: Mailbox, deliver: Deliver) -> None:
     ask(browser, firm.approver.email)
     deliver()
-    assert give(browser, code_in(mailbox))["Location"] == "/"
+    assert (
+        give(browser, code_in(mailbox))["Location"] == "/account/factors/offer/"
+    )  # offered, never asked for
     assert browser.get("/e/").status_code == 200
 
 
