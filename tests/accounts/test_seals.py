@@ -60,7 +60,7 @@ def test_owners_and_nobody_else_get_the_seal(firm: Firm, mailbox: Mailbox, deliv
     everything(deliver)
     (letter,) = mailbox.letters
     assert letter["To"] == firm.owner.email
-    assert letter["Subject"] == "Seal of your record: 1 events"
+    assert letter["Subject"] == "Seal of your record: 1 event"
     text = mailbox.text().replace("\r\n", "\n")
     assert checkpoints.note_of(checkpoint) in text
     assert f"Key: {checkpoints.verifier_key_of(checkpoint)}" in text
