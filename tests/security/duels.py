@@ -40,7 +40,8 @@ TABLES: Final = {
 }
 SEALS: Final = (
     "update engagements_offer set offer_sha256 = %s where id = %s",
-    "update engagements_consent set offer_sha256 = %s where offer_id = %s",
+    # No seal over a choice: nothing was chosen, and the original's is over the original's offer.
+    "update engagements_consent set offer_sha256 = %s, agreed_sha256 = '' where offer_id = %s",
     (
         "update awsaccess_verification set findings = jsonb_set(findings, '{offer_sha256}', to_jsonb(%s::text), false)"
         " where grant_id in (select id from awsaccess_grant where offer_id = %s)"
