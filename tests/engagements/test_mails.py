@@ -212,7 +212,7 @@ def misdirect(firm: Firm, engagement: Engagement) -> None:
 def refuse(firm: Firm) -> None:
     """Sam's address takes no mail."""
     with tenancy.use(firm.practice_side):
-        deliveries.begin(address=SAM, message_key="outbox-0", kind="engagements.invitation")
+        deliveries.begin(address=firm.approver.email, message_key="outbox-0", kind="engagements.invitation")
         gone = Outcome(state=TraceState.REFUSED, status="5.1.1", said="550 5.1.1 no such user")
         deliveries.settle(message_key="outbox-0", outcome=gone)
 

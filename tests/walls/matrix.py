@@ -193,7 +193,7 @@ admin:awsaccess_grant_check  console/awsaccess/grant/<str:object_id>/check/
 admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key/
   GET     302   404   302   302   404   403   404   404   404   404   404   404   404
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
-  else    302   404   405   405   404   405   404   404   404   404   404   404   405
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
 # There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
