@@ -74,7 +74,7 @@ def ends_soon(scene: Scene) -> Words:
                 gettext("Access ends on %(day)s") % {"day": day}, engagement.title, engagement.practice.name
             ),
             preview=after,
-            heading=gettext("Access ends on %(day)s") % {"day": day},
+            heading=gettext("The access ends soon"),
             lines=(
                 when,
                 after
@@ -92,7 +92,7 @@ def ends_soon(scene: Scene) -> Words:
             engagement.title,
         ),
         preview=after,
-        heading=gettext("Access ends on %(day)s") % {"day": day},
+        heading=gettext("The access ends soon"),
         lines=(when, after),
         facts=_three_facts(scene),
         note=gettext("The client is told too. Is something left to do? Then ask them in time."),
