@@ -154,6 +154,7 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
     refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
     differences = differences_found(grant) if grant else ()
     is_narrower = bool(grant and grant.status == GrantStatus.DRIFTED and grant.is_narrower)
+    is_rotating = bool(grant and grant.is_rotating)
     facts = {
         "state": state.value,
         "status": grant.status if grant else "",
@@ -166,6 +167,7 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
         **more,
         "differences": [[each.what, each.expected or "", each.actual or ""] for each in differences],
         "narrower": is_narrower,
+        "rotating": is_rotating,
     }
     return LiveCard(
         state=state,
@@ -181,7 +183,7 @@ def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> Live
         digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
         **more,
         is_narrower=is_narrower,
-        is_rotating=bool(grant and grant.is_rotating),
+        is_rotating=is_rotating,
         differences=differences,
     )
 

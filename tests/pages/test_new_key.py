@@ -7,6 +7,7 @@ import pytest
 from accounts.lifecycle import ContactRole
 from awsaccess.lifecycle import RotationStatus
 from awsaccess.models import Grant, Rotation
+from awsaccess.selectors import live_card
 from awsaccess.services.rotating import rotation_begin
 from portal.kernel import clock, tenancy
 from tests.console.cast import house
@@ -147,3 +148,11 @@ def test_in_the_console_it_is_begun_watched_and_called_off() -> None:
     off = read(home.owner.post(f"{url}keep-key/", {"confirm": "yes"}, follow=True))
     assert "Called off: the client takes the new one away" in off.text
     assert "Call the exchange off" not in off.links
+
+
+def test_a_card_that_is_open_is_renewed_when_an_exchange_begins() -> None:
+    scene = stage.active()
+    with tenancy.use(scene.scope):
+        before = live_card(scene.fresh()).digest
+        Grant.objects.filter(engagement=scene.engagement).update(is_rotating=True)
+        assert live_card(scene.fresh()).digest != before
