@@ -73,7 +73,9 @@ DATA: Final = (
     "UTC",
     "testserver",
 )
-CODES: Final = re.compile(r"\blatchkey-[a-z0-9]{10}\b|\S*(?:[@/\d]|\.example)\S*|\b[A-Z0-9]{6,}\b|\b[MTSAO][A-Z]?\b")
+CODES: Final = re.compile(
+    r"\blatchkey-[a-z0-9]{10}\b|\S*(?:[@/\d]|\.example)\S*|\b[A-Z0-9]{6,}\b|\b[MTSAO][A-Z]?\b"
+)
 NOTHING_NEW: Final = Answer(status=204, headers={}, body=b"")
 
 
