@@ -35,7 +35,7 @@ define install
 @python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latchkey needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")'
 @python3 -c 'import ensurepip, ssl, venv' 2>/dev/null || { echo "This Python cannot make environments: install its venv package (Debian: apt-get install python3-venv)."; exit 1; }
 @echo "Installing $(2) into $(1)."
-python3 -m venv $(1)
+python3 -m venv --clear $(1)
 $(1)/bin/python -m pip install -q --disable-pip-version-check $(UV) \
   && VIRTUAL_ENV=$(CURDIR)/$(1) $(1)/bin/uv pip sync -q --require-hashes $(2) \
   || $(1)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $(2)
