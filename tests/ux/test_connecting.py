@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -50,6 +51,8 @@ BANDS: Final = (
 )
 # The sweep looks every second or so, and asking AWS takes a moment.
 ELSE: Final = dt.timedelta(seconds=5)
+# Of the locked packages, so that the scripts are judged wherever the tests run.
+SHELLCHECK: Final = str(Path(sys.executable).with_name("shellcheck"))
 NOT_ON: Final = "engagements.not_switched_on"
 NAMED: Final = {
     "found": "Access role found in your account",
@@ -130,21 +133,21 @@ def test_ux_row_15_there_are_three_other_ways(chromium: Chromium, tmp_path: Path
 @pytest.mark.usefixtures("db")
 @pytest.mark.parametrize("name", ["connect.sh", "remove.sh"])
 def test_ux_row_15_shellcheck_finds_nothing(name: str, tmp_path: Path) -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("no shellcheck here")
     scene = stage.agreed()
     file = tmp_path / name
     file.write_bytes(scene.browser().get(scene.path(name)).content)
-    assert judged("shellcheck", "--shell=sh", str(file)) == ""
+    assert judged(SHELLCHECK, "--shell=sh", str(file)) == ""
     file.write_bytes(file.read_bytes() + b"echo $unquoted\n")
-    assert "SC2" in judged("shellcheck", "--shell=sh", str(file))
+    assert "SC2" in judged(SHELLCHECK, "--shell=sh", str(file))
 
 
 @pytest.mark.usefixtures("db")
 def test_ux_row_15_terraform_reads_the_file(tmp_path: Path) -> None:
     """Without the network there is no AWS provider to judge values; the configuration itself is read and resolved."""
     if shutil.which("terraform") is None:
-        pytest.skip("no Terraform here")
+        pytest.skip(
+            "no Terraform here: install it (developer.hashicorp.com/terraform) and run this test again"
+        )
     scene = stage.agreed()
     file = tmp_path / "main.tf.json"
     file.write_bytes(scene.browser().get(scene.path("main.tf.json")).content)
