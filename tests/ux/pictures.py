@@ -21,7 +21,10 @@ from tests.conftest import SqlAs
 from tests.engagements.test_mails import in_state
 from tests.factories import Firm, make_firm
 from tests.mailbox import Mailbox
+from tests.pages import rooms
 from tests.pages.screen import Answer, Chromium, Film
+from tests.pages.test_more_screens import LOOKED_AT
+from tests.pages.test_screens import film_of
 from tests.ux.letters import OTHERS, Post
 from tests.ux.scenes import SCENES, shots_of
 
@@ -36,6 +39,8 @@ SITE: Final = "https://portal.northgate.example"
 # Name: width of the window, dark or light.
 LOOKS: Final = {"light": (1280, False), "dark": (1280, True), "phone": (390, False)}
 MAIL_LOOKS: Final = {"light": (760, False), "dark": (760, True), "phone": (390, False)}
+# Rooms that stand in the scenes too.
+SHOWN: Final = ("question", "colleague")
 # The sample people and firms, in the place of those that tests make up.
 CAST: Final = (
     "update accounts_practice set name = 'Northgate Cloud', legal_name = 'Northgate Cloud Ltd'",
@@ -56,6 +61,12 @@ def _address(settings: Any) -> None:  # Any: pytest-django's private type
 def test_pages(db: None, chromium: Chromium, scene: str) -> None:
     for shot in shots_of(scene):
         picture(chromium, shot.film, shot.path, shot.name, LOOKS)
+
+
+@pytest.mark.parametrize("name", [name for name in LOOKED_AT if name not in SHOWN])
+def test_rooms(db: None, chromium: Chromium, name: str) -> None:
+    film, path = film_of(rooms.SIGHTS[name])
+    picture(chromium, film, path, name.replace(", ", "-").replace(" ", "-"), LOOKS)
 
 
 @pytest.fixture
