@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from portal.kernel import bounces, clock, deliveries, mail, outbox, secrets, tenancy
 from portal.kernel.deliveries import Outcome
 from portal.kernel.models import MailTrace, OutboxMessage, TraceState
+from tests.counting import steps
 from tests.mailbox import Mailbox
 
 A, B = uuid4(), uuid4()
@@ -236,22 +237,6 @@ TIRING: Final[dict[str, tuple[bytes, bytes]]] = {
     "a status": (REPORT + b"--b\nContent-Type: message/delivery-status\n\nA: b\n\nStatus: ", b" "),
 }
 STEPS_A_BYTE: Final = 40
-
-
-def steps(act: Callable[[], object]) -> int:
-    """How many functions are called meanwhile: the same on every machine, however busy it is."""
-    counted = 0
-
-    def count(_frame: object, event: str, _what: object) -> None:
-        nonlocal counted
-        counted += event in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        act()
-    finally:
-        sys.setprofile(None)
-    return counted
 
 
 @pytest.mark.parametrize("name", TIRING)
