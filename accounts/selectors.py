@@ -95,6 +95,13 @@ def named_seats_of(user_id: UUID, *, only_practice: str = "") -> list[NamedSeat]
     return [_named(seat) for seat in seats_of(user_id, only_practice=only_practice)]
 
 
+def practice_scopes() -> list[tenancy.Scope]:
+    """The side of every practice. Each has an owner, and nobody sees all practices: they are found by their people."""
+    people = User.objects.filter(is_staff=True).order_by("pk").values_list("pk", flat=True)
+    seats = (seat for user_id in people for seat in seats_of(user_id) if seat.client_id is None)
+    return [tenancy.practice_scope(key) for key in dict.fromkeys(seat.practice_id for seat in seats)]
+
+
 def door_of(practice_code: str) -> str:
     """By what a practice's sign-in service is found before anybody is known."""
     return secrets.fingerprint(f"sign-in service of {practice_code}")

@@ -166,6 +166,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "lk",
+        "OPTIONS": {"serializer": "portal.kernel.caching.JsonSerializer"},  # SECURITY T8: never pickle
     }
 }
 

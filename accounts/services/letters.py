@@ -16,13 +16,13 @@ SEALED = "accounts.sealed_letter"
 def letter_promise(letter: mail.Letter) -> None:
     """Promise a letter whose words nobody may read in the database. Network: none."""
     with apart(tenancy.platform_scope()):
-        _promise(letter)
+        _promise(letter, is_meant=True)
 
 
 def letter_rehearse(letter: mail.Letter) -> None:
     """Do the same work for nothing, so that an unknown address takes as long as a known one."""
     with apart(tenancy.platform_scope()):
-        _rehearse(letter)
+        _promise(letter, is_meant=False)
 
 
 @transaction.atomic(durable=True)
@@ -32,14 +32,12 @@ def sealed_letter_forget(letter_id: UUID) -> None:
 
 
 @transaction.atomic(durable=True)
-def _promise(letter: mail.Letter) -> None:
-    _promise_within(letter)
-
-
-@transaction.atomic(durable=True)
-def _rehearse(letter: mail.Letter) -> None:
-    _promise_within(letter)
-    transaction.set_rollback(True)
+def _promise(letter: mail.Letter, *, is_meant: bool) -> None:
+    """What is not meant is taken back within: both commit, which waits for the disk as a rollback does not."""
+    with transaction.atomic():
+        _promise_within(letter)
+        if not is_meant:
+            transaction.set_rollback(True)
 
 
 def _promise_within(letter: mail.Letter) -> None:

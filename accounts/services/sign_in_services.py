@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,7 +17,7 @@ from accounts.lifecycle import AccountEvent
 from accounts.models import PinnedAccount, Practice, SignInService, User
 from accounts.services import providers
 from accounts.services.providers import Portal, ProviderFault
-from portal.kernel import audit, secrets, tenancy
+from portal.kernel import audit, secrets
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, PortalError, Stale, Unavailable
 
@@ -202,15 +202,6 @@ def _told(wanted: Wanted) -> dict[str, str | int | None]:
     return {"issuer": wanted.issuer, "client_id": wanted.client_id, "domains": ", ".join(wanted.domains)}
 
 
-def _practices() -> list[tenancy.Scope]:
-    """Every practice has an owner, and nobody sees all practices: they are found by their people."""
-    people = User.objects.filter(is_staff=True).order_by("pk").values_list("pk", flat=True)
-    found: Mapping[UUID, None] = dict.fromkeys(
-        seat.practice_id for key in people for seat in selectors.seats_of(key) if seat.client_id is None
-    )
-    return [tenancy.practice_scope(key) for key in found]
-
-
 def _sealed_secrets() -> list[secrets.SealedThing]:
     return [
         secrets.SealedThing(place=row.pk, sealed=bytes(row.client_secret), bound_to=secrets.place_of(row))
@@ -224,4 +215,8 @@ def _swap_secret(thing: secrets.SealedThing, sealed: bytes) -> bool:
     return rows.update(client_secret=sealed) == 1
 
 
-secrets.keeps(secrets.Keeper(purpose=PURPOSE, scopes=_practices, things=_sealed_secrets, swap=_swap_secret))
+secrets.keeps(
+    secrets.Keeper(
+        purpose=PURPOSE, scopes=selectors.practice_scopes, things=_sealed_secrets, swap=_swap_secret
+    )
+)

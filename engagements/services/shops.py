@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 from django.db import transaction
 
@@ -15,7 +13,7 @@ from accounts.models import Practice, User
 from engagements.lifecycle import EngagementEvent, ShopKind
 from engagements.models import EngagementTemplate, IntakePage, Shop, new_shop_code
 from engagements.selectors import page_door, shop_door
-from portal.kernel import audit, clock, secrets, tenancy
+from portal.kernel import audit, clock, secrets
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
@@ -122,15 +120,6 @@ def _record(kind: EngagementEvent, shop: Shop, actor: Actor) -> None:
     audit.record(kind, subject=shop, actor=actor, details={"title": shop.name, "kind": shop.kind})
 
 
-def _practices() -> list[tenancy.Scope]:
-    """Every practice has an owner, and nobody sees all practices: they are found by their people."""
-    people = User.objects.filter(is_staff=True).order_by("pk").values_list("pk", flat=True)
-    found: Mapping[UUID, None] = dict.fromkeys(
-        seat.practice_id for key in people for seat in accounts.seats_of(key) if seat.client_id is None
-    )
-    return [tenancy.practice_scope(key) for key in found]
-
-
 def _sealed_secrets() -> list[secrets.SealedThing]:
     return [
         secrets.SealedThing(place=row.pk, sealed=bytes(row.secret), bound_to=secrets.place_of(row))
@@ -143,4 +132,8 @@ def _swap_secret(thing: secrets.SealedThing, sealed: bytes) -> bool:
     return Shop.objects.filter(pk=thing.place, secret=thing.sealed).update(secret=sealed) == 1
 
 
-secrets.keeps(secrets.Keeper(purpose=PURPOSE, scopes=_practices, things=_sealed_secrets, swap=_swap_secret))
+secrets.keeps(
+    secrets.Keeper(
+        purpose=PURPOSE, scopes=accounts.practice_scopes, things=_sealed_secrets, swap=_swap_secret
+    )
+)

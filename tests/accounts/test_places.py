@@ -12,6 +12,7 @@ from django.test import Client as Browser
 
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, Membership
+from accounts.selectors import practice_scopes
 from portal.kernel import clock, tenancy
 from tests.factories import Firm, make_firm
 
@@ -113,3 +114,15 @@ def test_the_way_home_costs_few_queries(
 ) -> None:
     with django_assert_num_queries(6):  # four of the scope, then the seats of both sides
         approver.get("/")
+
+
+def test_the_practices_are_found_by_their_people_and_each_once(firm: Firm, other: Firm) -> None:
+    """Whoever seals anew what practices keep must leave none out, also when one person works for two."""
+    with tenancy.use(other.practice_side):
+        Membership.objects.create(practice=other.practice, user=firm.owner, role=MemberRole.CONSULTANT)
+    found = practice_scopes()
+    assert all(scope.side is tenancy.Side.PRACTICE for scope in found)
+    keys = [scope.practice_id for scope in found]
+    assert len(keys) == len(set(keys))
+    assert {firm.practice.pk, other.practice.pk} <= set(keys)
+    assert tenancy.current() == tenancy.NOBODY

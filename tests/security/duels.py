@@ -21,6 +21,7 @@ from django.db import connection
 from psycopg import sql
 
 from engagements.models import Engagement, Offer
+from engagements.services.choices import agreed_hash
 from engagements.services.drafts import offer_hash
 from portal.kernel import tenancy
 from portal.kernel.errors import PortalError
@@ -40,13 +41,13 @@ TABLES: Final = {
 }
 SEALS: Final = (
     "update engagements_offer set offer_sha256 = %s where id = %s",
-    # No seal over a choice: nothing was chosen, and the original's is over the original's offer.
-    "update engagements_consent set offer_sha256 = %s, agreed_sha256 = '' where offer_id = %s",
     (
         "update awsaccess_verification set findings = jsonb_set(findings, '{offer_sha256}', to_jsonb(%s::text), false)"
         " where grant_id in (select id from awsaccess_grant where offer_id = %s)"
     ),
 )
+CONSENTS: Final = "select id, choice, template_sha256 from engagements_consent where offer_id = %s"
+AGREED: Final = "update engagements_consent set offer_sha256 = %s, agreed_sha256 = %s where id = %s"
 # What keeps these three as they are, also from whoever plays a replica.
 GUARDS: Final = (
     "select tgrelid::regclass::text, quote_ident(tgname) from pg_trigger where tgenabled = 'A' and tgrelid in"
@@ -137,6 +138,9 @@ def _seal(superuser: psycopg.Connection[tuple[Any, ...]]) -> None:
         digest = offer_hash(lines, documents, template_sha256)
         for statement in SEALS:
             superuser.execute(sql.SQL(statement), [digest, offer_id])
+        for consent_id, choice, chosen_sha256 in superuser.execute(CONSENTS, [offer_id]).fetchall():
+            agreed = agreed_hash(digest, choice, chosen_sha256)
+            superuser.execute(AGREED, [digest, agreed, consent_id])
     for table, name in guards:
         superuser.execute(f"alter table {table} enable always trigger {name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import email
@@ -12,6 +13,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from email.message import EmailMessage
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -19,23 +21,32 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
 from awsaccess.aws import arns
-from awsaccess.aws.gateway import AssumeRequest
+from awsaccess.aws.gateway import AssumeRequest, SessionCredentials
 from awsaccess.policy.documents import UnsafeDocument, trust_document
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import BadGrant, render_template, shown_name
-from awsaccess.provision.ways import REFERENCE, BadWay, StackAsk, connect_script, delete_script, terraform
+from awsaccess.provision.cli_keys import forms_of
+from awsaccess.provision.ways import (
+    REFERENCE,
+    BadWay,
+    StackAsk,
+    connect_script,
+    delete_script,
+    end_sessions_script,
+    terraform,
+)
 from portal.kernel import mail, tenancy
 from portal.kernel.spreadsheets import FORMULA, csv_text
 from portal.pages.compose import question_mail
 from portal.pages.frames import Desk
 from tests.awsaccess.test_access_stack import END, LIST_BUCKETS, SPEC, with_
 from tests.pages import stage
-from tests.security.hostile import EXAMPLES, HOSTILE, PIECES, THOROUGH
+from tests.security.hostile import HOSTILE, PIECES, THOROUGH
 
 Json = Any  # Any: parsed JSON nests as it likes
 INTRINSICS: Final = {"Ref", "Fn::Join", "Fn::GetAtt"}
@@ -107,19 +118,35 @@ def head_and_rest(script: str) -> tuple[list[str], str]:
     return values, "\n".join(line for line in lines if line not in values)
 
 
-def printed_by_a_shell(values: list[str]) -> list[str]:
-    """What a real shell makes of the lines, in an empty environment."""
-    show = 'printf "%s\\0" "$account" "$region" "$stack" "${template-}"'
-    script = "\n".join([*values, show])
+def printed_by_a_shell(script: str) -> list[str]:
+    """The words that a script shows, each with a NUL behind it, as a real shell in an empty environment understands it."""
     done = subprocess.run(["/bin/sh", "-eu"], input=script.encode(), capture_output=True, env={}, check=True)
     assert done.stderr == b""
     return done.stdout.decode().split("\0")[:-1]
 
 
+def shown(*names: str) -> str:
+    """A line that shows these variables."""
+    return "printf '%s\\0' " + " ".join('"${' + name + '-}"' for name in names)
+
+
+def collected(strategy: st.SearchStrategy[Any]) -> list[Any]:  # Any: as the strategy has it
+    """As many examples as every generator gets, to be asked in few processes."""
+    found: list[Any] = []
+
+    @THOROUGH
+    @given(one=strategy)
+    def collect(one: Any) -> None:
+        found.append(one)
+
+    collect()
+    return found
+
+
 @THOROUGH
 @given(ask=ASKED)
 def test_a_script_of_any_values_is_refused_or_holds_them_as_one_word_each(ask: StackAsk) -> None:
-    for write in (connect_script, delete_script):
+    for write in (connect_script, end_sessions_script, delete_script):
         try:
             script = write(ask)
         except BadWay:
@@ -131,16 +158,59 @@ def test_a_script_of_any_values_is_refused_or_holds_them_as_one_word_each(ask: S
         assert words == [[value] for value in given[: len(values)]]
 
 
-@settings(max_examples=min(EXAMPLES, 300), deadline=None)
-@given(url=HOSTILE)
-def test_a_real_shell_reads_those_words_too(url: str) -> None:
-    try:
-        script = connect_script(dataclasses.replace(ASK, template_url=TEMPLATE + url))
-    except BadWay:
-        return
-    subprocess.run(["/bin/sh", "-n"], input=script.encode(), check=True)
-    shown = printed_by_a_shell(head_and_rest(script)[0])
-    assert shown == [ASK.account_id, ASK.region, ASK.stack_name, TEMPLATE + url]
+AT_ONCE: Final = 250
+
+
+@pytest.mark.parametrize("write", [connect_script, end_sessions_script, delete_script])
+def test_a_real_shell_reads_those_words_too(write: Callable[[StackAsk], str]) -> None:
+    asks = [dataclasses.replace(ASK, template_url=TEMPLATE + url) for url in collected(HOSTILE)]
+    scripts = []
+    for ask in asks:
+        with contextlib.suppress(BadWay):
+            scripts.append((ask, write(ask)))
+    assert len(scripts) > len(asks) / 20
+    for at in range(0, len(scripts), AT_ONCE):
+        some = scripts[at : at + AT_ONCE]
+        whole = "\n".join(script for _, script in some)
+        subprocess.run(["/bin/sh", "-n"], input=whole.encode(), check=True)
+        heads = ["\n".join(head_and_rest(script)[0]) for _, script in some]
+        show = shown("account", "region", "stack", "template")
+        words = printed_by_a_shell("\n".join(f"{head}\n{show}" for head in heads))
+        template = [ask.template_url if write is not delete_script else "" for ask, _ in some]
+        assert words == [
+            word for url in template for word in (ASK.account_id, ASK.region, ASK.stack_name, url)
+        ]
+
+
+SETTINGS: Final = ("access_key_id", "secret_access_key", "session_token")
+
+
+def test_credentials_of_any_letters_are_one_word_each_to_a_real_shell() -> None:
+    """What comes from AWS, and the name they are kept under; `aws` shows here what it was called with."""
+    found = [text.replace("\0", "") for text in collected(HOSTILE)]
+    for at in range(0, len(found), AT_ONCE):
+        script, expected = ["aws() { printf '%s\\0' \"$@\"; }"], list[str]()
+        for text in found[at : at + AT_ONCE]:
+            values = (f"A{text}", f"{text}B", text)
+            forms = forms_of(credentials_of(*values), region="eu-west-1", profile=text)
+            assert json.loads(forms.process)["SecretAccessKey"] == f"{text}B"
+            script += [forms.env, shown(*(f"AWS_{name.upper()}" for name in SETTINGS)), forms.configure]
+            expected += values
+            for name, value in (*zip(SETTINGS, values, strict=True), ("region", "eu-west-1")):
+                key = name if name == "region" else f"aws_{name}"
+                expected += ["configure", "set", key, value, "--profile", text]
+        assert printed_by_a_shell("\n".join(script)) == expected
+
+
+def credentials_of(key: str, secret: str, token: str) -> SessionCredentials:
+    return SessionCredentials(
+        access_key_id=key,
+        secret_access_key=secret,
+        session_token=token,
+        expires_at=END,
+        assumed_role_id="AROAEXAMPLE:maya",
+        session_arn="arn:aws:sts::441709265583:assumed-role/latchkey-x/maya",
+    )
 
 
 def unescaped(node: Json) -> Json:

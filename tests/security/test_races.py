@@ -17,6 +17,7 @@ from awsaccess.lifecycle import VisitStatus
 from awsaccess.models import Grant, Verification, Visit
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Engagement
+from engagements.services.choices import chosen_from
 from engagements.services.closing import engagement_end
 from engagements.services.consents import consent_give, engagement_decline
 from engagements.services.moves import engagement_cancel
@@ -340,6 +341,10 @@ def test_a_copied_round_stands_where_its_original_stands(firm: Firm, memory: InM
     (one,) = deployed(firm, memory, rounds_of(original, sql_as("superuser"), count=1))
     assert one.case.grant().role_name == f"latchkey-{one.engagement.code}"
     assert one.case.grant().external_id != original.grant().external_id
+    ours, theirs = consents(firm)[one.engagement.pk], consents(firm)[original.engagement.pk]
+    # An empty seal stands too, as those from before there was one do: races over that would show nothing of the seal.
+    assert ours.agreed_sha256 == chosen_from(one.offer, ours.choice).agreed_sha256
+    assert ours.agreed_sha256 != theirs.agreed_sha256 != ""
     check(one.case)
     assert one.case.verifications()[-1].verdict == "ok"
     assert enter(one.case).account_id == one.case.account_id

@@ -129,3 +129,35 @@ def test_browsers_are_told_to_come_by_tls_for_a_year(production: dict[str, Any])
 def test_nothing_of_development_is_left_on(production: dict[str, Any]) -> None:
     assert production["debug"] is False
     assert production["traced"] == 405
+
+
+DEPLOYED: Final = {
+    "PORTAL_PROCESS": "web",
+    "SITE_URL": "https://portal.example.com",
+    "SECRET_KEY": "".join(map(chr, range(48, 123))),
+    "REDIS_URL": "redis://localhost/0",
+    "EMAIL_URL": "smtp://localhost:25",
+    "MAIL_FROM": "portal@example.com",
+    "DATABASE_URL": "postgresql://portal_web:x@127.0.0.1:1/portal",
+    "PYTHONWARNINGS": "ignore::RuntimeWarning",  # the database is not asked, and says so
+    "DJANGO_SETTINGS_MODULE": "portal.settings",
+    "PATH": os.environ["PATH"],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "System check identified no issues (0 silenced)."),
+        ({"SECRET_KEY": "k" * 60}, "(security.W009)"),  # else finding nothing would prove nothing
+    ],
+)
+def test_djangos_deploy_check_warns_of_nothing_and_nothing_is_silenced(
+    change: dict[str, str], said: str
+) -> None:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "DEBUG"]
+    found = subprocess.run(
+        command, cwd=ROOT, env=DEPLOYED | change, capture_output=True, text=True, check=False
+    )
+    assert said in found.stdout + found.stderr
+    assert (found.returncode == 0) == (not change)

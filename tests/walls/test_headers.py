@@ -121,6 +121,7 @@ def _check_headers(answer: HttpResponseBase, where: str) -> None:
     for feature in ("camera", "microphone", "geolocation", "payment", "usb", "display-capture"):
         assert f"{feature}=()" in answer["Permissions-Policy"], where
     assert "*" not in answer["Permissions-Policy"]
+    assert not [name for name in answer.headers if name.startswith("Access-Control-")], where
     assert "Server" not in answer
     assert "X-Powered-By" not in answer
 
