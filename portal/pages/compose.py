@@ -15,7 +15,9 @@ from django.utils.translation import gettext
 
 from awsaccess.provision import ways
 from awsaccess.selectors import (
+    Access,
     CardState,
+    access_of,
     exit_proof,
     live_card,
     permissions_needed,
@@ -161,16 +163,17 @@ def code_is_out(desk: Desk, offer: Offer) -> bool:
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The AWS step with its live card."""
+    now, access = clock.now(), access_of(desk.engagement)
     return page(
         request,
         desk,
         "awsaccess/connect.html",
-        **live_context(desk, now=clock.now()),
+        **switching_context(desk, access, now=now, started=int(now.timestamp())),
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
         question_mail=question_mail(desk),
-        hands=hands.hands_of(desk),
-        permissions=permissions_needed(desk.engagement),
+        hands=hands.hands_of(desk, access),
+        permissions=permissions_needed(desk.engagement, access=access),
         **_ways(desk),
     )
 
@@ -191,6 +194,7 @@ def hand_over_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse
 def trouble_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
     """The question, or what the pasted text means."""
     told = troubles.trouble_of(form.cleaned_data["said"], desk) if form.is_valid() else None
+    engagement, access = desk.engagement, access_of(desk.engagement)
     return page(
         request,
         desk,
@@ -198,9 +202,10 @@ def trouble_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
         status=422 if form.errors else 200,
         form=form,
         told=told,
-        stack_url=stack_url(desk.engagement),
-        open_url=quick_create_url(desk.engagement) or reverse("client:front", args=[desk.engagement.code]),
-        permissions=permissions_needed(desk.engagement),
+        stack_url=stack_url(engagement, access=access),
+        open_url=quick_create_url(engagement, access=access)
+        or reverse("client:front", args=[engagement.code]),
+        permissions=permissions_needed(engagement, access=access),
         question_mail=question_mail(desk),
     )
 
@@ -223,20 +228,31 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
             "stack_url": address,
             "has_ways": bool(desk.engagement.account_id),
         }
-    found = live_card(desk.engagement, now=now)
-    opening = desk.engagement.status in SWITCHING_ON
-    open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
-    offer = offer_current(desk.engagement)
-    facts = facts_of(desk, offer)
+    return switching_context(desk, access_of(desk.engagement), now=now, started=started)
+
+
+def switching_context(desk: Desk, access: Access, *, now: dt.datetime, started: int) -> Context:
+    """The same for an access that is or was to be switched on. Raises NotVisible before anything was offered."""
+    engagement, offer = desk.engagement, offer_in(access)
+    found = live_card(engagement, now=now, access=access)
+    opening = engagement.status in SWITCHING_ON
+    has_way = opening and found.has_template
     return {
         "region": offer.documents["region"],
-        "stack_url": stack_url(desk.engagement),
+        "stack_url": stack_url(engagement, access=access),
         "frame": desk.frame,
-        "card": connecting.card_of(found, desk, facts, started=started, now=now),
-        "open_url": open_url,
-        "has_ways": bool(found.has_template and desk.engagement.account_id),
+        "card": connecting.card_of(found, desk, facts_of(desk, offer), started=started, now=now),
+        "open_url": quick_create_url(engagement, access=access) if has_way else None,
+        "has_ways": bool(found.has_template and engagement.account_id),
         "is_opening": opening,
     }
+
+
+def offer_in(access: Access) -> Offer:
+    """The offer that holds. Raises NotVisible before anything was offered."""
+    if access.offer is None:
+        raise NotVisible
+    return access.offer
 
 
 def live_template(desk: Desk) -> str:
