@@ -43,12 +43,44 @@ from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
 from engagements.models import IN_FORCE, Engagement, Offer
-from engagements.selectors import offer_or_none, template_agreed
+from engagements.selectors import is_published, offer_or_none, template_agreed
 from portal.kernel import clock
+from portal.kernel.database.repeated import Repeated, any_id
 
 LATE_AFTER: Final = dt.timedelta(minutes=30)  # AWS needs about one
 NO_TIME: Final = dt.timedelta()
 
+# What cards show of a grant. Anything else of it costs a query of its own.
+SHOWN: Final = (
+    "engagement",
+    "offer",
+    "status",
+    "checks",
+    "problem",
+    "last_verdict",
+    "checked_at",
+    "verified_at",
+    "is_narrower",
+    "is_rotating",
+    "callback_sha256",
+)
+VISITS_IN_SHORT: Final = 50
+TOLD: Final = (
+    "engagement",
+    "consultant_name",
+    "reason",
+    "kind",
+    "status",
+    "narrowing",
+    "intended_at",
+    "worst_case_until",
+    "issued_at",
+    "ends_at",
+    "report__visit",
+    "report__status",
+    "report__events",
+    "report__fetched_at",
+)
 COMPARED: Final = frozenset({GrantStatus.DRIFTED, GrantStatus.UNSAFE})
 
 
@@ -149,6 +181,23 @@ def access_of(engagement: Engagement) -> Access:
     return Access(engagement=engagement, offer=grant.offer, grant=grant)
 
 
+def _grant_in_short(engagement_id: UUID) -> QuerySet[Grant]:
+    return Grant.objects.only(*SHOWN).filter(engagement=engagement_id).order_by("-offer__number")[:1]
+
+
+_GRANT_IN_SHORT: Final = Repeated(_grant_in_short, mark=any_id())
+
+
+def access_agreed(engagement: Engagement, offer: Offer | None) -> Access:
+    """The same beside a consent whose offer was read already, with what cards show of the grant and no more."""
+    grant = _GRANT_IN_SHORT.first(engagement.pk)
+    if grant is not None:
+        grant.engagement = engagement
+        if offer is not None and grant.offer_id == offer.pk:
+            grant.offer = offer
+    return Access(engagement=engagement, offer=offer, grant=grant)
+
+
 def grant_of(engagement: Engagement) -> Grant | None:
     """The newest grant, with its offer."""
     return _newest(Grant.objects.select_related("offer"), engagement)
@@ -183,7 +232,7 @@ def live_card(
         is_unanswered=grant.last_verdict == Verdict.UNKNOWN,
         checked_at=grant.checked_at,
         verified_at=grant.verified_at,
-        has_template=bool(template_agreed(grant.offer).version_id),
+        has_template=is_published(grant.offer),
         steps=_steps(grant, state, None if told.is_undone else told.row),
         refusal=told.refusal,
         other_account=_other_account(engagement, stack),
@@ -418,6 +467,19 @@ def visits_of(engagement: Engagement, *, limit: int = 50) -> list[Visit]:
     """Every visit, newest first, also the refused and orphaned ones."""
     rows = Visit.objects.select_related("report").filter(engagement=engagement)
     return list(rows.order_by("-intended_at")[:limit])
+
+
+def _visits_in_short(engagement_id: UUID) -> QuerySet[Visit]:
+    rows = Visit.objects.select_related("report").only(*TOLD).filter(engagement=engagement_id)
+    return rows.order_by("-intended_at")[:VISITS_IN_SHORT]
+
+
+_VISITS_IN_SHORT: Final = Repeated(_visits_in_short, mark=any_id())
+
+
+def visits_in_short(engagement: Engagement) -> list[Visit]:
+    """The newest fifty as far as a timeline tells of them: anything else of these rows costs a query of its own."""
+    return _VISITS_IN_SHORT.rows(engagement.pk)
 
 
 def visit_of(engagement: Engagement, visit_id: UUID) -> Visit | None:

@@ -17,6 +17,7 @@ from awsaccess.provision import ways
 from awsaccess.selectors import (
     Access,
     CardState,
+    access_agreed,
     access_of,
     exit_proof,
     live_card,
@@ -25,12 +26,14 @@ from awsaccess.selectors import (
     stack_name,
     stack_url,
     template_address,
+    visits_in_short,
     visits_of,
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer, ScopeChange
 from engagements.selectors import (
     consent_checkpoint,
+    consent_in_short,
     consent_latest,
     offer_current,
     optional_keys,
@@ -264,9 +267,11 @@ def live_template(desk: Desk) -> str:
 def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Access is on, paused, or has a problem; what happened; what they have."""
     engagement, now = desk.engagement, clock.now()
-    found, consent = live_card(engagement, now=now), consent_latest(engagement)
-    facts = facts_of(desk, consent.offer if consent else offer_current(engagement))
-    visits = visits_of(engagement, limit=activity.VISITS_SHOWN)
+    consent = consent_in_short(engagement)
+    offer = consent.offer if consent else offer_current(engagement)
+    access = access_agreed(engagement, offer)
+    found, facts = live_card(engagement, now=now, access=access), facts_of(desk, offer)
+    visits = visits_in_short(engagement)
     paused = engagement.status == _S.PAUSED
     problem = problems.problem_of(found, desk)
     return page(
@@ -276,7 +281,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         banner=activity.paused_banner(engagement) if paused else activity.on_banner(found, facts, problem),
         paused=paused,
         problem=problem,
-        stack_url=stack_url(engagement) if problem else "",
+        stack_url=stack_url(engagement, access=access) if problem else "",
         facts=facts,
         days=activity.days_of(
             desk,

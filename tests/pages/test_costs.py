@@ -39,10 +39,10 @@ PAGES = (
 FRAGMENT = {"HX-Request": "true"}
 # What a page asks of the database; four of them find out who is asking, and two what for.
 BUDGETS: dict[str, tuple[Callable[[], Stage], str, int]] = {
-    "consent": (stage.invited, "", 9),
+    "consent": (stage.invited, "", 8),
     "connect": (stage.agreed, "", 8),
-    "status": (stage.visited, "", 11),
-    "paused": (stage.paused, "", 11),
+    "status": (stage.visited, "", 10),
+    "paused": (stage.paused, "", 10),
     "closing": (stage.closing, "", 10),
     "closed": (stage.closed, "", 9),
     "receipt": (stage.agreed, "receipt/", 8),
