@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import (
-    Any,
-    Final,
-)
-from uuid import (
-    UUID,
-)
+from typing import Final
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext
 
 from awsaccess.asking import spec_of
@@ -46,13 +42,45 @@ from awsaccess.provision.access_stack import external_id_in, with_lock
 from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
-from engagements.models import Engagement, Offer
-from engagements.selectors import offer_or_none, template_agreed
-from portal.kernel import audit, clock
+from engagements.models import IN_FORCE, Engagement, Offer
+from engagements.selectors import is_published, offer_or_none, template_agreed
+from portal.kernel import clock
+from portal.kernel.database.repeated import Repeated, any_id
 
 LATE_AFTER: Final = dt.timedelta(minutes=30)  # AWS needs about one
 NO_TIME: Final = dt.timedelta()
 
+# What cards show of a grant. Anything else of it costs a query of its own.
+SHOWN: Final = (
+    "engagement",
+    "offer",
+    "status",
+    "checks",
+    "problem",
+    "last_verdict",
+    "checked_at",
+    "verified_at",
+    "is_narrower",
+    "is_rotating",
+    "callback_sha256",
+)
+VISITS_IN_SHORT: Final = 50
+TOLD: Final = (
+    "engagement",
+    "consultant_name",
+    "reason",
+    "kind",
+    "status",
+    "narrowing",
+    "intended_at",
+    "worst_case_until",
+    "issued_at",
+    "ends_at",
+    "report__visit",
+    "report__status",
+    "report__events",
+    "report__fetched_at",
+)
 COMPARED: Final = frozenset({GrantStatus.DRIFTED, GrantStatus.UNSAFE})
 
 
@@ -95,7 +123,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCard:
-    """How the access stands. `status` is the grant's; `problem` its words; the digest changes with any of them.
+    """How the access stands. `status` is the grant's; `problem` its words.
 
     `steps` are only there while a stack with call-back is waited for; `refusal` is why the last one was told no.
     `other_account` reported instead of the agreed one; `other_region` is where the stack is, if elsewhere than offered;
@@ -104,16 +132,16 @@ class LiveCard:
     """
 
     state: CardState
-    status: str
+    status: str = ""
     checks: tuple[Check, ...]
-    problem: str
-    is_unanswered: bool
-    checked_at: dt.datetime | None
-    verified_at: dt.datetime | None
-    has_template: bool
-    steps: tuple[Step, ...]
-    refusal: str
-    digest: str
+    problem: str = ""
+    is_unanswered: bool = False
+    # No card shows when it was last looked at: a look that finds nothing new renews no page.
+    checked_at: dt.datetime | None = field(default=None, metadata={"in_digest": False})
+    verified_at: dt.datetime | None = None
+    has_template: bool = False
+    steps: tuple[Step, ...] = ()
+    refusal: str = ""
     other_account: str = ""
     other_region: str = ""
     is_undone: bool = False
@@ -124,67 +152,98 @@ class LiveCard:
     is_rotating: bool = False
     differences: tuple[Difference, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """Another one as soon as any field is another: what a card shows cannot be forgotten here."""
+        shown = [getattr(self, each.name) for each in fields(self) if each.metadata.get("in_digest", True)]
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """The rows of an access, read once for all that a page tells of it.
+
+    `offer` is the newest that holds, or the first to be answered; `grant` the newest, with its own offer.
+    """
+
+    engagement: Engagement
+    offer: Offer | None
+    grant: Grant | None
+
+
+def access_of(engagement: Engagement) -> Access:
+    """Both rows in one query; in two where a change of scope has made another offer hold than the grant's own."""
+    held = Offer.objects.filter(IN_FORCE, engagement=OuterRef("engagement")).order_by("-number")
+    rows = Grant.objects.select_related("offer").annotate(held_id=Subquery(held.values("pk")[:1]))
+    grant = _newest(rows, engagement)
+    if grant is None or vars(grant)["held_id"] != grant.offer_id:
+        return Access(engagement=engagement, offer=offer_or_none(engagement), grant=grant)
+    return Access(engagement=engagement, offer=grant.offer, grant=grant)
+
+
+def _grant_in_short(engagement_id: UUID) -> QuerySet[Grant]:
+    return Grant.objects.only(*SHOWN).filter(engagement=engagement_id).order_by("-offer__number")[:1]
+
+
+_GRANT_IN_SHORT: Final = Repeated(_grant_in_short, mark=any_id())
+
+
+def access_agreed(engagement: Engagement, offer: Offer | None) -> Access:
+    """The same beside a consent whose offer was read already, with what cards show of the grant and no more."""
+    grant = _GRANT_IN_SHORT.first(engagement.pk)
+    if grant is not None:
+        grant.engagement = engagement
+        if offer is not None and grant.offer_id == offer.pk:
+            grant.offer = offer
+    return Access(engagement=engagement, offer=offer, grant=grant)
+
 
 def grant_of(engagement: Engagement) -> Grant | None:
     """The newest grant, with its offer."""
-    rows = Grant.objects.select_related("offer", "engagement").filter(engagement=engagement)
-    return rows.order_by("-offer__number").first()
+    return _newest(Grant.objects.select_related("offer"), engagement)
 
 
-def live_card(engagement: Engagement, *, now: dt.datetime | None = None) -> LiveCard:
-    """The card of the connect and status pages. `now` spares a page that knows it the question."""
-    grant = grant_of(engagement)
+def _newest(rows: QuerySet[Grant], engagement: Engagement) -> Grant | None:
+    """Of these grants the newest of the engagement, which it then holds without asking for it again."""
+    found = rows.filter(engagement=engagement).order_by("-offer__number").first()
+    if found is not None:
+        found.engagement = engagement
+    return found
+
+
+def live_card(
+    engagement: Engagement, *, now: dt.datetime | None = None, access: Access | None = None
+) -> LiveCard:
+    """The card of the connect and status pages. `now` and `access` spare a page that knows them the question."""
+    grant = access.grant if access else grant_of(engagement)
     state = _state(engagement, grant)
-    has_template = bool(grant and template_agreed(grant.offer).version_id)
-    shown = {} if grant is None else dict(grant.checks)
-    checks = tuple(Check(key=key, state=shown.get(key, PENDING)) for key in CHECKS)
-    told, is_undone = _told_last(grant, state)
-    steps = _steps(grant, state, None if is_undone else told)
-    stack = StackId.parse(told.stack_id) if told is not None else None
-    agreed = engagement.account_id
     waited = _waited(engagement, now) if state is CardState.WAITING else NO_TIME
-    more: dict[str, Any] = {  # Any: fields of the card
-        "other_account": stack.account_id if stack and agreed and stack.account_id != agreed else "",
-        "other_region": _other_region(grant, stack),
-        "is_undone": is_undone,
-        "is_ours": _is_ours(grant),
-        "is_late": state is CardState.WAITING and told is None and waited >= LATE_AFTER,
-        "is_given_up": state is CardState.WAITING and waited >= SEARCH[-1][0],
-    }
-    refusal = told.reason if told is not None and told.status == CallbackStatus.REFUSED else ""
-    differences = differences_found(grant) if grant else ()
-    is_narrower = bool(grant and grant.status == GrantStatus.DRIFTED and grant.is_narrower)
-    is_rotating = bool(grant and grant.is_rotating)
-    facts = {
-        "state": state.value,
-        "status": grant.status if grant else "",
-        "checks": [check.state for check in checks],
-        "problem": grant.problem if grant else "",
-        "unanswered": bool(grant and grant.last_verdict == "unknown"),
-        "template": has_template,
-        "steps": [step.state.value for step in steps],
-        "refusal": refusal,
-        **more,
-        "differences": [[each.what, each.expected or "", each.actual or ""] for each in differences],
-        "narrower": is_narrower,
-        "rotating": is_rotating,
-    }
+    is_given_up = state is CardState.WAITING and waited >= SEARCH[-1][0]
+    is_late = state is CardState.WAITING and waited >= LATE_AFTER
+    if grant is None:
+        return LiveCard(state=state, checks=_checks({}), is_late=is_late, is_given_up=is_given_up)
+    told = _told_last(grant, state)
+    stack = StackId.parse(told.row.stack_id) if told.row else None
     return LiveCard(
         state=state,
-        status=grant.status if grant else "",
-        checks=checks,
-        problem=grant.problem if grant else "",
-        is_unanswered=bool(grant and grant.last_verdict == "unknown"),
-        checked_at=grant.checked_at if grant else None,
-        verified_at=grant.verified_at if grant else None,
-        has_template=has_template,
-        steps=steps,
-        refusal=refusal,
-        digest=hashlib.sha256(audit.canonical(facts)).hexdigest()[:16],
-        **more,
-        is_narrower=is_narrower,
-        is_rotating=is_rotating,
-        differences=differences,
+        status=grant.status,
+        checks=_checks(grant.checks),
+        problem=grant.problem,
+        is_unanswered=grant.last_verdict == Verdict.UNKNOWN,
+        checked_at=grant.checked_at,
+        verified_at=grant.verified_at,
+        has_template=is_published(grant.offer),
+        steps=_steps(grant, state, None if told.is_undone else told.row),
+        refusal=told.refusal,
+        other_account=_other_account(engagement, stack),
+        other_region=_other_region(grant, stack),
+        is_undone=told.is_undone,
+        is_ours=_is_ours(grant),
+        is_late=is_late and told.row is None,
+        is_given_up=is_given_up,
+        is_narrower=grant.status == GrantStatus.DRIFTED and grant.is_narrower,
+        is_rotating=grant.is_rotating,
+        differences=differences_found(grant),
     )
 
 
@@ -198,27 +257,46 @@ def differences_found(grant: Grant) -> tuple[Difference, ...]:
     return tuple(Difference(**each) for each in found)
 
 
-def _told_last(grant: Grant | None, state: CardState) -> tuple[Callback | None, bool]:
-    """What the newest stack reported, while it matters, and whether it was taken back since.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the newest stack reported, while it matters, and whether it was taken back since."""
 
-    One that has no token reports nothing.
-    """
-    if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
-        return None, False
+    row: Callback | None = None
+    is_undone: bool = False
+
+    @property
+    def refusal(self) -> str:
+        """Why it was told no, if it was."""
+        return self.row.reason if self.row and self.row.status == CallbackStatus.REFUSED else ""
+
+
+def _told_last(grant: Grant, state: CardState) -> _Told:
+    """One that has no token reports nothing."""
+    if not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
+        return _Told()
     rows = list(Callback.objects.filter(grant=grant).order_by("-told_at")[:2])
     is_undone = bool(rows) and rows[0].kind == Kind.DELETE
-    return next((row for row in rows if row.kind != Kind.DELETE), None), is_undone
+    return _Told(row=next((row for row in rows if row.kind != Kind.DELETE), None), is_undone=is_undone)
 
 
-def _other_region(grant: Grant | None, stack: StackId | None) -> str:
-    if grant is None or stack is None or stack.region == grant.offer.documents["region"]:
+def _checks(found: dict[str, str]) -> tuple[Check, ...]:
+    return tuple(Check(key=key, state=found.get(key, PENDING)) for key in CHECKS)
+
+
+def _other_account(engagement: Engagement, stack: StackId | None) -> str:
+    agreed = engagement.account_id
+    return stack.account_id if stack and agreed and stack.account_id != agreed else ""
+
+
+def _other_region(grant: Grant, stack: StackId | None) -> str:
+    if stack is None or stack.region == grant.offer.documents["region"]:
         return ""
     return stack.region
 
 
-def _is_ours(grant: Grant | None) -> bool:
+def _is_ours(grant: Grant) -> bool:
     """The newest check failed for a reason of our own, and says so."""
-    if grant is None or grant.last_verdict != Verdict.UNKNOWN:
+    if grant.last_verdict != Verdict.UNKNOWN:
         return False
     newest = Verification.objects.filter(grant=grant).order_by("-at").first()
     return newest is not None and newest.findings.get("unknown") == "ours"
@@ -229,9 +307,9 @@ def _waited(engagement: Engagement, now: dt.datetime | None) -> dt.timedelta:
     return now - (engagement.agreed_at or now)
 
 
-def _steps(grant: Grant | None, state: CardState, told: Callback | None) -> tuple[Step, ...]:
+def _steps(grant: Grant, state: CardState, told: Callback | None) -> tuple[Step, ...]:
     """Only what is known: a report that came, a role that opened."""
-    if grant is None or not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
+    if not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
         return ()
     is_told = told is not None and told.status in (CallbackStatus.OPEN, CallbackStatus.GRANTED)
     is_found = state is CardState.CHECKING
@@ -262,15 +340,16 @@ def stack_name(engagement: Engagement) -> str:
     return f"latchkey-{engagement.code}"
 
 
-def quick_create_url(engagement: Engagement) -> str | None:
+def quick_create_url(engagement: Engagement, *, access: Access | None = None) -> str | None:
     """CloudFormation's review page with everything filled in; None while the template is on its way."""
-    offer = offer_or_none(engagement)
+    access = access or access_of(engagement)
+    offer = access.offer
     if offer is None or not template_agreed(offer).version_id:
         return None
     documents = offer.documents
     return links.quick_create_link(
         region=documents["region"],
-        template=template_address(offer),
+        template=_address(offer, access.grant),
         stack_name=stack_name(engagement),
         partition=documents["partition"],
         console_base_url=settings.CONSOLE_BASE_URL,
@@ -279,43 +358,53 @@ def quick_create_url(engagement: Engagement) -> str | None:
 
 def template_address(offer: Offer) -> str:
     """The pinned version in the hub's bucket: the agreed one, or the same with the lock that is in force by now."""
+    return _address(offer, _grant_beside(offer))
+
+
+def _grant_beside(offer: Offer) -> Grant | None:
+    """The newest grant of an offer's engagement: a change of scope makes another offer, and no other grant."""
+    return Grant.objects.filter(engagement=offer.engagement_id).order_by("-offer__number").first()
+
+
+def _address(offer: Offer, grant: Grant | None) -> str:
     documents, agreed = offer.documents, template_agreed(offer)
-    grant = Grant.objects.filter(engagement=offer.engagement_id).exclude(lock_version_id="").first()
-    if grant is not None and external_id_in(agreed.text) == grant.external_id_in_force:
-        grant = None  # a change that was asked since then has the lock in its own template
+    own_lock = grant if grant is not None and grant.lock_version_id else None
+    if own_lock is not None and external_id_in(agreed.text) == own_lock.external_id_in_force:
+        own_lock = None  # a change that was asked since then has the lock in its own template
     return links.template_url(
         bucket=documents["bucket"],
         region=documents["region"],
-        key=grant.lock_template_key if grant else documents["template_key"],
-        version_id=grant.lock_version_id if grant else agreed.version_id,
+        key=own_lock.lock_template_key if own_lock else documents["template_key"],
+        version_id=own_lock.lock_version_id if own_lock else agreed.version_id,
         partition=documents["partition"],
     )
 
 
-def template_text(offer: Offer) -> str:
+def template_text(offer: Offer, *, access: Access | None = None) -> str:
     """The template to read or to run by hand: as agreed, with the lock that is in force by now."""
     agreed = template_agreed(offer).text
-    grant = Grant.objects.filter(engagement=offer.engagement_id).exclude(rotated_external_id="").first()
-    return with_lock(agreed, spec_of(offer, grant)) if grant else agreed
+    grant = access.grant if access else _grant_beside(offer)
+    return with_lock(agreed, spec_of(offer, grant)) if grant and grant.rotated_external_id else agreed
 
 
 def stack_ask(engagement: Engagement) -> StackAsk | None:
     """What a script or Terraform asks AWS for; None while the account is not known or the template is on its way."""
-    offer = offer_or_none(engagement)
+    access = access_of(engagement)
+    offer = access.offer
     if offer is None or not template_agreed(offer).version_id or not engagement.account_id:
         return None
     return StackAsk(
         account_id=engagement.account_id,
         region=offer.documents["region"],
         stack_name=stack_name(engagement),
-        template_url=template_address(offer),
+        template_url=_address(offer, access.grant),
         partition=offer.documents["partition"],
     )
 
 
-def permissions_needed(engagement: Engagement) -> str:
+def permissions_needed(engagement: Engagement, *, access: Access | None = None) -> str:
     """A policy with which a sign-in of the client's can make this very stack; empty before anything was offered."""
-    grant = grant_of(engagement)
+    grant = access.grant if access else grant_of(engagement)
     if grant is None:
         return ""
     documents = grant.offer.documents
@@ -327,12 +416,6 @@ def permissions_needed(engagement: Engagement) -> str:
         topic_arns=tuple(documents.get("topic_arns", {}).values()) if grant.callback_sha256 else (),
         bucket=documents["bucket"],
     )
-
-
-def role_name(engagement: Engagement) -> str:
-    """The one thing that the stack makes; empty before anything was offered."""
-    grant = grant_of(engagement)
-    return grant.role_name if grant is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,9 +450,9 @@ def stack_update(grant: Grant, template: str) -> StackUpdate:
     )
 
 
-def stack_url(engagement: Engagement) -> str:
+def stack_url(engagement: Engagement, *, access: Access | None = None) -> str:
     """CloudFormation's list of stacks in the console, filtered to ours."""
-    offer = offer_or_none(engagement)
+    offer = access.offer if access else offer_or_none(engagement)
     region = offer.documents["region"] if offer else "us-east-1"
     partition = offer.documents["partition"] if offer else "aws"
     return links.stacks_link(
@@ -384,6 +467,19 @@ def visits_of(engagement: Engagement, *, limit: int = 50) -> list[Visit]:
     """Every visit, newest first, also the refused and orphaned ones."""
     rows = Visit.objects.select_related("report").filter(engagement=engagement)
     return list(rows.order_by("-intended_at")[:limit])
+
+
+def _visits_in_short(engagement_id: UUID) -> QuerySet[Visit]:
+    rows = Visit.objects.select_related("report").only(*TOLD).filter(engagement=engagement_id)
+    return rows.order_by("-intended_at")[:VISITS_IN_SHORT]
+
+
+_VISITS_IN_SHORT: Final = Repeated(_visits_in_short, mark=any_id())
+
+
+def visits_in_short(engagement: Engagement) -> list[Visit]:
+    """The newest fifty as far as a timeline tells of them: anything else of these rows costs a query of its own."""
+    return _VISITS_IN_SHORT.rows(engagement.pk)
 
 
 def visit_of(engagement: Engagement, visit_id: UUID) -> Visit | None:

@@ -44,6 +44,13 @@ def words_of(offer: Offer, language: str) -> OfferWords:
     )
 
 
+def summary_of(offer: Offer, language: str) -> str:
+    """The one sentence that an offer says of itself, by the same rule; reads nothing but its documents."""
+    documents: Mapping[str, Any] = offer.documents  # Any: as above
+    in_language = documents.get("words", {}).get(language.partition("-")[0].lower(), {})
+    return str(in_language.get("summary", documents.get("summary", "")))
+
+
 def ends_at(offer: Offer) -> dt.datetime | None:
     """The end that was asked for; None for an offer that froze none."""
     frozen = offer.documents.get("expires_at")

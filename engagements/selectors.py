@@ -8,11 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import BooleanField, Case, Exists, F, Model, OuterRef, QuerySet, Subquery, When
 
 from accounts.lifecycle import ContactRole
-from accounts.models import Contact, User
+from accounts.models import Client, Contact, Practice, User
 from accounts.selectors import apart
 from engagements.lifecycle import (
     OPEN_CHANGES,
@@ -48,6 +49,7 @@ from engagements.models import (
 from engagements.profiles import AccessProfile, profiles_in
 from engagements.profiles.own import profile_from
 from portal.kernel import checkpoints, clock, secrets, tenancy
+from portal.kernel.database.repeated import Repeated, any_id, any_text
 from portal.kernel.errors import NotVisible
 from portal.kernel.models import AuditCheckpoint
 from portal.kernel.papers import judging, keys
@@ -72,17 +74,36 @@ class Verdict:
     made_at: dt.datetime | None = None
 
 
-def engagement_for_client(code: str) -> Engagement:
-    """One engagement by its public code, with practice, client and `change_status`. Drafts and cancelled ones are not shown.
+_NAMED: Final[dict[str, type[Model]]] = {"practice": Practice, "client": Client, "moved_by": User}
 
-    Raises NotVisible.
+
+def _all_but_the_name(relation: str, model: type[Model]) -> list[str]:
+    fields = [each.name for each in model._meta.concrete_fields if not each.primary_key]  # noqa: SLF001  # Django documents it
+    return [f"{relation}__{name}" for name in fields if name != "name"]
+
+
+def _shown_by_code(code: str) -> QuerySet[Engagement]:
+    """With the status of the change that waits, if any, and whether anything was said: no page asks a second time.
+
+    Of firm, client and who moved it last only the names: who may see it has the first two with the seat.
     """
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
-    rows = Engagement.objects.select_related("practice", "client", "moved_by").exclude(status__in=hidden)
-    # With the status of the change that waits, if any: pages say so, and no page asks a second time for that.
     waiting = ScopeChange.objects.filter(engagement_id=OuterRef("pk"), status__in=OPEN_CHANGES)
-    rows = rows.annotate(change_status=Subquery(waiting.values("status")[:1]))
-    if (found := rows.filter(code=code).first()) is None:
+    said = Remark.objects.filter(engagement_id=OuterRef("pk"))
+    rows = Engagement.objects.select_related(*_NAMED).filter(code=code).exclude(status__in=hidden)
+    rows = rows.defer(*(name for each, model in _NAMED.items() for name in _all_but_the_name(each, model)))
+    return rows.annotate(change_status=Subquery(waiting.values("status")[:1]), has_remarks=Exists(said))
+
+
+_SHOWN_BY_CODE: Final = Repeated(_shown_by_code, mark=any_text())
+
+
+def engagement_for_client(code: str) -> Engagement:
+    """One engagement by its public code, with the names of practice, client and who moved it, `change_status`, `has_remarks`.
+
+    Drafts and cancelled ones are not shown. Raises NotVisible.
+    """
+    if (found := _SHOWN_BY_CODE.first(code)) is None:
         raise NotVisible
     return found
 
@@ -140,6 +161,14 @@ def template_with(offer: Offer, choice: Sequence[str]) -> AgreedText:
     """The frozen template of an offer with these lines ticked."""
     found = offer.variants.get(choice=list(choice)) if choice else offer
     return AgreedText(text=found.template, sha256=found.template_sha256, version_id=found.template_version_id)
+
+
+def is_published(offer: Offer) -> bool:
+    """Whether the template with the choice that was agreed to has its place; reads no template."""
+    choice = choice_of(offer)
+    if not choice:
+        return bool(offer.template_version_id)
+    return offer.variants.filter(choice=list(choice)).exclude(template_version_id="").exists()
 
 
 def choice_of(offer: Offer) -> tuple[str, ...]:
@@ -206,6 +235,27 @@ def consent_latest(engagement: Engagement, *, first: Contact | None = None) -> C
     return rows.filter(offer=newest.offer_id, contact=first).first() or newest
 
 
+def _consent_in_short(engagement_id: UUID) -> QuerySet[Consent]:
+    rows = Consent.objects.select_related("contact__user", "offer").filter(
+        CONSENT_IN_FORCE, engagement=engagement_id
+    )
+    of_offer = ("number", "documents", "template_version_id")
+    shown = ("given_at", "contact__user__name", *(f"offer__{each}" for each in of_offer))
+    return rows.only("engagement", *shown).order_by("-given_at")[:1]
+
+
+_CONSENT_IN_SHORT: Final = Repeated(_consent_in_short, mark=any_id())
+
+
+def consent_in_short(engagement: Engagement) -> Consent | None:
+    """The newest consent that took effect, as far as a page tells of it beside other things.
+
+    When it was given, the name of who gave it, and the offer's number, documents and place: anything else of these rows
+    costs a query of its own.
+    """
+    return _CONSENT_IN_SHORT.first(engagement.pk)
+
+
 def consents_of(engagement: Engagement) -> QuerySet[Consent]:
     """Every consent in the order in which they were given, withdrawn or not, of changes too."""
     rows = engagement.consents.select_related("contact__user", "offer", "withdrawn_by")
@@ -249,7 +299,9 @@ def approvals_of(engagement: Engagement, offer: Offer | None = None) -> Approval
 
 
 def remarks_of(engagement: Engagement) -> list[Remark]:
-    """Questions and answers, the oldest first."""
+    """Questions and answers, the oldest first. Nothing is asked where the engagement was read without any."""
+    if vars(engagement).get("has_remarks") is False:
+        return []
     return list(engagement.remarks.select_related("author").order_by("said_at", "pk"))
 
 
@@ -273,10 +325,18 @@ def assignments_of(engagement: Engagement) -> list[Assignment]:
     return lead_first(engagement.assignments.select_related("consultant").filter(NOT_OVER))
 
 
+def _staffing(engagement_id: UUID) -> QuerySet[Assignment]:
+    is_over = Case(When(NOT_OVER, then=False), default=True, output_field=BooleanField())
+    rows = Assignment.objects.select_related("consultant").filter(engagement=engagement_id)
+    return rows.annotate(is_over=is_over)
+
+
+_STAFFING: Final = Repeated(_staffing, mark=any_id())
+
+
 def staffing_of(engagement: Engagement) -> list[Assignment]:
     """Everybody who ever was on it, the lead first; each row notes `is_over`. One query."""
-    is_over = Case(When(NOT_OVER, then=False), default=True, output_field=BooleanField())
-    return lead_first(engagement.assignments.select_related("consultant").annotate(is_over=is_over))
+    return lead_first(_STAFFING.rows(engagement.pk))
 
 
 def lead_of(engagement: Engagement) -> User:

@@ -192,10 +192,11 @@ def paused_banner(engagement: Engagement) -> Banner:
 
 
 def _visits(visits: Iterable[Visit], desk: Desk) -> list[_Moment]:
+    told_at = reverse("client:visits", args=[desk.engagement.code]) if desk.frame.sees_paper else ""
     return [
         _Moment(
             at=visit.issued_at or visit.intended_at,
-            happening=_visit(visit, desk),
+            happening=_visit(visit, desk, told_at),
             who=visit.consultant_name,
             reference=str(visit.pk),
         )
@@ -203,7 +204,7 @@ def _visits(visits: Iterable[Visit], desk: Desk) -> list[_Moment]:
     ]
 
 
-def _visit(visit: Visit, desk: Desk) -> Happening:
+def _visit(visit: Visit, desk: Desk, told_at: str) -> Happening:
     zone = desk.zone
     begun = visit.issued_at or visit.intended_at
     name = visit.consultant_name.split(" ")[0]
@@ -223,7 +224,7 @@ def _visit(visit: Visit, desk: Desk) -> Happening:
         time=_span(begun, visit.ends_at, zone),
         iso=begun.isoformat(timespec="minutes"),
         badge=words.initials(visit.consultant_name),
-        **_report_link(visit, desk),
+        **_report_link(visit, told_at),
     )
 
 
@@ -234,11 +235,10 @@ def _told(visit: Visit) -> str:
     return "".join(f" {part}" for part in (*said, deeds_in_short) if part)
 
 
-def _report_link(visit: Visit, desk: Desk) -> dict[str, str]:
-    if visit.status != VisitStatus.ISSUED or not desk.frame.sees_paper:
+def _report_link(visit: Visit, told_at: str) -> dict[str, str]:
+    if visit.status != VisitStatus.ISSUED or not told_at:
         return {}
-    address = f"{reverse('client:visits', args=[desk.engagement.code])}#v-{visit.pk}"
-    return {"link_url": address, "link_label": gettext("What was done")}
+    return {"link_url": f"{told_at}#v-{visit.pk}", "link_label": gettext("What was done")}
 
 
 def _span(begun: dt.datetime, ends: dt.datetime | None, zone: ZoneInfo) -> str:

@@ -15,7 +15,10 @@ from django.utils.translation import gettext
 
 from awsaccess.provision import ways
 from awsaccess.selectors import (
+    Access,
     CardState,
+    access_agreed,
+    access_of,
     exit_proof,
     live_card,
     permissions_needed,
@@ -23,12 +26,14 @@ from awsaccess.selectors import (
     stack_name,
     stack_url,
     template_address,
+    visits_in_short,
     visits_of,
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer, ScopeChange
 from engagements.selectors import (
     consent_checkpoint,
+    consent_in_short,
     consent_latest,
     offer_current,
     optional_keys,
@@ -161,16 +166,17 @@ def code_is_out(desk: Desk, offer: Offer) -> bool:
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The AWS step with its live card."""
+    now, access = clock.now(), access_of(desk.engagement)
     return page(
         request,
         desk,
         "awsaccess/connect.html",
-        **live_context(desk, now=clock.now()),
+        **switching_context(desk, access, now=now, started=int(now.timestamp())),
         account_number=words.account_number(desk.engagement.account_id),
         stack_name=stack_name(desk.engagement),
         question_mail=question_mail(desk),
-        hands=hands.hands_of(desk),
-        permissions=permissions_needed(desk.engagement),
+        hands=hands.hands_of(desk, access),
+        permissions=permissions_needed(desk.engagement, access=access),
         **_ways(desk),
     )
 
@@ -191,6 +197,7 @@ def hand_over_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse
 def trouble_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
     """The question, or what the pasted text means."""
     told = troubles.trouble_of(form.cleaned_data["said"], desk) if form.is_valid() else None
+    engagement, access = desk.engagement, access_of(desk.engagement)
     return page(
         request,
         desk,
@@ -198,9 +205,10 @@ def trouble_page(request: HttpRequest, desk: Desk, form: Form) -> HttpResponse:
         status=422 if form.errors else 200,
         form=form,
         told=told,
-        stack_url=stack_url(desk.engagement),
-        open_url=quick_create_url(desk.engagement) or reverse("client:front", args=[desk.engagement.code]),
-        permissions=permissions_needed(desk.engagement),
+        stack_url=stack_url(engagement, access=access),
+        open_url=quick_create_url(engagement, access=access)
+        or reverse("client:front", args=[engagement.code]),
+        permissions=permissions_needed(engagement, access=access),
         question_mail=question_mail(desk),
     )
 
@@ -223,20 +231,31 @@ def live_context(desk: Desk, *, now: dt.datetime, started: int | None = None) ->
             "stack_url": address,
             "has_ways": bool(desk.engagement.account_id),
         }
-    found = live_card(desk.engagement, now=now)
-    opening = desk.engagement.status in SWITCHING_ON
-    open_url = quick_create_url(desk.engagement) if opening and found.has_template else None
-    offer = offer_current(desk.engagement)
-    facts = facts_of(desk, offer)
+    return switching_context(desk, access_of(desk.engagement), now=now, started=started)
+
+
+def switching_context(desk: Desk, access: Access, *, now: dt.datetime, started: int) -> Context:
+    """The same for an access that is or was to be switched on. Raises NotVisible before anything was offered."""
+    engagement, offer = desk.engagement, offer_in(access)
+    found = live_card(engagement, now=now, access=access)
+    opening = engagement.status in SWITCHING_ON
+    has_way = opening and found.has_template
     return {
         "region": offer.documents["region"],
-        "stack_url": stack_url(desk.engagement),
+        "stack_url": stack_url(engagement, access=access),
         "frame": desk.frame,
-        "card": connecting.card_of(found, desk, facts, started=started, now=now),
-        "open_url": open_url,
-        "has_ways": bool(found.has_template and desk.engagement.account_id),
+        "card": connecting.card_of(found, desk, facts_of(desk, offer), started=started, now=now),
+        "open_url": quick_create_url(engagement, access=access) if has_way else None,
+        "has_ways": bool(found.has_template and engagement.account_id),
         "is_opening": opening,
     }
+
+
+def offer_in(access: Access) -> Offer:
+    """The offer that holds. Raises NotVisible before anything was offered."""
+    if access.offer is None:
+        raise NotVisible
+    return access.offer
 
 
 def live_template(desk: Desk) -> str:
@@ -248,9 +267,11 @@ def live_template(desk: Desk) -> str:
 def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Access is on, paused, or has a problem; what happened; what they have."""
     engagement, now = desk.engagement, clock.now()
-    found, consent = live_card(engagement, now=now), consent_latest(engagement)
-    facts = facts_of(desk, consent.offer if consent else offer_current(engagement))
-    visits = visits_of(engagement, limit=activity.VISITS_SHOWN)
+    consent = consent_in_short(engagement)
+    offer = consent.offer if consent else offer_current(engagement)
+    access = access_agreed(engagement, offer)
+    found, facts = live_card(engagement, now=now, access=access), facts_of(desk, offer)
+    visits = visits_in_short(engagement)
     paused = engagement.status == _S.PAUSED
     problem = problems.problem_of(found, desk)
     return page(
@@ -260,7 +281,7 @@ def status_page(request: HttpRequest, desk: Desk) -> HttpResponse:
         banner=activity.paused_banner(engagement) if paused else activity.on_banner(found, facts, problem),
         paused=paused,
         problem=problem,
-        stack_url=stack_url(engagement) if problem else "",
+        stack_url=stack_url(engagement, access=access) if problem else "",
         facts=facts,
         days=activity.days_of(
             desk,

@@ -15,7 +15,7 @@ from django.utils.translation import get_language, gettext
 
 from accounts.models import User
 from engagements.models import Engagement, Offer
-from engagements.offer_words import OfferWords, words_of
+from engagements.offer_words import OfferWords, summary_of, words_of
 from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from engagements.services.doorbells import has_doorbell, may_force
@@ -109,7 +109,7 @@ def told_of(offer: Offer) -> OfferWords:
 def kind_of(offer: Offer) -> Kind:
     """Look only, or look and change, with the sentence that the offer gives."""
     code = AccessKind(offer.documents["kind"])
-    said = told_of(offer).summary
+    said = summary_of(offer, get_language() or "")
     if code is AccessKind.LOOK:
         return Kind(
             code=code,

@@ -108,6 +108,9 @@ def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) ->
         raise NotVisible
     if contact.role not in roles:
         raise _not_for(roles, code)
+    # The seat holds the whole rows of firm and client: nothing of them is read a second time.
+    if engagement.client_id == contact.client_id:
+        engagement.practice, engagement.client = contact.practice, contact.client
     return desk_of(
         engagement=engagement,
         assignments=staffing_of(engagement),

@@ -6,9 +6,9 @@ from typing import Final
 
 from django.utils.translation import gettext, gettext_lazy
 
-from awsaccess.selectors import role_name
+from awsaccess.selectors import Access
 from engagements.models import Consent, Handover
-from engagements.selectors import consents_of, handovers_of, offer_current
+from engagements.selectors import consents_of, handovers_of
 from engagements.services.handing import Obstacle
 from portal.pages import consenting, words
 from portal.pages.frames import Desk
@@ -23,16 +23,16 @@ OBSTACLES: Final = {
 }
 
 
-def hands_of(desk: Desk) -> Hands | None:
+def hands_of(desk: Desk, access: Access) -> Hands | None:
     """What somebody who only does the step in AWS is told; None for those who read the papers."""
-    if desk.frame.sees_paper:
+    if desk.frame.sees_paper or access.offer is None:
         return None
-    facts = consenting.facts_of(desk.engagement, desk.people, offer_current(desk.engagement), desk.zone)
+    facts = consenting.facts_of(desk.engagement, desk.people, access.offer, desk.zone)
     given = consents_of(desk.engagement).filter(withdrawn_at=None)
     return Hands(
         asked=_asked(desk),
         agreed=tuple(_agreed(consent, desk) for consent in given),
-        role=role_name(desk.engagement),
+        role=access.grant.role_name if access.grant else "",
         kind=facts.kind.tag,
         until=facts.until_long,
     )

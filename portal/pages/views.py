@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.lifecycle import HANDS
 from awsaccess.provision import ways
-from awsaccess.selectors import stack_ask, template_text
+from awsaccess.selectors import access_of, stack_ask, template_text
 from awsaccess.services.checks import check_soon
 from awsaccess.services.leaving import deletion_confirm
 from awsaccess.services.revoking import sessions_end_ask
@@ -455,9 +455,9 @@ def deleted(_request: HttpRequest, desk: Desk) -> HttpResponse:
 @at_desk("GET", roles=ANYONE)
 def template(_request: HttpRequest, desk: Desk) -> HttpResponse:
     """The exact template that was offered, to read or to run by hand."""
-    name = f"access-{desk.engagement.code}.json"
+    name, access = f"access-{desk.engagement.code}.json", access_of(desk.engagement)
     return HttpResponse(
-        template_text(offer_current(desk.engagement)),
+        template_text(compose.offer_in(access), access=access),
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

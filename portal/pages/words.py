@@ -40,7 +40,9 @@ def long_moment(moment: dt.datetime, zone: ZoneInfo) -> str:
 
 def clock_time(moment: dt.datetime, zone: ZoneInfo) -> str:
     """14:32."""
-    return date_format(moment.astimezone(zone), pgettext("date format", "H:i"))
+    local, form = moment.astimezone(zone), pgettext("date format", "H:i")
+    # A timeline has dozens: what most languages write needs no reading of the form.
+    return f"{local.hour:02}:{local.minute:02}" if form == "H:i" else date_format(local, form)
 
 
 def when(moment: dt.datetime, zone: ZoneInfo, *, now: dt.datetime) -> str:

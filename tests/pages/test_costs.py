@@ -39,16 +39,16 @@ PAGES = (
 FRAGMENT = {"HX-Request": "true"}
 # What a page asks of the database; four of them find out who is asking, and two what for.
 BUDGETS: dict[str, tuple[Callable[[], Stage], str, int]] = {
-    "consent": (stage.invited, "", 9),
-    "connect": (stage.agreed, "", 13),
-    "status": (stage.visited, "", 11),
-    "paused": (stage.paused, "", 11),
+    "consent": (stage.invited, "", 8),
+    "connect": (stage.agreed, "", 8),
+    "status": (stage.visited, "", 10),
+    "paused": (stage.paused, "", 10),
     "closing": (stage.closing, "", 10),
     "closed": (stage.closed, "", 9),
     "receipt": (stage.agreed, "receipt/", 8),
-    "live": (stage.agreed, "live/", 12),
+    "live": (stage.agreed, "live/", 8),
     "live, closing": (stage.closing, "live/", 9),
-    "template": (stage.agreed, "template/", 8),
+    "template": (stage.agreed, "template/", 7),
 }
 CHECKSUM = "SELECT coalesce(md5(string_agg(row::text, '|' ORDER BY row::text)), '') FROM {} AS row"
 
