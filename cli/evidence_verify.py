@@ -5,7 +5,8 @@
     python3 verify.py --key 'portal.example.com+1a2b3c4d+AY...' --checkpoint mail.eml
 
 Three things are checked: that each file is the one that was packed; that the record in it is unbroken, by
-`audit_verify.py` beside this file; and that papers, pages, offers, visits and proofs are those that the record tells of.
+`audit_verify.py` beside this file; and that papers, pages, consents, offers, deployments, decisions, rings, visits,
+reports, exchanged keys and proofs are those that the record tells of.
 A checkpoint from a mail or a receipt that you kept proves that the record itself was not written anew. The signatures
 inside the PDFs need cryptography that Python does not bring: any PDF reader shows them, and here their fingerprints
 are compared with those that the record took down.
@@ -20,15 +21,49 @@ import hashlib
 import importlib.util
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-FORMAT: Final = "latchkey-evidence-1"
+FORMAT: Final = "latchkey-evidence-2"
 MANIFEST: Final = "manifest.json"
 MANIFEST_PRINT: Final = "manifest.sha256"
 RECORD: Final = "record/record.jsonl"
+DECISIONS: Final = frozenset(
+    {
+        "engagement:engagement:moved",
+        "engagement:engagement:move-refused",
+        "client:consent:given",
+        "client:consent:refused",
+        "client:consent:withdrawn",
+        "client:consent:code-mailed",
+        "client:question:asked",
+        "practice:question:answered",
+        "client:colleague:named",
+        "engagement:change:asked",
+        "engagement:change:moved",
+        "practice:doorbell:refused",
+        "aws:visit:not-begun",
+        "client:grant:sessions-end-asked",
+        "client:grant:deletion-confirmed",
+    }
+)
+LET_IN: Final = "client:doorbell:let-in"
+USED: Final = "practice:doorbell:used"
+FORCED: Final = "practice:doorbell:forced"
+RINGS: Final = {
+    "practice:doorbell:rung": "ringing",
+    LET_IN: "let_in",
+    "client:doorbell:not-now": "not_now",
+    USED: "used",
+    "engagement:doorbell:expired": "expired",
+    FORCED: "forced",
+}
+REPORTS: Final = {"aws:visit:report-fetched": ("first", "complete"), "aws:visit:report-missing": ("missing",)}
+# From these on the portal enters with the new one.
+TURNED: Final = ("dropping", "done")
 Json = dict[str, Any]  # Any: JSON
 
 
@@ -90,11 +125,8 @@ def binding_faults(folder: Path) -> Iterator[str]:
     about = _manifest(folder)["engagement_id"]
     try:
         events = [told for told in _events(folder) if told["header"]["about"] == about]
-        yield from _papers(folder, events)
-        yield from _consents(folder, events)
-        yield from _offers(folder, events)
-        yield from _proofs(folder, events)
-        yield from _visits(folder, events)
+        for look in LOOKS:
+            yield from look(folder, events)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         yield f"something in the pack cannot be read: {type(error).__name__} {error}."
 
@@ -107,6 +139,10 @@ def _papers(folder: Path, events: Sequence[Json]) -> Iterator[str]:
 def _consents(folder: Path, events: Sequence[Json]) -> Iterator[str]:
     told = {_details(event)["shown_sha256"] for event in _of(events, "client:consent:given")}
     yield from _compared(told, _prints(folder, "shown/*.html"), "page that was shown")
+    records = {_details(event).get("record_sha256") for event in _of(events, "client:consent:given")}
+    yield from _compared(
+        {one for one in records if one}, _prints(folder, "consents/*.json"), "record of a consent"
+    )
     rows = {one["consent"]: one for one in _json(folder / "decisions.json")["consents"]}
     for event in _of(events, "client:consent:given"):
         row, details = rows.get(_key(event), {}), _details(event)
@@ -130,13 +166,80 @@ def _choice(folder: Path, consent: Json) -> Iterator[str]:
     if hashlib.sha256(canonical({"v": 1, **parts})).hexdigest() != consent["agreed_sha256"]:
         yield f"decisions.json: the consent of {consent['by']} does not seal what it says."
     offer = _json(folder / "offers" / f"offer-{consent['offer']}.json")
-    choices = [
-        *offer["documents"].get("choices", ()),
-        {"keys": [], "template_sha256": offer["template_sha256"]},
-    ]
-    templates = {tuple(each["keys"]): each["template_sha256"] for each in choices}
-    if templates.get(tuple(consent["choice"])) != consent["template_sha256"]:
+    if _templates_of(offer).get(tuple(consent["choice"])) != consent["template_sha256"]:
         yield f"decisions.json: the choice of {consent['by']} has another template than the offer says."
+
+
+def _decisions(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """What was decided, asked and refused: all of it, in the record's own words."""
+    told = {
+        event["header"]["seq"]: (
+            event["header"]["at"][:19],
+            event["header"]["kind"],
+            _body(event).get("name"),
+            _details(event),
+        )
+        for event in events
+        if event["header"]["kind"] in DECISIONS
+    }
+    rows = _json(folder / "decisions.json")["decisions"]
+    found = {row["number"]: (row["at"][:19], row["what"], row["by"], row["details"]) for row in rows}
+    for number in sorted({*told, *found}):
+        if told.get(number) != found.get(number):
+            yield f"decisions.json and the record differ on event {number}."
+
+
+def _standing(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """Where the engagement, its changes and its roles stand is where their last move led them."""
+    at: dict[str, str] = {}
+    for event in events:
+        if event["header"]["kind"] in {
+            "engagement:engagement:moved",
+            "engagement:change:moved",
+            "aws:grant:moved",
+        }:
+            at[_key(event)] = _details(event)["to"]
+        elif event["header"]["kind"] == "aws:grant:exit-proved":
+            at[_key(event)] = "gone"
+    engagement = _json(folder / "engagement.json")
+    if engagement["status"] != at.get(_manifest(folder)["engagement_id"], "draft"):
+        yield "engagement.json and the record differ on where the project stands."
+    for change in engagement["changes"]:
+        if change["status"] != at.get(change["change"], "asked"):
+            yield f"engagement.json and the record differ on change {change['change']}."
+    for role in _json(folder / "access.json")["roles"]:
+        if role["status"] != at.get(role["grant"], "expected"):
+            yield f"access.json and the record differ on the role {role['role_name']}."
+
+
+def _deployments(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """Each publication is told of with its version, and each report of a stack."""
+    offers = {_key(event): _details(event)["sha256"] for event in _of(events, "engagement:offer:frozen")}
+    versions = {
+        (offers.get(_key(event)), _details(event).get("choice", "")): _details(event)["version"]
+        for event in _of(events, "engagement:offer:published")
+    }
+    deployed = _json(folder / "deployments.json")
+    found = {
+        (row["offer_sha256"], ", ".join(row["choice"])): row["version"]
+        for row in deployed["templates"]
+        if row["version"]
+    }
+    if versions != found:
+        yield "deployments.json and the record differ on which templates were published."
+    yield from _templates(folder, deployed["templates"])
+    stacks = Counter((row["grant"], row["kind"], row["stack_id"]) for row in deployed["stacks"])
+    told = [(_key(event), _details(event)) for event in _of(events, "aws:stack:told")]
+    if stacks != Counter((grant, told["kind"], told["stack"]) for grant, told in told):
+        yield "deployments.json and the record differ on what stacks reported."
+
+
+def _templates(folder: Path, rows: Sequence[Json]) -> Iterator[str]:
+    for row in rows:
+        offer = _json(folder / "offers" / f"offer-{row['offer']}.json")
+        sealed = (offer["offer_sha256"], _templates_of(offer).get(tuple(row["choice"])))
+        if (row["offer_sha256"], row["sha256"]) != sealed:
+            yield f"deployments.json: a template of offer {row['offer']} is none that the offer seals."
 
 
 def _offers(folder: Path, events: Sequence[Json]) -> Iterator[str]:
@@ -171,14 +274,132 @@ def _proofs(folder: Path, events: Sequence[Json]) -> Iterator[str]:
 def _visits(folder: Path, events: Sequence[Json]) -> Iterator[str]:
     """A visit is told of when it is intended, and once more when it is known how that ended."""
     ends = {"aws:visit:issued": "issued", "aws:visit:refused": "refused", "aws:visit:orphaned": "orphaned"}
-    told = {_key(event): "intended" for event in _of(events, "aws:visit:intended")}
+    told: dict[str, tuple[object, ...]] = {}
+    for event in _of(events, "aws:visit:intended"):
+        details = _details(event)
+        told[_key(event)] = ("intended", event["header"]["actor"], details["reason"], details["kind"])
     for event in events:
         if (kind := event["header"]["kind"]) in ends:
-            told[_key(event)] = ends[kind]
-    rows = {row["visit"]: row["status"] for row in _json(folder / "visits.json")["visits"]}
-    for visit in sorted({*told, *rows}):
-        if told.get(visit) != rows.get(visit):
+            told[_key(event)] = (ends[kind], *told.get(_key(event), ())[1:])
+    rows = _json(folder / "visits.json")["visits"]
+    found = {row["visit"]: (row["status"], row["person"], row["reason"], row["way"]) for row in rows}
+    for visit in sorted({*told, *found}):
+        if told.get(visit) != found.get(visit):
             yield f"visits.json and the record differ on visit {visit}."
+
+
+def _rings(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """Each ring stands where its last event left it, for the same person and reason, answered by the same."""
+    told: dict[str, tuple[object, ...]] = {}
+    for event in events:
+        if (kind := event["header"]["kind"]) in RINGS:
+            details, before = _details(event), told.get(_key(event), (None,))
+            answered = event["header"]["actor"] if kind.startswith("client:") else before[-1]
+            told[_key(event)] = (RINGS[kind], details["consultant"], details["reason"], answered)
+    rows = _json(folder / "rings.json")["rings"]
+    found = {
+        row["ring"]: (row["status"], row["by"], row["reason"], _person(row["answered_by"])) for row in rows
+    }
+    for ring in sorted({*told, *found}):
+        if told.get(ring) != found.get(ring):
+            yield f"rings.json and the record differ on ring {ring}."
+
+
+def _let_in(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """Where a doorbell was agreed to, each visit has a ring of its own that was opened for it before it began."""
+    intended = {_key(event): event["header"]["seq"] for event in _of(events, "aws:visit:intended")}
+    rings = {row["ring"]: row for row in _json(folder / "rings.json")["rings"]}
+    visits = _json(folder / "visits.json")["visits"]
+    for visit in visits:
+        offer = _json(folder / "offers" / f"offer-{visit['offer']}.json")["documents"]
+        if visit["ring"] is None and not offer.get("doorbell"):
+            continue
+        ring = rings.get(visit["ring"])
+        before = {
+            event["header"]["kind"]: event["header"]["seq"]
+            for event in events
+            if ring and _key(event) == ring["ring"] and event["header"]["seq"] < intended[visit["visit"]]
+        }
+        if ring is None or not _opens(before, offer):
+            yield f"visits.json: nobody had let in visit {visit['visit']}."
+        elif (ring["by"], ring["reason"]) != (visit["by"], visit["reason"]):
+            yield f"visits.json: visit {visit['visit']} is not what ring {ring['ring']} was for."
+    used = Counter(visit["ring"] for visit in visits if visit["ring"])
+    gone = Counter(ring for ring, row in rings.items() if row["status"] in {"used", "forced"})
+    for ring in sorted((used - gone) + (gone - used)):
+        yield f"rings.json: ring {ring} and the visits do not belong together."
+
+
+def _opens(before: Mapping[str, int], offer: Json) -> bool:
+    """Let in and then used, or forced where that was agreed to; `before`: kind -> number of what came before the visit."""
+    if FORCED in before:
+        return bool(offer.get("doorbell") and offer.get("break_glass"))
+    return bool(offer.get("doorbell")) and before.get(LET_IN, 0) < before.get(USED, 0) and LET_IN in before
+
+
+def _reports(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """A report is of a visit that was opened, and says what the record sealed when it was fetched."""
+    visits = {row["visit"]: row["status"] for row in _json(folder / "visits.json")["visits"]}
+    rows = {row["visit"]: row for row in _json(folder / "reports.json")["reports"]}
+    told = {_key(event): event for event in events if event["header"]["kind"] in REPORTS}
+    for visit, row in rows.items():
+        if visits.get(visit) != "issued":
+            yield f"reports.json: there was no visit {visit}."
+        elif visit not in told and (row["status"] != "waiting" or row["events"]):
+            yield f"reports.json: the record tells of no report of visit {visit}."
+        elif visit in told and not _is_as_sealed(row, told[visit]):
+            yield f"reports.json and the record differ on what was done in visit {visit}."
+    for visit in sorted(set(told) - set(rows)):
+        yield f"reports.json has no report of visit {visit}, which the record tells of."
+
+
+def _is_as_sealed(row: Json, event: Json) -> bool:
+    """By its hash; reports from before there was one by how much was found."""
+    details = _details(event)
+    said = {"v": 1, **{part: row[part] for part in ("events", "gaps", "flagged")}}
+    sealed = details.get("sha256", hashlib.sha256(canonical(said)).hexdigest())
+    is_same = sealed == hashlib.sha256(canonical(said)).hexdigest()
+    is_whole = details.get("events", len(row["events"])) == len(row["events"])
+    return is_same and is_whole and row["status"] in REPORTS[event["header"]["kind"]]
+
+
+def _rotations(folder: Path, events: Sequence[Json]) -> Iterator[str]:
+    """Exchanges of one role's external ID follow each other: each from the one that was in force, as far as is told."""
+    rows = _json(folder / "rotations.json")["rotations"]
+    told = _exchanges(events)
+    found: dict[str, list[tuple[str, object]]] = {grant: [] for grant in told}
+    for row in rows:
+        found.setdefault(row["grant"], []).append((row["status"], _person(row["begun_by"])))
+    for grant in sorted(found):
+        if found[grant] != told.get(grant, []):
+            yield f"rotations.json and the record differ on the exchanges of role {grant}."
+    offers = {role["grant"]: role["offer"] for role in _json(folder / "access.json")["roles"]}
+    in_force: dict[str, str] = {}
+    for row in rows:
+        template = _read(folder / "offers" / f"template-{offers[row['grant']]}.txt").decode()
+        old = row["old_external_id"]
+        if in_force.get(row["grant"], old) != old or (row["grant"] not in in_force and old not in template):
+            yield f"rotations.json: an exchange of role {row['grant']} begins with an ID that was not in force."
+        in_force[row["grant"]] = row["new_external_id"] if row["status"] in TURNED else old
+
+
+def _exchanges(events: Sequence[Json]) -> dict[str, list[tuple[str, object]]]:
+    """Role -> each exchange: how far it came, and who began it. A move from where it does not stand moves nothing."""
+    found: dict[str, list[tuple[str, object]]] = {}
+    for event in events:
+        mine = found.setdefault(_key(event), [])
+        if event["header"]["kind"] == "practice:rotation:begun":
+            mine.append(("adding", event["header"]["actor"]))
+        elif event["header"]["kind"] == "aws:rotation:moved" and mine:
+            details, (at, by) = _details(event), mine[-1]
+            mine[-1] = (details["to"] if details["from"] == at else at, by)
+    return {grant: mine for grant, mine in found.items() if mine}
+
+
+LOOKS: Final = (
+    *(_papers, _consents, _decisions, _standing, _offers, _deployments),
+    *(_rotations, _rings, _visits, _let_in, _reports, _proofs),
+)
 
 
 def canonical(value: Mapping[str, object]) -> bytes:
@@ -211,8 +432,25 @@ def _of(events: Sequence[Json], kind: str) -> list[Json]:
     return [event for event in events if event["header"]["kind"] == kind]
 
 
+def _templates_of(offer: Json) -> dict[tuple[str, ...], str]:
+    """Choice -> SHA-256 of its template, as the offer seals it."""
+    choices = {tuple(each["keys"]): each["template_sha256"] for each in offer["documents"].get("choices", ())}
+    return {**choices, (): offer["template_sha256"]}
+
+
+def _person(told: Json | None) -> str | None:
+    """How the record calls them: names change."""
+    return told["person"] if told else None
+
+
 def _details(event: Json) -> Json:
-    found: Json = json.loads(event["body"])["details"]
+    found: Json = _body(event).get("details", {})
+    return found
+
+
+def _body(event: Json) -> Json:
+    """Empty where it was erased."""
+    found: Json = json.loads(event["body"]) if event["body"] is not None else {}
     return found
 
 

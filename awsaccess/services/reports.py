@@ -5,6 +5,8 @@ events are there. Only where the client agreed to that look; with a session that
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -37,6 +39,7 @@ SECONDS: Final = 900
 MOST_EVENTS: Final = 2000
 WORKS: Final = frozenset({EngagementStatus.ACTIVE, EngagementStatus.PAUSED})
 _S = ReportStatus
+Json = dict[str, Any]  # Any: what is kept of an event, or of a gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,8 @@ def _give_up(seen: _Seen, gap: Gap) -> None:
     report = VisitReport.objects.select_for_update().get(pk=seen.report_id)
     gaps = [*report.gaps, {"gap": gap.value, "regions": []}]
     if _moved(seen, _S.MISSING, gaps=gaps, fetched_at=clock.now()):
-        _record(AccessEvent.REPORT_MISSING, seen.visit, {"reason": gap.value})
+        told = {"reason": gap.value, "sha256": _sealed(report.events, gaps, report.flagged)}
+        _record(AccessEvent.REPORT_MISSING, seen.visit, told)
 
 
 @transaction.atomic(durable=True)
@@ -152,10 +156,19 @@ def _write(seen: _Seen, found: history.Found) -> dt.datetime | None:
     kept = [_kept(one) for one in found.events[:MOST_EVENTS]]
     flagged = sudden(kept, before=_used_before(seen.visit))
     to = _S.COMPLETE if is_last else _S.FIRST
-    changes = {"events": kept, "gaps": _gaps(found), "flagged": list(flagged), "fetched_at": now}
+    changes: dict[str, Any] = {
+        "events": kept,
+        "gaps": _gaps(found),
+        "flagged": list(flagged),
+        "fetched_at": now,
+    }
     if not _moved(seen, to, **changes):
         return None
-    told = {"events": len(kept), "flagged": ", ".join(flagged)[:300]}
+    told = {
+        "events": len(kept),
+        "flagged": ", ".join(flagged)[:300],
+        "sha256": _sealed(kept, changes["gaps"], flagged),
+    }
     _record(AccessEvent.REPORT_FETCHED, seen.visit, told)
     return None if is_last else settled_at
 
@@ -166,7 +179,7 @@ def _moved(seen: _Seen, to: ReportStatus, **changes: object) -> bool:
     return rows.update(status=to, **changes) == 1
 
 
-def _kept(event: HistoryEvent) -> dict[str, Any]:  # Any: JSON
+def _kept(event: HistoryEvent) -> Json:
     deed = deed_of(event.name, read_only=event.read_only, error_code=event.error_code)
     return {
         "id": event.event_id,
@@ -178,14 +191,18 @@ def _kept(event: HistoryEvent) -> dict[str, Any]:  # Any: JSON
     }
 
 
-def _gaps(found: history.Found) -> list[dict[str, Any]]:  # Any: JSON
+def _gaps(found: history.Found) -> list[Json]:
     said = [(Gap.UNSEEN, found.unseen), (Gap.CUT, found.cut)]
-    gaps: list[dict[str, Any]] = [
-        {"gap": gap.value, "regions": list(regions)} for gap, regions in said if regions
-    ]
+    gaps: list[Json] = [{"gap": gap.value, "regions": list(regions)} for gap, regions in said if regions]
     if len(found.events) > MOST_EVENTS:
         gaps.append({"gap": Gap.CUT.value, "regions": []})
     return gaps
+
+
+def _sealed(events: Sequence[Json], gaps: Sequence[Json], flagged: Sequence[str]) -> str:
+    """SHA-256 of all that a report says, for the record: whoever holds both can tell whether it was rewritten."""
+    told = {"v": 1, "events": list(events), "gaps": list(gaps), "flagged": list(flagged)}
+    return hashlib.sha256(audit.canonical(told)).hexdigest()
 
 
 def _used_before(visit: Visit) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engagements.profiles.reading import HARDEST, grade
+from engagements.profiles.reading import HARDEST, IN_GERMAN, grade
 from engagements.profiles.shapes import (
     AccessProfile,
     Kind,
@@ -21,7 +21,7 @@ from engagements.profiles.words import words_in
 ICON: Final = "list-checks"
 MOST_WORDS: Final = 6
 LONGEST: Final = {"title": 60, "why": 300, "summary": 200}
-GOOD_FOR: Final = ("so we can ", "damit wir ")  # every line says what it is good for
+GOOD_FOR: Final = ("so we can ", f"{IN_GERMAN} ")  # every line says what it is good for
 Saved = Sequence[Mapping[str, Any]]  # Any: JSON
 
 
@@ -145,6 +145,6 @@ def _of_text(line: int | None, field: str, text: str) -> Iterator[WordFault]:
         message = f"This is too long: {LONGEST[field]} characters at most."
         yield WordFault(line=line, field=field, message=message)
     # The measure is for running English; three words in a title say nothing.
-    if field != "title" and "damit wir" not in text.lower() and grade(text) > HARDEST:
+    if field != "title" and IN_GERMAN not in text.lower() and grade(text) > HARDEST:
         message = f"This is hard to read (grade {grade(text):.0f}). Use shorter words and sentences."
         yield WordFault(line=line, field=field, message=message)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Collection
 from typing import Final
 
 HARDEST: Final = 8.0  # what a client's page may ask of its reader
+IN_GERMAN: Final = (
+    "damit wir"  # stands in every line that a practice writes in German: the measure is not for it
+)
 SENTENCE: Final = re.compile(r"[.!?:]+(?:\s|$)|\n+")
 WORD: Final = re.compile(r"[A-Za-z]+(?:[’'][A-Za-z]+)?")
 VOWELS: Final = re.compile(r"[aeiouy]+")
@@ -22,6 +27,13 @@ def grade(text: str) -> float:
         return 0.0
     syllables = sum(syllables_in(word) for words in sentences for word in words)
     return 0.39 * count / len(sentences) + 11.8 * syllables / count - 15.59
+
+
+def grade_stated(texts: Collection[str]) -> int | None:
+    """The grade of these texts together as a page states it: rounded up, 1 at least. None for what is no English."""
+    if any(IN_GERMAN in text.lower() for text in texts):
+        return None
+    return max(1, math.ceil(grade("\n".join(texts))))
 
 
 def syllables_in(word: str) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.lifecycle import WORKERS
-from accounts.models import Client, User
+from accounts.lifecycle import WORKERS, ContactRole
+from accounts.models import Client, Contact, User
 from accounts.services.people import memberships_locked
 from engagements.lifecycle import AssignmentRole, EngagementEvent, EngagementStatus
 from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer, Variant
+from engagements.profiles import Kind
 from engagements.selectors import profile_for
 from engagements.services.moves import engagement_locked
 from portal.kernel import audit, clock, due, tenancy
@@ -38,7 +40,8 @@ class Terms:
     """What a draft says. `account_id` is 12 digits, or empty while unknown.
 
     `optional`: keys of the profile's optional lines that the client may tick; the others are not offered at all.
-    `approvals_needed` people of the client have to agree, 1 to 3; `code_at_agreement` asks each for a mailed code.
+    `approvals_needed` people of the client have to agree, 1 to 3; None: as many as the risk asks for (`approvals_by_risk`).
+    `code_at_agreement` asks each for a mailed code.
     `doorbell`: the client lets each visit in; `break_glass`: except in an emergency, of which it is told at once.
     """
 
@@ -50,7 +53,7 @@ class Terms:
     account_name: str = ""
     contract_reference: str = ""
     optional: tuple[str, ...] = ()
-    approvals_needed: int = 1
+    approvals_needed: int | None = None
     code_at_agreement: bool = False
     doorbell: bool = False
     break_glass: bool = False
@@ -65,6 +68,7 @@ class Span:
 
 
 ALWAYS: Final = Span()
+TWO_PEOPLE: Final = 2
 PART_OVER: Final = "assignment.over"  # the due row of a planned end
 
 
@@ -82,7 +86,7 @@ def engagement_draft(
     account_name: str = "",
     contract_reference: str = "",
     optional: Sequence[str] = (),
-    approvals_needed: int = 1,
+    approvals_needed: int | None = None,
     code_at_agreement: bool = False,
     doorbell: bool = False,
     break_glass: bool = False,
@@ -113,6 +117,7 @@ def engagement_draft_within(*, client: Client, lead: User, terms: Terms, actor: 
     """As above, in the caller's transaction; `terms.purpose` is a `purpose_phrase`. BadDraft comes before any write."""
     tenancy.require_transaction("a draft")
     require_possible(terms)
+    terms = _settled(terms, client.pk)
     engagement = Engagement.objects.create(practice_id=client.practice_id, client=client, **asdict(terms))
     # Held before the record's head, and by whoever leaves: nobody leads who is gone.
     place = memberships_locked(lead.pk).get(lead.pk)
@@ -141,6 +146,7 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
     if draft_mark(current) != seen:
         raise Stale("Somebody else changed this draft meanwhile. Look at it again before you save yours.")
     require_possible(terms)
+    terms = _settled(terms, current.client_id)
     before = asdict(_terms_of(current))
     after = {**asdict(terms), "purpose": purpose_phrase(terms.purpose)}
     changed = {name: value for name, value in after.items() if value != before[name]}
@@ -294,7 +300,7 @@ def require_possible(terms: Terms) -> None:
     """Raises BadDraft for what could never be agreed to. Reads only, the practice's own profiles too."""
     if terms.ends_at <= clock.now():
         raise BadDraft("The end of the access must lie in the future.")
-    if not 1 <= terms.approvals_needed <= MOST_APPROVALS:
+    if terms.approvals_needed is not None and not 1 <= terms.approvals_needed <= MOST_APPROVALS:
         raise BadDraft(f"One to {MOST_APPROVALS} people can be asked to agree.")
     if terms.break_glass and not terms.doorbell:
         raise BadDraft("Without a doorbell nobody waits, so there is nothing to leave out in an emergency.")
@@ -308,6 +314,20 @@ def require_possible(terms: Terms) -> None:
         profile.offering(terms.optional)
     except KeyError:
         raise BadDraft("This kind of access has no such line any more. Choose the lines again.") from None
+
+
+def approvals_by_risk(kind: Kind, *, approvers: int) -> int:
+    """How many people should agree where nobody said: one to a look, two to what changes things, if so many may."""
+    return 1 if kind is Kind.LOOK else max(1, min(TWO_PEOPLE, approvers))
+
+
+def _settled(terms: Terms, client_id: UUID) -> Terms:
+    """With a number of people in any case."""
+    if terms.approvals_needed is not None:
+        return terms
+    rows = Contact.objects.filter(client_id=client_id, role=ContactRole.APPROVER, ended_at=None)
+    found = approvals_by_risk(profile_for(terms.profile).kind, approvers=rows.count())
+    return replace(terms, approvals_needed=found)
 
 
 def _terms_of(engagement: Engagement) -> Terms:

@@ -160,10 +160,12 @@ class TermsForm(AccessForm):
     contract_reference = Line(required=False, max_length=60)
     approvals_needed = forms.ChoiceField(
         label="How many people at the client have to agree",
-        choices=[(number, str(number)) for number in range(1, MOST_APPROVALS + 1)],
-        initial=1,
+        choices=[
+            ("", "By risk: one to look, two to change things"),
+            *((number, str(number)) for number in range(1, MOST_APPROVALS + 1)),
+        ],
         required=False,
-        help_text="Each of them agrees by themselves, and one no ends it. Two are wise for a full administrator.",
+        help_text="Each of them agrees by themselves, and one no ends it. “By risk” asks no more people than may agree.",
     )
     code_at_agreement = forms.BooleanField(
         label="Ask for a code by email when they agree",
@@ -196,9 +198,10 @@ class TermsForm(AccessForm):
         """Twelve digits, or nothing."""
         return _account(self.cleaned_data["account_id"])
 
-    def clean_approvals_needed(self) -> int:
-        """One, if nobody chose."""
-        return int(self.cleaned_data["approvals_needed"] or 1)
+    def clean_approvals_needed(self) -> int | None:
+        """None: by risk."""
+        chosen = self.cleaned_data["approvals_needed"]
+        return int(chosen) if chosen else None
 
 
 def lines_of(form: forms.Form, profile: str, values: list[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from django.utils.translation import get_language, gettext
 from accounts.models import User
 from engagements.models import Engagement, Offer
 from engagements.offer_words import OfferWords, summary_of, words_of
+from engagements.profiles.reading import grade_stated
 from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from engagements.services.doorbells import has_doorbell, may_force
@@ -59,7 +60,16 @@ def paper_of(
         offer_sha256=offer.offer_sha256,
         doorbell=has_doorbell(offer),
         break_glass=may_force(offer),
+        grade=_grade_of(told),
     )
+
+
+def _grade_of(told: OfferWords) -> int | None:
+    """Of everything that the profile says, what may be added included. The measure is for English alone."""
+    if not (get_language() or "en").startswith("en"):
+        return None
+    lines = [text for line in (*told.lines, *told.optional) for text in (line["title"], line["why"])]
+    return grade_stated([told.summary, *lines, *told.warnings, *told.limits])
 
 
 def _choices(offer: Offer, told: OfferWords, ticked: Collection[str]) -> tuple[Choice, ...]:

@@ -94,7 +94,8 @@ class Choice:
 class ConsentPaper:
     """Everything that is agreed, and nothing else: rendered to the bytes that are kept.
 
-    `doorbell`: each visit is let in by the client; `break_glass`: except in an emergency.
+    `doorbell`: each visit is let in by the client; `break_glass`: except in an emergency. `grade`: how many years of school
+    its words ask for (Flesch-Kincaid); None in other languages than English.
     """
 
     facts: Facts
@@ -109,6 +110,7 @@ class ConsentPaper:
     offer_sha256: str
     doorbell: bool = False
     break_glass: bool = False
+    grade: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,3 +105,16 @@ def test_how_they_have_to_agree_is_chosen_in_the_draft_and_shown() -> None:
     found = scene.fresh()
     assert (found.approvals_needed, found.code_at_agreement) == (2, True)
     assert "2 people, a code by email" in read(browser.get(page_of(scene))).text
+
+
+def test_by_risk_is_what_stands_there_first_and_two_are_asked_of_a_client_who_has_them() -> None:
+    scene = stage.set_stage()
+    scene.colleague(ContactRole.APPROVER)
+    browser = scene.browser(scene.maya)
+    blank = browser.get("/console/engagements/engagement/add/").content.decode()
+    assert '<option value="" selected>By risk: one to look, two to change things</option>' in blank
+    form = read(browser.get(page_of(scene, "edit/"))).fields
+    by_risk = {**form, "confirm": "yes", "approvals_needed": "", "profile": "serverless_build"}
+    assert browser.post(page_of(scene, "edit/"), by_risk).status_code == 302
+    assert scene.fresh().approvals_needed == 2
+    assert "2 people" in read(browser.get(page_of(scene))).text

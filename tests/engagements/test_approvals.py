@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
@@ -12,12 +13,20 @@ from accounts.models import Contact
 from awsaccess.services.sending import NotReady, engagement_send
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Engagement
+from engagements.profiles import Kind
 from engagements.selectors import approvals_of, consent_latest
 from engagements.services.closing import engagement_end
 from engagements.services.consents import engagement_decline
-from engagements.services.drafts import BadDraft
+from engagements.services.drafts import (
+    BadDraft,
+    Terms,
+    approvals_by_risk,
+    draft_mark,
+    engagement_draft,
+    engagement_edit,
+)
 from engagements.services.standing import consent_stands
-from portal.kernel import tenancy
+from portal.kernel import clock, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed
 from tests.awsaccess.services.cast import make_practice
 from tests.engagements.records import as_stored, kinds, promises, refused
@@ -167,6 +176,53 @@ def test_postgresql_counts_to_three_too(north: Firm, needed: int) -> None:
     make_engagement_drafted(north)
     with tenancy.use(north.practice_side), pytest.raises(DatabaseError), transaction.atomic():
         Engagement.objects.update(approvals_needed=needed)
+
+
+@pytest.mark.parametrize(
+    ("profile", "approvers", "needed"),
+    [
+        ("cost_review", 3, 1),
+        ("serverless_build", 1, 1),
+        ("serverless_build", 2, 2),
+        ("full_administrator", 3, 2),
+    ],
+)
+def test_where_nobody_says_how_many_the_risk_does(
+    north: Firm, profile: str, approvers: int, needed: int
+) -> None:
+    for number in range(1, approvers):
+        make_contact(north, f"more{number}", ContactRole.APPROVER)
+    make_contact(north, "looks", ContactRole.VIEWER)
+    assert drafted_as(north, profile).approvals_needed == needed
+    assert drafted_as(north, profile, 3).approvals_needed == 3
+
+
+def drafted_as(north: Firm, profile: str, approvals: int | None = None) -> Engagement:
+    with tenancy.use(north.practice_side):
+        return engagement_draft(
+            client=north.client,
+            lead=north.owner,
+            title="Work",
+            purpose="to do some work",
+            profile=profile,
+            ends_at=clock.now() + dt.timedelta(days=9),
+            approvals_needed=approvals,
+            actor=acting(north.owner),
+        )
+
+
+def test_a_draft_that_asks_for_more_than_before_is_settled_anew(north: Firm, lee: Contact) -> None:
+    draft = drafted_as(north, "cost_review")
+    terms = Terms(title="Work", purpose="to do it", profile="serverless_build", ends_at=draft.ends_at)
+    with tenancy.use(north.practice_side):
+        seen = draft_mark(draft)
+        after = engagement_edit(engagement=draft, terms=terms, seen=seen, actor=acting(north.owner))
+    assert (draft.approvals_needed, after.approvals_needed) == (1, 2)
+    assert as_stored(north, draft).approvals_needed == 2
+
+
+def test_a_client_whom_nobody_represents_yet_is_asked_for_one() -> None:
+    assert approvals_by_risk(Kind.CHANGE, approvers=0) == 1
 
 
 @pytest.mark.usefixtures("db")

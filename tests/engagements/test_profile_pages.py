@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,10 +10,11 @@ from typing import Final
 
 import pytest
 
+from accounts.models import User
 from awsaccess.services.sending import engagement_send
 from engagements.models import Engagement
 from engagements.profiles import PROFILES, AccessProfile
-from engagements.profiles.reading import HARDEST, grade
+from engagements.profiles.reading import HARDEST, grade, grade_stated
 from portal.kernel import actor, tenancy
 from tests.pages.stage import Stage, set_stage
 
@@ -70,6 +72,29 @@ def test_the_consent_page_is_whole_and_easy_to_read(profile: AccessProfile) -> N
     assert all(f"\n{limit.title}\n" in text for limit in profile.limits)
     assert profile.summary in text
     assert grade(text) <= HARDEST
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_it_states_how_hard_it_is_to_read_and_that_is_not_hard(profile: AccessProfile) -> None:
+    stage = asked_for(profile, *(line.key for line in profile.optional_lines))
+    text = prose_of(stage.browser().get(stage.path()).content.decode())
+    lines = (*profile.lines, *profile.optional_lines)
+    said = [text for line in lines for text in (line.title, line.why)]
+    said += [profile.summary, *profile.warnings, *(limit.title for limit in profile.limits)]
+    stated = re.findall(r"2-minute read, reading grade (\d+)\n", text)
+    assert stated == [str(max(1, math.ceil(grade("\n".join(said)))))]
+    assert int(stated[0]) <= HARDEST
+
+
+def test_in_german_no_grade_is_stated_for_the_measure_is_for_english() -> None:
+    stage = asked_for(PROFILES["cost_review"])
+    with tenancy.use(tenancy.user_scope(stage.contact.user_id)):
+        User.objects.filter(pk=stage.contact.user_id).update(language="de")
+    html = stage.browser().get(stage.path()).content.decode()
+    assert "2 Minuten Lesezeit" in html
+    assert "reading grade" not in html
+    assert "Lesestufe" not in html
+    assert grade_stated(["Wir sehen die Kosten, damit wir Verschwendung finden."]) is None
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))

@@ -33,12 +33,12 @@ from engagements.papers.receipt import policy_of
 from engagements.selectors import choice_of, offer_current
 from engagements.services import standing
 from engagements.services.change_answers import change_decline, change_undo
-from engagements.services.consents import consent_give
 from portal.kernel import clock, due, outbox, tenancy
 from portal.kernel.errors import InvalidMove, NotAllowed, Stale
-from tests.awsaccess.services.cast import Case, check, drafted, enter, send, verified, watch
+from tests.awsaccess.services.cast import Case, check, enter, verified, watch
+from tests.awsaccess.services.choosing import agree, sent
 from tests.awsaccess.services.worlds import InMemory
-from tests.factories import ACCOUNT_ID, EVIDENCE, Firm, acting, make_contact, paper_shown
+from tests.factories import ACCOUNT_ID, Firm, acting, make_contact
 
 LATER = dt.timedelta(days=30)
 BOTH = ("advice", "history")
@@ -54,30 +54,6 @@ def lee(north: Firm) -> Contact:
 def case(north: Firm, memory: InMemory) -> Case:
     """An access that is on."""
     return verified(north, memory)
-
-
-def sent(firm: Firm, *keys: str, needed: int = 1) -> Case:
-    case = drafted(firm)
-    with tenancy.use(firm.practice_side):
-        Engagement.objects.filter(pk=case.engagement.pk).update(optional=list(keys), approvals_needed=needed)
-    case = Case(firm=firm, engagement=case.fresh())
-    send(case)
-    return case
-
-
-def agree(case: Case, *ticked: str, contact: Contact | None = None, offer: Offer | None = None) -> Consent:
-    person = contact or case.firm.contact
-    with tenancy.use(case.firm.client_side):
-        return consent_give(
-            engagement=case.engagement,
-            offer=offer or offer_current(case.engagement),
-            contact=person,
-            account_id=ACCOUNT_ID,
-            shown=paper_shown(),
-            evidence=EVIDENCE,
-            actor=acting(person.user),
-            choice=ticked,
-        )
 
 
 def ask(

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
-import subprocess
-import sys
-import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +13,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from awsaccess.evidence import write_pack
 from awsaccess.services.leaving import closing_probe
 from awsaccess.services.visits import VisitRefused
 from engagements import tasks
@@ -36,8 +31,9 @@ from tests.awsaccess.services.cast import (
     send,
     verified,
 )
-from tests.awsaccess.services.test_changing_together import agree as agree_to
-from tests.awsaccess.services.test_changing_together import sent as sent_with
+from tests.awsaccess.services.choosing import agree as agree_to
+from tests.awsaccess.services.choosing import sent as sent_with
+from tests.awsaccess.services.packs import list_anew, names, pack_of, unpack, verify
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, make_client
 from tests.papers import is_valid
@@ -76,32 +72,6 @@ def finished(firm: Firm, memory: InMemory, deliver: Deliver) -> Case:
     return case
 
 
-def pack_of(case: Case) -> bytes:
-    file = io.BytesIO()
-    with tenancy.use(case.firm.practice_side):
-        write_pack(case.fresh(), file)
-    return file.getvalue()
-
-
-def unpack(pack: bytes, folder: Path) -> Path:
-    folder.mkdir()
-    with zipfile.ZipFile(io.BytesIO(pack)) as file:
-        file.extractall(folder)
-    return folder
-
-
-def verify(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """With Python alone: no environment, no site packages, no current folder."""
-    bare = ["env", "-i", sys.executable, "-I", "-S"]
-    return subprocess.run(
-        [*bare, str(folder / "verify.py"), *words], capture_output=True, text=True, check=False, cwd="/"
-    )
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
-
-
 def test_the_pack_of_a_finished_engagement_passes_its_own_verifier(
     firm: Firm, memory: InMemory, deliver: Deliver, tmp_path: Path
 ) -> None:
@@ -117,10 +87,12 @@ def test_the_pack_of_a_finished_engagement_passes_its_own_verifier(
             "audit_verify.py",
             "certificates.pem",
             "checks.json",
+            "consents",
             "decisions.json",
+            "deployments.json",
         ),
         *("engagement.json", "exit_proof.json", "manifest.json", "manifest.sha256", "offers", "papers"),
-        *("record", "shown", "verify.py", "visits.json"),
+        *("record", "reports.json", "rings.json", "rotations.json", "shown", "verify.py", "visits.json"),
     }
     papers = sorted((folder / "papers").iterdir())
     assert [path.name.partition("-")[0] for path in papers] == ["certificate", "receipt"]
@@ -177,6 +149,10 @@ def test_a_file_that_was_listed_anew_does_not_fit_the_record(
         "visits.json": lambda old: old.replace(b'"issued"', b'"refused"'),
         "decisions.json": lambda old: old.replace(b'"offer_sha256": "', b'"offer_sha256": "0'),
         "exit_proof.json": lambda old: old.replace(b'"refusals": ', b'"refusals": 1'),
+        "consents/consent-1.json": lambda old: old.replace(b'"given"', b'"gotten"'),
+        "engagement.json": lambda old: old.replace(b'"closed"', b'"active"'),
+        "access.json": lambda old: old.replace(b'"gone"', b'"verified"'),
+        "deployments.json": lambda old: old.replace(b'"version": "', b'"version": "0'),
         "record/record.jsonl": lambda old: old.replace(b"compare", b"combine"),
     }
     for name, change in changes.items():
@@ -184,7 +160,7 @@ def test_a_file_that_was_listed_anew_does_not_fit_the_record(
             (folder / path).write_bytes(content)
         assert change(kept[name]) != kept[name], name
         (folder / name).write_bytes(change(kept[name]))
-        _list_anew(folder)
+        list_anew(folder)
         run = verify(folder)
         assert run.returncode == 1, name
         assert "was changed" not in run.stdout, name
@@ -206,19 +182,9 @@ def test_what_was_ticked_is_bound_to_the_template_of_that_choice(
     for name, (old, new, words) in changes.items():
         kept = (folder / name).read_bytes()
         (folder / name).write_bytes(kept.replace(old, new) if old in kept else kept + b" ")
-        _list_anew(folder)
+        list_anew(folder)
         assert words in verify(folder).stdout, name
         (folder / name).write_bytes(kept)
-
-
-def _list_anew(folder: Path) -> None:
-    from hashlib import sha256
-
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"] = {name: sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]}
-    text = json.dumps(manifest).encode()
-    (folder / "manifest.json").write_bytes(text)
-    (folder / "manifest.sha256").write_text(f"{sha256(text).hexdigest()}  manifest.json\n")
 
 
 def test_a_pack_names_nobody_of_another_client(
