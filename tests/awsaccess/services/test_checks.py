@@ -123,6 +123,7 @@ def test_the_evidence_of_a_check_names_every_probe_and_no_secret(north: Firm, wo
         "without_id": "refused",
         "with_wrong_id": "refused",
         "as_another": "refused",
+        "without_names": "refused",
         "differences": [],
         "offer_sha256": case.offer().offer_sha256,
         "in_words": [],
@@ -149,9 +150,9 @@ def test_both_negative_probes_are_asked_and_the_wrong_id_is_another_each_time(
     check(case)
     ids = [call.request.external_id for call in memory.fake.calls if call.request and call.method == "assume"]
     ours = case.grant().external_id
-    assert [ids[0], ids[3]] == [ours, ours]
-    assert [ids[1], ids[4]] == [None, None]
-    wrong = {ids[2], ids[5]}
+    assert [ids[0], ids[3], ids[4], ids[7]] == [ours] * 4  # a visit's way in, and one that names nobody
+    assert [ids[1], ids[5]] == [None, None]
+    wrong = {ids[2], ids[6]}
     assert len(wrong) == 2
     assert ours not in wrong
     durations = {call.request.duration_seconds for call in memory.fake.calls if call.request}
