@@ -64,6 +64,12 @@ def conditions(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def any_caller(document: dict[str, Any]) -> None:
+    for statement in document["Statement"]:
+        statement["Condition"].pop("ArnEquals", None)
+
+
+def any_caller_who_may_not_name(document: dict[str, Any]) -> None:
+    """Nobody else comes in: the second statement lets only the hub say who it is. It is wider than agreed all the same."""
     conditions(document).pop("ArnEquals")
 
 
@@ -141,6 +147,19 @@ def test_a_second_good_check_keeps_the_first_moment_and_tells_nobody(north: Firm
     assert case.promised("engagements.access_on") == 1
     assert case.promised(PROBLEM) == 0
     assert case.kinds().count(AccessEvent.GRANT_MOVED) == 2
+
+
+def test_a_first_statement_for_everybody_is_unsafe_though_nobody_else_may_name(
+    north: Firm, world: World
+) -> None:
+    case = watched(north)
+    world.deploy(case)
+    world.change_trust(case, any_caller_who_may_not_name)
+    check(case)
+    row = case.verifications()[-1]
+    assert (row.verdict, row.findings["as_another"]) == (Verdict.UNSAFE, "refused")
+    assert (case.grant().status, case.grant().checks["lock"]) == (GrantStatus.UNSAFE, "fail")
+    world.remove(case)
 
 
 def test_both_negative_probes_are_asked_and_the_wrong_id_is_another_each_time(
