@@ -15,7 +15,9 @@ from engagements.profiles import LANGUAGES, AccessProfile, Kind, Line
 from engagements.selectors import choice_of, profile_for, with_choice
 
 Documents = dict[str, Any]  # Any: JSON, frozen in the offer
-FORMAT: Final = 2
+# 3: the lock wants sessions that name somebody (ADR 17). Documents of 1 and 2 do not say so, and their locks do not.
+FORMAT: Final = 3
+NAMES_REQUIRED: Final = "names_required"
 HUB_PART: Final = (
     "partition",
     "hub_account_id",
@@ -24,6 +26,7 @@ HUB_PART: Final = (
     "bucket",
     "topic_arns",
     "queue_url",
+    NAMES_REQUIRED,  # a change keeps the lock that the grant was made with
 )
 
 
@@ -88,7 +91,7 @@ def documents_of(engagement: Engagement, asked: Asked, hub: Documents) -> Docume
 
 
 def hub_part(hub: Hub) -> Documents:
-    """What an offer freezes of a practice's hub."""
+    """What an offer freezes of a practice's hub, and of the lock that lets in that hub alone."""
     return {
         "partition": hub.partition,
         "hub_account_id": hub.account_id,
@@ -97,6 +100,7 @@ def hub_part(hub: Hub) -> Documents:
         "bucket": hub.template_bucket,
         "topic_arns": dict(hub.topic_arns),
         "queue_url": hub.queue_url,
+        NAMES_REQUIRED: True,
     }
 
 
@@ -128,6 +132,7 @@ def spec_from(
         callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
         callback_token=callback_token,
         also_external_id=also_external_id,
+        names_required=bool(documents.get(NAMES_REQUIRED, False)),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from typing import Any, Final
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from awsaccess.aws.gateway import (
 from awsaccess.lifecycle import Verdict
 from awsaccess.policy.compare import Difference, any_wider, differences, revoked_before
 from awsaccess.provision.access_stack import ExpectedRole
+from awsaccess.provision.naming import Names
 
 SHORTEST_SESSION: Final = 900
 OK, FAIL, PENDING = "ok", "fail", "pending"
@@ -50,6 +52,8 @@ class Target:
     external_id: str = field(repr=False)
     expected: ExpectedRole
     session_name: str
+    names: Names
+    names_required: bool = False  # the agreed lock wants them (ADR 17)
     overlap: Overlap | None = None
 
 
@@ -75,9 +79,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """The role opened with the right external ID and is the role it should be."""
+    """The role opened with the right external ID and is the role it should be. `named`: for a session that named somebody."""
 
     credentials: SessionCredentials = field(repr=False)
+    named: bool
     findings: dict[str, Any]  # Any: JSON
 
 
@@ -86,15 +91,25 @@ def enter(door: AwsGateway, target: Target) -> Entered | Result:
     findings: dict[str, Any] = {}  # Any: JSON
     try:
         findings["own_account"] = door.own_identity(target.hub).account_id
-        credentials = door.assume(target.hub, _request(target, target.external_id))
+        credentials, named = _opened(door, target)
         findings["with_our_id"] = "opened"
-        return _identified(door, target, credentials, findings)
+        return _identified(door, target, Entered(credentials=credentials, named=named, findings=findings))
     except (AwsDenied, AwsRejected) as error:
         if isinstance(error, AwsDenied):
             findings["with_our_id"] = "refused"
         return _refused(door, target, error, findings)
     except (AwsTransient, AwsMisconfigured) as error:
         return _unknown(error, findings)
+
+
+def _opened(door: AwsGateway, target: Target) -> tuple[SessionCredentials, bool]:
+    """As a visit asks; where that is refused, naming nobody, to tell a shut role from one whose lock was changed."""
+    if not target.names_required:
+        return door.assume(target.hub, _request(target, target.external_id, named=False)), False
+    try:
+        return door.assume(target.hub, _request(target, target.external_id, named=True)), True
+    except AwsDenied:
+        return door.assume(target.hub, _request(target, target.external_id, named=False)), False
 
 
 def _refused(door: AwsGateway, target: Target, error: AwsError, findings: dict[str, Any]) -> Result:
@@ -113,32 +128,49 @@ def examine(door: AwsGateway, target: Target, entered: Entered) -> Result:
     findings = dict(entered.findings)
     role_id = entered.credentials.role_id
     try:
-        if wrong := _opens_for_others(door, target, findings):
+        if wrong := _opens_for_others(door, target, entered, findings):
             checks = {"found": OK, "lock": FAIL}
             return Result(
                 verdict=Verdict.UNSAFE, reason=wrong, checks=checks, role_id=role_id, findings=findings
             )
         result = replace(_compared(door, target, entered, findings), role_id=role_id)
-        return _with_other(door, target, result)
+        return _with_other(door, target, entered, _without_names(door, target, result))
     except (AwsTransient, AwsMisconfigured, AwsRejected) as error:
         return _unknown(error, findings)
 
 
-def _with_other(door: AwsGateway, target: Target, result: Result) -> Result:
+def _without_names(door: AwsGateway, target: Target, result: Result) -> Result:
+    """Whether AWS keeps out who names nobody, asked where the lock reads as agreed: the reading finds all else."""
+    if not target.names_required or result.verdict is not Verdict.OK:
+        return result
+    opened = _opens(door, target, target.external_id, named=False)
+    findings = {**result.findings, "without_names": "opened" if opened else "refused"}
+    if not opened:
+        return replace(result, findings=findings)
+    checks = {**result.checks, "lock": FAIL}
+    reason = "The role opens for sessions that name nobody."
+    return replace(result, verdict=Verdict.UNSAFE, reason=reason, checks=checks, findings=findings)
+
+
+def _with_other(door: AwsGateway, target: Target, entered: Entered, result: Result) -> Result:
     """While an external ID is exchanged: whether the other one opens a role that is well."""
     if target.overlap is None or result.verdict is not Verdict.OK:
         return result
-    opened = _opens(door, target, target.overlap.other_external_id)
+    opened = _opens(door, target, target.overlap.other_external_id, named=entered.named)
     told = {"lock": result.lock, "with_other_id": "opened" if opened else "refused"}
     return replace(result, other_opens=opened, findings={**result.findings, **told})
 
 
 def is_refused(door: AwsGateway, target: Target) -> bool | None:
-    """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown."""
+    """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown.
+
+    Asked with names and without: a role that takes only the one or only the other is not gone.
+    """
     try:
         door.own_identity(target.hub)
         others = [target.overlap.other_external_id] if target.overlap else []
-        if any(_opens(door, target, tried) for tried in (target.external_id, *others, str(uuid4()))):
+        tries = product((target.external_id, *others, str(uuid4())), (True, False))
+        if any(_opens(door, target, tried, named=named) for tried, named in tries):
             return False
         door.control(target.hub)
     except (AwsTransient, AwsMisconfigured, AwsRejected):
@@ -146,16 +178,14 @@ def is_refused(door: AwsGateway, target: Target) -> bool | None:
     return True
 
 
-def _identified(
-    door: AwsGateway, target: Target, credentials: SessionCredentials, findings: dict[str, Any]
-) -> Entered | Result:
+def _identified(door: AwsGateway, target: Target, entered: Entered) -> Entered | Result:
     """STS answers for whichever role it was asked: only GetCallerIdentity says where we really are (A5)."""
-    inside = door.caller_identity(credentials, target.hub.region)
+    inside = door.caller_identity(entered.credentials, target.hub.region)
     try:
         account, role_name = assumed_role_parts(inside.arn)
     except BadArn:
         account, role_name = inside.account_id, ""
-    findings["inside_account"] = account
+    findings = {**entered.findings, "inside_account": account}
     if (account, role_name) != (target.account_id, target.role_name):
         return Result(
             verdict=Verdict.UNSAFE,
@@ -163,11 +193,11 @@ def _identified(
             checks={"found": FAIL},
             findings=findings,
         )
-    return Entered(credentials=credentials, findings=findings)
+    return replace(entered, findings=findings)
 
 
-def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]) -> str:
-    """Words for the first way in that should be shut, or nothing."""
+def _opens_for_others(door: AwsGateway, target: Target, entered: Entered, findings: dict[str, Any]) -> str:
+    """Words for the first way in that should be shut, or nothing. Each is tried as the role opened (AWS_FACTS §9)."""
     ours = target.external_id
     tries: tuple[tuple[str, Assume, str | None, str], ...] = (
         ("without_id", door.assume, None, "The role opens without its external ID."),
@@ -175,21 +205,21 @@ def _opens_for_others(door: AwsGateway, target: Target, findings: dict[str, Any]
         ("as_another", door.assume_as_another, ours, "The role opens for others than the agreed hub."),
     )
     for name, assume, external_id, words in tries:
-        opened = _is_let_in(assume, target, external_id)
+        opened = _is_let_in(assume, target, external_id, named=entered.named)
         findings[name] = "opened" if opened else "refused"
         if opened:
             return words
     return ""
 
 
-def _opens(door: AwsGateway, target: Target, external_id: str | None) -> bool:
-    return _is_let_in(door.assume, target, external_id)
+def _opens(door: AwsGateway, target: Target, external_id: str | None, *, named: bool) -> bool:
+    return _is_let_in(door.assume, target, external_id, named=named)
 
 
-def _is_let_in(assume: Assume, target: Target, external_id: str | None) -> bool:
+def _is_let_in(assume: Assume, target: Target, external_id: str | None, *, named: bool) -> bool:
     """Only AccessDenied is the account's no: a value that AWS did not take was never tried on the lock (AWS_FACTS §9)."""
     try:
-        assume(target.hub, _request(target, external_id))
+        assume(target.hub, _request(target, external_id, named=named))
     except AwsDenied:
         return False
     return True
@@ -277,12 +307,14 @@ def _words(differing: list[str]) -> str:
     return f"Somebody changed {' and '.join(named)} in AWS."
 
 
-def _request(target: Target, external_id: str | None) -> AssumeRequest:
+def _request(target: Target, external_id: str | None, *, named: bool) -> AssumeRequest:
     return AssumeRequest(
         role_arn=target.role_arn,
         external_id=external_id,
         role_session_name=target.session_name,
         duration_seconds=SHORTEST_SESSION,
+        source_identity=target.names.source_identity if named else None,
+        tags=target.names.tags if named else (),
     )
 
 

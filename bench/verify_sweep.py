@@ -15,6 +15,7 @@ from kit import BENCH, ROOT
 from kit.copies import Size, multiply
 from kit.cpu import tree_cpu_seconds
 from kit.errors import BenchError
+from kit.fleet import AGAIN, NO_LIMIT, as_superuser, role_documents, worker_environment
 from kit.ground import Ground, finished, prepared_ground
 from kit.load import LOOPBACK
 from kit.ratios import Ratio, interleave, middle, ratio_of
@@ -30,9 +31,8 @@ LIMIT: Final = (
     24  # AssumeRole calls a second: so few that the bucket is the narrowest place, not this machine
 )
 OF_LIMIT: Final = 0.98
-CALLS: Final = 4  # AssumeRole calls of one check: ours, without, wrong, as another
+CALLS: Final = 5  # AssumeRole calls of one check: ours, without, wrong, as another, naming nobody
 TARGET, TARGET_LIMIT = 5, 0.95
-AGAIN: Final = "update kernel_due set next_at = now(), lease_until = null where kind = 'grant.check'"
 ONLY: Final = "update kernel_due set next_at = now() + interval '1 day' where id not in (select id from kernel_due where kind = 'grant.check' order by id limit %s)"
 VERDICTS: Final = (
     "select count(*) filter (where last_verdict <> 'ok' or status <> 'verified') from awsaccess_grant"
@@ -46,10 +46,10 @@ def measure(options: Options) -> Sequence[Ratio]:
         made_world(ground)
         multiply(ground.admin_url(), Size(engagements=grants, events=1))
         fitted(ground)
-        documents = _documents(ground)
+        documents = role_documents(ground)
         with stub(documents, rate=0) as port:
             roles = options.sized(COVE_ROLES, least=4)
-            sides = (lambda: _cove(python, port, roles), lambda: _ours(ground, port, rate=100_000))
+            sides = (lambda: _cove(python, port, roles), lambda: _ours(ground, port, rate=NO_LIMIT))
             rounds = interleave(rounds=options.rounds, sides=sides, warm_up=options.warm_up)
         say(f"ours {middle(rounds, 1) * 1000:.1f} ms CPU a grant, botocove {middle(rounds, 0) * 1000:.1f} ms")
         limited = [_limited(ground, documents, options) for _ in range(min(options.rounds, 3))]
@@ -60,7 +60,7 @@ def measure(options: Options) -> Sequence[Ratio]:
             name="verify_sweep",
             sense=">=",
             target=TARGET,
-            meaning="CPU seconds a grant of botocove asking the same nine things / of ours, PostgreSQL's included",
+            meaning="CPU seconds a grant of botocove asking the same ten things / of ours, PostgreSQL's included",
         ),
         ratio_of(
             limited,
@@ -82,9 +82,9 @@ def measure(options: Options) -> Sequence[Ratio]:
     )
 
 
-def _ours(ground: Ground, port: int, *, rate: float) -> float:
+def _ours(ground: Ground, port: int, *, rate: int) -> float:
     """CPU seconds a grant: the worker's and PostgreSQL's."""
-    _sql(ground, AGAIN)
+    as_superuser(ground, AGAIN)
     before = tree_cpu_seconds([ground.postgres_pid])
     told = _swept(ground, port, rate=rate)
     database = tree_cpu_seconds([ground.postgres_pid]) - before
@@ -102,7 +102,7 @@ def _cove(python: Path, port: int, roles: int) -> float:
 def _limited(ground: Ground, documents: Path, options: Options) -> tuple[float, float]:
     """Calls a second that were made of those that the bucket allows; none may have been throttled."""
     grants = options.sized(GRANTS // 4, least=40)
-    _sql(ground, AGAIN)
+    as_superuser(ground, AGAIN)
     with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
         admin.execute(ONLY, [grants])
     with stub(documents, rate=LIMIT) as port:
@@ -113,36 +113,16 @@ def _limited(ground: Ground, documents: Path, options: Options) -> tuple[float, 
     return told["grants"] * CALLS / told["wall"], LIMIT * OF_LIMIT
 
 
-def _swept(ground: Ground, port: int, *, rate: float) -> dict[str, float]:
-    environment = {
-        **ground.environment,
-        "PORTAL_PROCESS": "worker",
-        "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
-        "AWS_ACCESS_KEY_ID": "ASIA0",
-        "AWS_SECRET_ACCESS_KEY": "s",
-        "STS_CALLS_PER_SECOND": str(int(rate)),
-    }
+def _swept(ground: Ground, port: int, *, rate: int) -> dict[str, float]:
+    environment = worker_environment(ground, port, rate=rate)
     told: dict[str, float] = json.loads(finished([sys.executable, "-m", "kit.sweep"], environment))
     return told
-
-
-def _documents(ground: Ground) -> Path:
-    environment = {**ground.environment, "PORTAL_PROCESS": "worker"}
-    file = Path(ground.environment["STATIC_ROOT"]).parent / "roles.json"
-    file.write_text(finished([sys.executable, "-m", "kit.sweep", "documents"], environment))
-    return file
 
 
 def _false_verdicts(ground: Ground) -> int:
     with psycopg.connect(ground.admin_url()) as admin:
         row = admin.execute(VERDICTS).fetchone()
     return int(row[0]) if row else -1
-
-
-def _sql(ground: Ground, statements: str) -> None:
-    with psycopg.connect(ground.admin_url(), autocommit=True) as admin:
-        admin.execute("SET session_replication_role = replica")
-        admin.execute(statements.encode())
 
 
 def _cove_python() -> Path:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from awsaccess.aws import arns
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.aws.gateway import (
+    CONTROL_IS_NAMELESS,
     AssumeRequest,
     CallerIdentity,
     Document,
@@ -123,6 +124,7 @@ class FakeAwsGateway:
         self.history: dict[str, list[HistoryEvent]] = {}  # by access key id: what tests say was done with it
         self.calls: list[Call] = []
         self.powerless: set[str] = set()  # ARNs of hub and control roles that lost sts:AssumeRole
+        self.nameless: set[str] = set()  # ARNs of control roles that may not name their sessions
         self._sessions: dict[str, _Session] = {}
         self._failures: dict[Method, _Failure] = {}
         self._now = now
@@ -197,6 +199,8 @@ class FakeAwsGateway:
             self._hub_role(hub)
             self._require_power(hub.role_arn)
             self._require_power(hub.control_role_arn)
+            if request.is_named and hub.control_role_arn in self.nameless:
+                raise AwsMisconfigured(CONTROL_IS_NAMELESS)
             return self._assumed(hub, hub.control_role_arn, request)
 
     def caller_identity(self, credentials: SessionCredentials, region: str) -> CallerIdentity:
@@ -296,14 +300,17 @@ class FakeAwsGateway:
 
     def _lets_in(self, role: FakeRole, hub: HubIdentity, caller: str, request: AssumeRequest) -> bool:
         common = {**self._context(), "aws:principalarn": caller, "aws:principalaccount": hub.account_id}
-        entering = {**common, "sts:rolesessionname": request.role_session_name}
+        named = {f"aws:requesttag/{key.lower()}": value for key, value in request.tags}
+        if request.source_identity is not None:
+            named["sts:sourceidentity"] = request.source_identity
+        entering = {**common, **named, "sts:rolesessionname": request.role_session_name}
         if request.external_id is not None:  # a key of AssumeRole only (AWS_FACTS §1)
             entering["sts:externalid"] = request.external_id
         wanted = {"sts:AssumeRole": entering}
         if request.source_identity is not None:
-            wanted["sts:SetSourceIdentity"] = {**common, "sts:sourceidentity": request.source_identity}
+            wanted["sts:SetSourceIdentity"] = {**common, **named}
         if request.tags:
-            wanted["sts:TagSession"] = common
+            wanted["sts:TagSession"] = {**common, **named}
         principals = principals_of(caller, hub.account_id)
         return all(
             allows([role.trust_document], Question(action=action, principals=principals, context=context))

@@ -33,6 +33,11 @@ MOST_SESSION_POLICIES: Final = 10
 HUB_SECONDS: Final = 3600
 HUB_MARGIN: Final = dt.timedelta(minutes=5)
 CONTROL_SECONDS: Final = 900
+CONTROL: Final = "latchkey-control"
+CONTROL_IS_NAMELESS: Final = (
+    "The portal's control role may not name its sessions. Let it do sts:SetSourceIdentity and sts:TagSession, as the"
+    " template of “manage.py hub_stack” does."
+)
 # How long a message that was read stays hidden: longer than reading and answering ten of them takes.
 HIDDEN_SECONDS: Final = 60
 MOST_MESSAGES: Final = 10
@@ -102,6 +107,11 @@ class AssumeRequest:
     tags: tuple[tuple[str, str], ...] = ()
     session_policy: str | None = None
     policy_arns: tuple[str, ...] = ()
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it needs sts:SetSourceIdentity or sts:TagSession beside sts:AssumeRole, on both sides."""
+        return self.source_identity is not None or bool(self.tags)
 
     def __post_init__(self) -> None:
         try:
@@ -202,7 +212,8 @@ class AwsGateway(Protocol):
     def assume_as_another(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
         """As `assume`, out of the control role, which may ask for the same roles as the hub and is trusted by none.
 
-        AwsMisconfigured if that role could not ask: then the client's account was never asked.
+        AwsMisconfigured if that role could not ask, or may not name sessions where the request does: then the client's
+        account was never asked.
         """
         ...
 
@@ -265,6 +276,11 @@ class _HubSession:
 class _ControlSession:
     expires_at: dt.datetime
     sts: STSClient
+    may_name: bool
+
+    def require_names_for(self, request: AssumeRequest) -> None:
+        if request.is_named and not self.may_name:
+            raise AwsMisconfigured(CONTROL_IS_NAMELESS)
 
 
 class BotoGateway:
@@ -312,6 +328,7 @@ class BotoGateway:
         hide = (request.external_id,) if request.external_id else ()
         session = self._controls.get(hub)
         try:
+            session.require_names_for(request)
             with translated(Asked.OF_CLIENT, hide=hide):
                 return _credentials(session.sts.assume_role(**_parameters(request)))
         except AwsMisconfigured:
@@ -425,8 +442,7 @@ class BotoGateway:
         with self._inside(hub) as session:
             credentials = _enter_control(session.sts, hub)
         sts = self._clients.sts(hub.region, _keys(credentials))
-        _enter_control(sts, hub)
-        return _ControlSession(expires_at=credentials.expires_at, sts=sts)
+        return _ControlSession(expires_at=credentials.expires_at, sts=sts, may_name=_may_name(sts, hub))
 
 
 def make_gateway(
@@ -445,12 +461,27 @@ def make_gateway(
     )
 
 
-def _enter_control(sts: STSClient, hub: HubIdentity) -> SessionCredentials:
+def _may_name(sts: STSClient, hub: HubIdentity) -> bool:
+    """Whether the control role may name its sessions; raises AwsMisconfigured if it may not even ask for roles.
+
+    Without that right a client's role would refuse it for our own reason, which would prove nothing of the client's lock.
+    """
+    try:
+        _enter_control(sts, hub, SourceIdentity=CONTROL, Tags=[{"Key": "latchkey:practice", "Value": "-"}])
+    except AwsMisconfigured:
+        _enter_control(sts, hub)
+        return False
+    return True
+
+
+def _enter_control(sts: STSClient, hub: HubIdentity, **names: Any) -> SessionCredentials:
+    """Any: AWS's parameters."""
     with translated(Asked.OF_OURSELVES):
         answer = sts.assume_role(
             RoleArn=hub.control_role_arn,
-            RoleSessionName=arns.session_name_for("latchkey-control", hub.practice_code),
+            RoleSessionName=arns.session_name_for(CONTROL, hub.practice_code),
             DurationSeconds=CONTROL_SECONDS,
+            **names,
         )
         return _credentials(answer)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from awsaccess.policy import documents
 from awsaccess.policy.compare import REVOKED
 from awsaccess.policy.documents import Document, Statement
+from awsaccess.provision.naming import requiring_names
 from awsaccess.provision.statements import BadStatement, check_statements
 
 ROLE_LOGICAL_ID: Final = "AccessRole"
@@ -60,7 +61,8 @@ class AccessGrantSpec:
     """All that the access stack depends on.
 
     `managed_policy_arns` are AWS's own, written with `arn:aws:`; `statements` are plain IAM JSON without intrinsics.
-    `also_external_id` opens the role as well, while one external ID is exchanged for another. `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
+    `also_external_id` opens the role as well, while one external ID is exchanged for another. `names_required`: the role opens only
+    for sessions that name a person, the practice, the engagement and the visit (ADR 17). `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
     """
 
     practice_name: str
@@ -78,6 +80,7 @@ class AccessGrantSpec:
     also_external_id: str = field(default="", repr=False)
     callback_topics: tuple[tuple[str, str], ...] = ()
     callback_token: str = field(default="", repr=False)
+    names_required: bool = False
 
     @property
     def role_name(self) -> str:
@@ -318,7 +321,7 @@ def _in_latin(name: str, *, otherwise: str) -> str:
 
 def _trust(spec: AccessGrantSpec) -> Document:
     try:
-        return documents.trust_document(
+        trust = documents.trust_document(
             hub_role_arn=spec.hub_role_arn,
             external_id=spec.external_id,
             expires_at=spec.expires_at,
@@ -326,6 +329,7 @@ def _trust(spec: AccessGrantSpec) -> Document:
         )
     except documents.UnsafeDocument as error:
         raise BadGrant(str(error)) from None
+    return requiring_names(trust, engagement_code=spec.engagement_code) if spec.names_required else trust
 
 
 def _inline(spec: AccessGrantSpec, *, own_arn: Node) -> Document:

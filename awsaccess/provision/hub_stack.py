@@ -25,6 +25,8 @@ ROLE: Final = re.compile(r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}", r
 KEPT_SECONDS: Final = 14 * 24 * 60 * 60  # the longest that SQS keeps
 HIDDEN_SECONDS: Final = 60
 TRIES: Final = 20
+# Roles that want named sessions (ADR 17) can be asked only by who may name them.
+ASK_AND_NAME: Final = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
 
 
 class BadHubStack(ValueError):
@@ -154,7 +156,7 @@ def _control_role(hub_role: str) -> dict[str, Node]:
         "Sid": "OnlyTheHubAndItself",
         "Effect": "Allow",
         "Principal": {"AWS": _joined(_iam_arn("root"))},
-        "Action": "sts:AssumeRole",
+        "Action": ASK_AND_NAME,
         "Condition": {
             "ArnEquals": {
                 "aws:PrincipalArn": [
@@ -167,7 +169,7 @@ def _control_role(hub_role: str) -> dict[str, Node]:
     ask = {
         "Sid": "Ask",
         "Effect": "Allow",
-        "Action": "sts:AssumeRole",
+        "Action": ASK_AND_NAME,
         "Resource": _joined(["arn:", {"Ref": "AWS::Partition"}, ":iam::*:role/latchkey-*"]),
     }
     properties = {

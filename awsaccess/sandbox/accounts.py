@@ -30,6 +30,7 @@ from awsaccess.sandbox.parties import (
 )
 
 Statement = Mapping[str, object]
+ASK_AND_NAME = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
 
 
 def _policy(*statements: Statement) -> str:
@@ -64,7 +65,7 @@ def _make_control_role(iam: IAMBackend, account_id: str, hub_role_arn: str) -> N
         {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
-            "Action": "sts:AssumeRole",
+            "Action": ASK_AND_NAME,
             "Condition": {"ArnEquals": {"aws:PrincipalArn": [hub_role_arn, own]}},
         }
     )
@@ -79,7 +80,7 @@ def _make_control_role(iam: IAMBackend, account_id: str, hub_role_arn: str) -> N
     )
     ask: Statement = {
         "Effect": "Allow",
-        "Action": "sts:AssumeRole",
+        "Action": ASK_AND_NAME,
         "Resource": "arn:aws:iam::*:role/latchkey-*",
     }
     iam.put_role_policy(CONTROL_ROLE, "ask", _policy(ask))
@@ -90,7 +91,7 @@ def _let_hub_work(iam: IAMBackend, hub_role_arn: str, bucket: str, account_id: s
     reads what their stacks report."""
     enter: Statement = {
         "Effect": "Allow",
-        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+        "Action": ASK_AND_NAME,
         "Resource": "arn:aws:iam::*:role/latchkey-*",
     }
     publish: Statement = {

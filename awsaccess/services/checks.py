@@ -35,6 +35,7 @@ from awsaccess.lifecycle import (
 from awsaccess.models import Grant, Rotation, Verification
 from awsaccess.probes import OK, Entered, Overlap, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
+from awsaccess.provision.naming import LOOK, Names
 from awsaccess.services.turning import rotation_look_within
 from engagements.lifecycle import CLOSED_BY_ITSELF, ChangeStatus, EngagementStatus
 from engagements.models import Engagement, Offer, ScopeChange
@@ -268,14 +269,22 @@ def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:
 
 def _target(grant: Grant, offer: Offer, rotation: Rotation | None) -> Target:
     """The external ID comes from the grant's row, never from a message (SECURITY A1)."""
+    hub, spec = hub_of(offer), spec_of(offer, grant)
     return Target(
-        hub=hub_of(offer),
+        hub=hub,
         account_id=grant.account_id,
         role_name=grant.role_name,
         role_arn=grant.role_arn,
         external_id=grant.external_id_in_force,
-        expected=expected_role(spec_of(offer, grant), grant.account_id),
-        session_name=session_name_for("latchkey-check", grant.engagement.code),
+        expected=expected_role(spec, grant.account_id),
+        session_name=session_name_for(LOOK, grant.engagement.code),
+        names=Names(
+            person=LOOK,
+            practice_code=hub.practice_code,
+            engagement_code=grant.engagement.code,
+            visit=LOOK,
+        ),
+        names_required=spec.names_required,
         overlap=_overlap(grant, offer, rotation) if rotation else None,
     )
 

@@ -19,6 +19,7 @@ from awsaccess.aws.messages import QueueAddress, TopicArn
 from awsaccess.door import gateway, hub_identity
 from awsaccess.lifecycle import HUB_LOOKS_EVERY, AccessEvent
 from awsaccess.models import Hub
+from awsaccess.provision.naming import LOOK as NAME_OF_A_LOOK
 from portal.kernel import audit, clock, due
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, PortalError, Unavailable
@@ -160,8 +161,9 @@ def _ask_as_control(door: AwsGateway, ours: HubIdentity) -> None:
     request = AssumeRequest(
         role_arn=ours.control_role_arn,
         external_id=None,
-        role_session_name="latchkey-check",
+        role_session_name=NAME_OF_A_LOOK,
         duration_seconds=900,
+        source_identity=NAME_OF_A_LOOK,
     )
     with suppress(AwsDenied):
         door.assume_as_another(ours, request)

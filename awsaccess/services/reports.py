@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import machine
 
 REPORT: Final = "visit.report"
+REPORTER: Final = "latchkey-report"
 FIRST_LOOK: Final = dt.timedelta(minutes=1)  # after AWS has ended it
 # CloudTrail shows an event within about a quarter of an hour (AWS_FACTS §13: unproven on real AWS).
 SETTLED: Final = dt.timedelta(minutes=16)
@@ -108,11 +109,14 @@ def _may_look(visit: Visit) -> bool:
 
 def _looked_up(seen: _Seen) -> history.Found:
     visit, target = seen.visit, seen.target
+    names = replace(target.names, person=REPORTER, visit=str(visit.pk))
     request = AssumeRequest(
         role_arn=target.role_arn,
         external_id=target.external_id,
-        role_session_name=session_name_for("latchkey-report", visit.pk.hex[:12]),
+        role_session_name=session_name_for(REPORTER, visit.pk.hex[:12]),
         duration_seconds=SECONDS,
+        source_identity=names.source_identity,
+        tags=names.tags,
         session_policy=only(LOOKUP),
     )
     door = gateway()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
@@ -395,7 +395,7 @@ def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int, narrowin
         inline = session_policy(narrowing)
     except BadNarrowing:
         raise VisitRefused("Your own address could not be read, so nothing can be tied to it.") from None
-    person = arns.NOT_IN_A_SESSION_NAME.sub("-", consultant.email)[:64]
+    names = replace(target.names, person=consultant.email, visit=str(visit.pk))
     return Intent(
         visit_id=visit.pk,
         engagement_id=visit.engagement_id,
@@ -407,12 +407,8 @@ def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int, narrowin
             external_id=target.external_id,
             role_session_name=visit.session_name,
             duration_seconds=seconds,
-            source_identity=person,
-            tags=(
-                ("latchkey:practice", target.hub.practice_code),
-                ("latchkey:engagement", grant.engagement.code),
-                ("latchkey:visit", str(visit.pk)),
-            ),
+            source_identity=names.source_identity,
+            tags=names.tags,
             session_policy=inline,
             policy_arns=session_policy_arns(narrowing, partition=target.hub.partition),
         ),

@@ -1,4 +1,4 @@
-"""`python cove.py ENDPOINT ROLES`: botocove asks the same nine things of each role; what it cost, as JSON.
+"""`python cove.py ENDPOINT ROLES`: botocove asks the same ten things of each role; what it cost, as JSON.
 
 Runs in an environment of its own and imports nothing of ours: as its papers show it, a client from each role's session.
 """
@@ -55,7 +55,12 @@ def _asked(count: int) -> int:
         account = session.session_information["Id"]
         inside = session.client("sts").get_caller_identity()["Account"]
         refused = not any(
-            (opens(account), opens(account, ExternalId=str(uuid4())), opens(account, ExternalId="xx"))
+            (
+                opens(account),
+                opens(account, ExternalId=str(uuid4())),
+                opens(account, ExternalId="xx"),  # where we ask as another
+                opens(account, ExternalId="yy"),  # where we name nobody
+            )
         )
         iam = session.client("iam")
         iam.get_role(RoleName=NAME)

@@ -53,6 +53,8 @@ def measured(endpoint: str, practice_id: UUID, times: int) -> list[tuple[float, 
                 external_id=target.external_id,
                 role_session_name="bench",
                 duration_seconds=3600,
+                source_identity=target.names.source_identity,
+                tags=target.names.tags,
             )
             inside = bare.assume(target.hub, request)
             bare.caller_identity(inside, target.hub.region)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, User
 from accounts.services.invitations import invitation_make
+from awsaccess.lifecycle import VisitKind
 from awsaccess.services.sending import INVITATION_LETTER, NotReady, engagement_send
 from engagements.lifecycle import KNOWN_TO_CLIENT, DocumentKind, EngagementStatus
 from engagements.models import Engagement
@@ -94,6 +95,9 @@ def _open(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpRes
 
 
 def _open_unasked(request: HttpRequest, engagement: Engagement, asked: Asked) -> HttpResponse:
+    if asked["kind"] == VisitKind.CLI:
+        keys = opening.enter_unasked_by_keys(request, engagement, asked)
+        return opening.keys_page(page_of(Engagement), request, engagement, asked, keys)
     signin = opening.enter_unasked(request, engagement, asked)
     return opening.ready_page(page_of(Engagement), request, engagement, asked, signin)
 

@@ -313,15 +313,24 @@ class VisitForm(EntryForm):
     service = forms.ChoiceField(
         label="Begin at", choices=[(one.value, name) for one, name in SERVICES.items()]
     )
-    field_order = ("reason", "service")
+    field_order: tuple[str, ...] = ("reason", "service")
 
 
 class EmergencyForm(VisitForm):
-    """The same, and why nobody can be waited for."""
+    """The same, by which door, and why nobody can be waited for."""
+
+    kind = forms.ChoiceField(
+        label="How you want to go in",
+        choices=[(kind.value, name.capitalize()) for kind, name in DOOR_WORDS.items()],
+        widget=forms.RadioSelect,
+        initial=VisitKind.CONSOLE.value,
+    )
+    field_order = ("reason", "kind", "service")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's own
         super().__init__(*args, **kwargs)
         self.fields["reason"].label = "What is the emergency, and what are you going to do?"
+        self.fields["service"].help_text = "Keys for the command line begin nowhere."
 
 
 class RingForm(forms.Form):

@@ -71,6 +71,7 @@ def explain_emergency(engagement: Engagement) -> list[str]:
     """What happens when the button is pressed."""
     return [
         f"{engagement.client.name} agreed that in an emergency you need not wait to be let in.",
+        "AWS opens in a new tab; or you get temporary keys, shown once, on the next page, and kept nowhere.",
         "Their people get a mail at once: your name, this reason, and that nobody was asked.",
         "It stays in the record for good.",
     ]
@@ -92,6 +93,11 @@ def enter_unasked(request: HttpRequest, engagement: Engagement, asked: Mapping[s
     """Ask AWS without the client's yes. Raises as `enter`, and NoDoorbell where that was not agreed."""
     service = ConsoleService(asked["service"])
     return visit_open(service=service, is_emergency=True, **_entry(request, engagement, asked))
+
+
+def enter_unasked_by_keys(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> Keys:
+    """Ask AWS for keys without the client's yes. Raises as `enter_unasked`."""
+    return visit_keys(is_emergency=True, **_entry(request, engagement, asked))
 
 
 def enter(request: HttpRequest, engagement: Engagement, asked: Mapping[str, Any]) -> SigninForm:

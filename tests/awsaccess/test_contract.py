@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -52,6 +53,7 @@ class World(Protocol):
     def gateway(self, practice: str = NORTHGATE) -> AwsGateway: ...
     def make_role(self, arn: str, role: ExpectedRole) -> None: ...
     def remove_role(self, arn: str) -> None: ...
+    def nameless_control(self, practice: str) -> AbstractContextManager[None]: ...
 
 
 class InMemory:
@@ -67,6 +69,11 @@ class InMemory:
 
     def remove_role(self, arn: str) -> None:
         self._fake.remove_role(arn)
+
+    @contextmanager
+    def nameless_control(self, practice: str) -> Iterator[None]:
+        self._fake.nameless.add(hub_of(practice).control_role_arn)
+        yield
 
 
 class Simulated:
@@ -105,6 +112,16 @@ class Simulated:
         for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])
         iam.delete_role(RoleName=name)
+
+    @contextmanager
+    def nameless_control(self, practice: str) -> Iterator[None]:
+        iam, control = self._sandbox.iam(practice), {"RoleName": arns.CONTROL_ROLE, "PolicyName": "ask"}
+        before = iam.get_role_policy(**control)["PolicyDocument"]
+        asking: Json = copy.deepcopy(before)
+        asking["Statement"][0]["Action"] = "sts:AssumeRole"
+        iam.put_role_policy(**control, PolicyDocument=json.dumps(asking))
+        yield
+        iam.put_role_policy(**control, PolicyDocument=json.dumps(before))
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +312,64 @@ def test_the_second_statement_lets_the_human_be_named(world: World, attribution:
     enter(world, nameless)
     with pytest.raises(AwsDenied):
         enter(world, nameless, **attribution)
+
+
+NAMED: Final[dict[str, Any]] = {
+    "source_identity": "maya@northgate.example",
+    "tags": (
+        ("latchkey:practice", "northgate"),
+        ("latchkey:engagement", "7qk2m4xw9p"),
+        ("latchkey:visit", "5f0c"),
+    ),
+}
+LESS: Final = {
+    "nobody": {"source_identity": None},
+    "no tags": {"tags": ()},
+    "no visit": {"tags": NAMED["tags"][:2]},
+    "no practice": {"tags": NAMED["tags"][1:]},
+    "an empty practice": {"tags": (("latchkey:practice", ""), *NAMED["tags"][1:])},
+    "another engagement": {
+        "tags": (NAMED["tags"][0], ("latchkey:engagement", "another00"), NAMED["tags"][2])
+    },
+    "nothing": {"source_identity": None, "tags": ()},
+}
+
+
+@pytest.mark.parametrize("less", LESS.values(), ids=LESS)
+def test_a_role_that_wants_names_opens_for_whoever_tells_them_all(world: World, less: dict[str, Any]) -> None:
+    agreed = place(world, engagement_code="7qk2m4xw9p", names_required=True)
+    try:
+        facts = look(world, agreed, enter(world, agreed, **NAMED))
+        assert differences(agreed.role, facts) == ()
+        with pytest.raises(AwsDenied):
+            enter(world, agreed, **NAMED | less)
+    finally:
+        world.remove_role(agreed.arn)
+
+
+def test_the_control_role_may_name_its_sessions_and_stays_outside(world: World) -> None:
+    def for_any_role(role: ExpectedRole) -> ExpectedRole:
+        for statement in role.trust_document["Statement"]:
+            del statement["Condition"]["ArnEquals"]
+        return role
+
+    code = "7qk2m4xw9p"
+    shut = place(world, engagement_code=code, names_required=True)
+    with pytest.raises(AwsDenied):
+        world.gateway().assume_as_another(HUB, shut.request(**NAMED))
+    world.remove_role(shut.arn)
+    wide = place(world, for_any_role, engagement_code=code, names_required=True)
+    world.gateway().assume_as_another(HUB, wide.request(**NAMED))
+    world.remove_role(wide.arn)
+
+
+def test_a_control_role_that_may_not_name_is_our_own_fault(world: World) -> None:
+    hub, agreed = hub_of(HARBOUR), place(world)
+    with world.nameless_control(HARBOUR):
+        with pytest.raises(AwsMisconfigured, match="sts:SetSourceIdentity"):
+            world.gateway(HARBOUR).assume_as_another(hub, agreed.request(**NAMED))
+        with pytest.raises(AwsDenied):  # without names it asks, and is refused by the client
+            world.gateway(HARBOUR).assume_as_another(hub, agreed.request())
 
 
 def test_another_external_id_than_agreed_is_refused(world: World) -> None:

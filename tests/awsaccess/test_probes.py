@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime as dt
 import itertools
 import os
@@ -14,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from awsaccess.aws.fake import FakeAwsGateway
-from awsaccess.aws.gateway import HubIdentity
+from awsaccess.aws.gateway import AssumeRequest, HubIdentity, SessionCredentials
 from awsaccess.aws.judging import Question, allows, principals_of
 from awsaccess.lifecycle import Verdict
-from awsaccess.probes import Entered, Result, Target, enter, examine
+from awsaccess.probes import Entered, Result, Target, enter, examine, is_refused
 from awsaccess.provision.access_stack import AccessGrantSpec, expected_role
+from awsaccess.provision.naming import LOOK, Names
 
 NOW: Final = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 END: Final = dt.datetime(2026, 12, 18, 18, tzinfo=dt.UTC)
@@ -33,20 +35,19 @@ HUB: Final = HubIdentity(
     region="eu-west-1",
     template_bucket=f"latchkey-templates-{OURS}",
 )
-AGREED: Final = expected_role(
-    AccessGrantSpec(
-        practice_name="Northgate Cloud",
-        client_name="Brightwater Dental",
-        engagement_code="7qk2m4xw9p",
-        hub_account_id=OURS,
-        hub_role_arn=HUB.role_arn,
-        external_id=ID,
-        expires_at=END,
-        statements=({"Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": "*"},),
-        look_only=True,
-    ),
-    CLIENT,
+CODE: Final = "7qk2m4xw9p"
+SPEC: Final = AccessGrantSpec(
+    practice_name="Northgate Cloud",
+    client_name="Brightwater Dental",
+    engagement_code=CODE,
+    hub_account_id=OURS,
+    hub_role_arn=HUB.role_arn,
+    external_id=ID,
+    expires_at=END,
+    statements=({"Effect": "Allow", "Action": ["s3:ListAllMyBuckets"], "Resource": "*"},),
+    look_only=True,
 )
+AGREED: Final = expected_role(SPEC, CLIENT)
 TARGET: Final = Target(
     hub=HUB,
     account_id=CLIENT,
@@ -55,7 +56,11 @@ TARGET: Final = Target(
     external_id=ID,
     expected=AGREED,
     session_name="latchkey-check",
+    names=Names(person=LOOK, practice_code="northgate", engagement_code=CODE, visit=LOOK),
 )
+# The same where the lock wants named sessions (ADR 17).
+AGREED_NAMED: Final = expected_role(dataclasses.replace(SPEC, names_required=True), CLIENT)
+TARGET_NAMED: Final = dataclasses.replace(TARGET, expected=AGREED_NAMED, names_required=True)
 EXAMPLES: Final = 1000 if os.environ.get("CI") == "true" else 300
 Json = Any  # Any: IAM's JSON nests as it likes
 Mutation = Callable[[Json], None]
@@ -72,41 +77,99 @@ CALLERS: Final = (
 )
 IDS: Final = (ID, None, OTHER_ID, ID[:-1], ID + "0", ID.upper(), "any")
 MOMENTS: Final = (NOW, END + dt.timedelta(seconds=1), END + dt.timedelta(days=400))
-ACTIONS: Final = ("sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
+OTHER_ACTIONS: Final = ("sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
 
 
-def admits(document: Json) -> set[tuple[str, str, str | None, dt.datetime]]:
-    """Who comes in, by which action, with which external ID, when."""
+# What a session may say of itself: everything, nothing, a part of it, or something else.
+WHO: Final = {"sts:sourceidentity": LOOK}
+TAGGED: Final = {f"aws:requesttag/{key}": value for key, value in TARGET.names.tags}
+SAYS: Final[tuple[tuple[tuple[str, str], ...], ...]] = tuple(
+    tuple(said.items())
+    for said in (
+        WHO | TAGGED,
+        {},
+        TAGGED,
+        WHO | TAGGED | {"aws:requesttag/latchkey:engagement": "another"},
+        WHO | {"aws:requesttag/latchkey:engagement": CODE, "aws:requesttag/latchkey:practice": ""},
+    )
+)
+EVERYTHING, NOTHING = SAYS[:2]
+Way = tuple[str, str, str | None, dt.datetime, tuple[tuple[str, str], ...]]
+
+
+def admits(document: Json) -> set[Way]:
+    """Who comes in, by which action, with which external ID, when, and saying what of themselves."""
     found = set()
-    for (caller, account), action, said, moment in itertools.product(CALLERS, ACTIONS, IDS, MOMENTS):
+    # By the other actions nobody says anything of this: they have no such keys.
+    asked = [
+        *itertools.product(("sts:AssumeRole",), IDS, SAYS),
+        *itertools.product(OTHER_ACTIONS, (None,), (NOTHING,)),
+    ]
+    for (caller, account), moment, (action, said, names) in itertools.product(CALLERS, MOMENTS, asked):
         context = {
             "aws:principalarn": caller,
             "aws:principalaccount": account,
             "aws:currenttime": moment.isoformat(),
             "sts:rolesessionname": "somebody",
+            **dict(names),
         }
-        if said is not None and action == "sts:AssumeRole":
+        if said is not None:
             context["sts:externalid"] = said
         question = Question(action=action, principals=principals_of(caller, account), context=context)
         if allows([document], question):
-            found.add((caller, action, said, moment))
+            found.add((caller, action, said, moment, names))
     return found
 
 
-GOOD: Final = admits(AGREED.trust_document)
+TARGETS: Final = {"that wants no names": TARGET, "that wants names": TARGET_NAMED}
+GOOD: Final = {name: admits(target.expected.trust_document) for name, target in TARGETS.items()}
+both_locks = pytest.mark.parametrize("lock", TARGETS)
 
 
-def verdict_of(document: Json) -> Result:
+def verdict_of(document: Json, lock: str) -> Result:
+    target = TARGETS[lock]
     door = FakeAwsGateway(HUB, now=lambda: NOW)
-    role = door.make_role(TARGET.role_arn, AGREED)
+    role = door.make_role(target.role_arn, target.expected)
     role.trust_document = document
-    entered = enter(door, TARGET)
-    return examine(door, TARGET, entered) if isinstance(entered, Entered) else entered
+    entered = enter(door, target)
+    return examine(door, target, entered) if isinstance(entered, Entered) else entered
+
+
+def agreed_trust(lock: str) -> Json:
+    return copy.deepcopy(TARGETS[lock].expected.trust_document)
+
+
+def opens_for_us(document: Json, lock: str, admitted: set[Way]) -> bool:
+    """As a visit comes, or as the look that tells a shut role from a changed one."""
+    inside = {names for *way, names in admitted if way == [HUB.role_arn, "sts:AssumeRole", ID, NOW]}
+    return NOTHING in inside or (lock == "that wants names" and EVERYTHING in inside and may_name(document))
+
+
+def may_name(document: Json) -> bool:
+    context = {
+        "aws:principalarn": HUB.role_arn,
+        "aws:principalaccount": OURS,
+        "aws:currenttime": NOW.isoformat(),
+    }
+    context |= dict(EVERYTHING)
+    principals = principals_of(HUB.role_arn, OURS)
+    return all(
+        allows([document], Question(action=action, principals=principals, context=context))
+        for action in ("sts:SetSourceIdentity", "sts:TagSession")
+    )
 
 
 def test_the_good_policy_admits_the_hub_with_its_id_until_the_end_and_nobody_else() -> None:
-    assert {(HUB.role_arn, "sts:AssumeRole", ID, NOW)} == GOOD
-    assert verdict_of(copy.deepcopy(AGREED.trust_document)).verdict is Verdict.OK
+    ours = (HUB.role_arn, "sts:AssumeRole", ID, NOW)
+    assert GOOD["that wants no names"] == {(*ours, names) for names in SAYS}
+    assert GOOD["that wants names"] == {(*ours, EVERYTHING)}
+
+
+@both_locks
+def test_the_good_policy_is_found_good(lock: str) -> None:
+    result = verdict_of(agreed_trust(lock), lock)
+    assert result.verdict is Verdict.OK
+    assert result.findings.get("without_names") == ("refused" if lock == "that wants names" else None)
 
 
 PRINCIPALS: Final = (
@@ -148,6 +211,9 @@ ANY_CONDITION: Final = st.one_of(
     conditions(LIKE, "sts:ExternalId", SAID),
     conditions(ARN_LIKE, "aws:PrincipalArn", NAMES),
     conditions(BEFORE, "aws:CurrentTime", ENDS),
+    conditions(LIKE, "sts:SourceIdentity", (LOOK, "?*", "*", "maya*")),
+    conditions(LIKE, "aws:RequestTag/latchkey:engagement", (CODE, "?*", "*", "another")),
+    conditions(LIKE, "aws:RequestTag/latchkey:visit", ("?*", "*", "another")),
 )
 
 
@@ -196,7 +262,7 @@ def _set(name: str) -> Callable[[Json, Json], None]:
 
 
 MUTATIONS: Final[st.SearchStrategy[Mutation]] = st.one_of(
-    st.sampled_from(("StringEquals", "ArnEquals", "DateLessThan")).map(_of_first(_drop)),
+    st.sampled_from(("StringEquals", "StringLike", "ArnEquals", "DateLessThan")).map(_of_first(_drop)),
     ANY_CONDITION.map(_of_first(_put)),
     st.sampled_from(PRINCIPALS).map(_of_first(_set("Principal"))),
     st.sampled_from(DONE).map(_of_first(_set("Action"))),
@@ -207,36 +273,120 @@ MUTATIONS: Final[st.SearchStrategy[Mutation]] = st.one_of(
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(changes=st.lists(MUTATIONS, min_size=1, max_size=3))
-def test_every_change_that_admits_anybody_else_is_unsafe(changes: list[Mutation]) -> None:
-    document = copy.deepcopy(AGREED.trust_document)
+@given(changes=st.lists(MUTATIONS, min_size=1, max_size=3), lock=st.sampled_from(sorted(TARGETS)))
+def test_every_change_that_admits_anybody_else_is_unsafe(changes: list[Mutation], lock: str) -> None:
+    document, good = agreed_trust(lock), GOOD[lock]
     for change in changes:
         change(document)
     admitted = admits(document)
-    result = verdict_of(document)
-    if (HUB.role_arn, "sts:AssumeRole", ID, NOW) not in admitted:
+    result = verdict_of(document, lock)
+    if not opens_for_us(document, lock, admitted):
         assert result.verdict is Verdict.DENIED
-    elif admitted - GOOD:
-        assert result.verdict is Verdict.UNSAFE, (document, admitted - GOOD)
+    elif admitted - good:
+        assert result.verdict is Verdict.UNSAFE, (document, admitted - good)
     else:
         assert result.verdict in {Verdict.OK, Verdict.DRIFTED, Verdict.UNSAFE}
     if result.verdict is Verdict.OK:
-        assert admitted == GOOD
+        assert admitted == good
 
 
+@both_locks
 @pytest.mark.parametrize("name", ["without_id", "with_wrong_id", "as_another"])
-def test_each_probe_finds_what_it_is_for(name: str) -> None:
+def test_each_probe_finds_what_it_is_for(name: str, lock: str) -> None:
     """Each is needed: the very change it was made for is the one that its finding tells."""
-    document = copy.deepcopy(AGREED.trust_document)
+    document = agreed_trust(lock)
     first = document["Statement"][0]["Condition"]
     match name:
         case "without_id":
             first["StringEqualsIfExists"] = first.pop("StringEquals")
         case "with_wrong_id":
-            first["StringLike"] = {"sts:ExternalId": "*"}
-            del first["StringEquals"]
+            first.setdefault("StringLike", {})["sts:ExternalId"] = "*"
+            del first["StringEquals"]["sts:ExternalId"]
         case _:
-            first["ArnLike"] = {"aws:PrincipalArn": f"arn:aws:iam::{OURS}:role/*"}
-            del first["ArnEquals"]
-    result = verdict_of(document)
+            # Both: where names are wanted, who may not name stays outside as well.
+            for statement in document["Statement"]:
+                statement["Condition"]["ArnLike"] = {"aws:PrincipalArn": f"arn:aws:iam::{OURS}:role/*"}
+                del statement["Condition"]["ArnEquals"]
+    result = verdict_of(document, lock)
     assert (result.verdict, result.findings[name]) == (Verdict.UNSAFE, "opened")
+
+
+NAMELESS: Final[dict[str, Mutation]] = {
+    "no names wanted": lambda document: document["Statement"][0]["Condition"].pop("StringLike"),
+    "no person wanted": lambda document: document["Statement"][0]["Condition"]["StringLike"].pop(
+        "sts:SourceIdentity"
+    ),
+    "no visit wanted": lambda document: document["Statement"][0]["Condition"]["StringLike"].pop(
+        "aws:RequestTag/latchkey:visit"
+    ),
+    "any engagement will do": lambda document: document["Statement"][0]["Condition"]["StringEquals"].pop(
+        "aws:RequestTag/latchkey:engagement"
+    ),
+    "names if there are any": lambda document: document["Statement"][0]["Condition"].__setitem__(
+        "StringLikeIfExists", document["Statement"][0]["Condition"].pop("StringLike")
+    ),
+    "an empty name will do": lambda document: document["Statement"][0]["Condition"]["StringLike"].__setitem__(
+        "aws:RequestTag/latchkey:practice", "*"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", NAMELESS.values(), ids=NAMELESS)
+def test_a_lock_that_wants_fewer_names_than_agreed_is_unsafe(change: Mutation) -> None:
+    document = agreed_trust("that wants names")
+    change(document)
+    result = verdict_of(document, "that wants names")
+    assert (result.verdict, result.checks["lock"]) == (Verdict.UNSAFE, "fail")
+    assert result.findings["differences"] == ["trust"]
+
+
+def test_a_lock_without_names_that_cannot_be_named_either_is_unsafe_and_not_gone() -> None:
+    document = copy.deepcopy(AGREED.trust_document)
+    del document["Statement"][1]
+    result = verdict_of(document, "that wants names")
+    assert (result.verdict, result.findings["with_our_id"]) == (Verdict.UNSAFE, "opened")
+
+
+class _Overlooks(FakeAwsGateway):
+    """An AWS that shows the agreed lock and does not mind who names nobody."""
+
+    def assume(self, hub: HubIdentity, request: AssumeRequest) -> SessionCredentials:
+        named = dataclasses.replace(
+            request, source_identity=TARGET.names.source_identity, tags=TARGET.names.tags
+        )
+        return super().assume(hub, named)
+
+
+def test_the_reading_of_the_lock_is_not_believed_alone() -> None:
+    door = _Overlooks(HUB, now=lambda: NOW)
+    door.make_role(TARGET.role_arn, AGREED_NAMED)
+    entered = enter(door, TARGET_NAMED)
+    assert isinstance(entered, Entered)
+    result = examine(door, TARGET_NAMED, entered)
+    assert (result.verdict, result.findings["without_names"]) == (Verdict.UNSAFE, "opened")
+    assert result.checks["lock"] == "fail"
+    assert result.reason == "The role opens for sessions that name nobody."
+
+
+def test_a_control_role_that_may_not_name_proves_nothing() -> None:
+    door = FakeAwsGateway(HUB, now=lambda: NOW)
+    door.make_role(TARGET.role_arn, AGREED_NAMED)
+    door.nameless.add(HUB.control_role_arn)
+    entered = enter(door, TARGET_NAMED)
+    assert isinstance(entered, Entered)
+    result = examine(door, TARGET_NAMED, entered)
+    assert (result.verdict, result.findings["unknown"]) == (Verdict.UNKNOWN, "ours")
+    assert "sts:SetSourceIdentity" in result.reason
+    assert verdict_of(agreed_trust("that wants no names"), "that wants no names").verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("lock", ["wants names", "wants none"])
+def test_a_role_is_not_gone_while_it_opens_in_either_way(lock: str) -> None:
+    door = FakeAwsGateway(HUB, now=lambda: NOW)
+    role = door.make_role(TARGET.role_arn, AGREED_NAMED)
+    if lock == "wants none":
+        role.trust_document = {**AGREED.trust_document, "Statement": AGREED.trust_document["Statement"][:1]}
+    assert is_refused(door, TARGET_NAMED) is False
+    assert is_refused(door, TARGET) is False
+    door.remove_role(TARGET.role_arn)
+    assert is_refused(door, TARGET_NAMED) is True

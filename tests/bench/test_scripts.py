@@ -18,6 +18,7 @@ PRINTED = {
     "client_page": {"client_page", "client_page_wait", "client_page_growth", "client_page_statements"},
     "demo_start": {"demo_start", "demo_start_cold", "demo_start_in_checks"},
     "explain_policy": {"explain_policy", "explain_policy_largest"},
+    "fleet_sweep": {"fleet_sweep", "fleet_sweep_lost", "fleet_sweep_twice"},
     "row_security": {"row_security"},
     "verify_sweep": {"verify_sweep", "verify_sweep_limit", "verify_sweep_false"},
     "visit_issue": {"visit_issue"},

@@ -13,6 +13,7 @@ from engagements.lifecycle import DoorbellStatus
 from engagements.models import Doorbell
 from engagements.services.doorbells import doorbell_answer
 from portal.kernel import tenancy
+from portal.kernel.models import OutboxMessage
 from tests.console.cast import House, house, open_the_door
 from tests.pages.stage import active
 
@@ -49,10 +50,12 @@ def let_in(home: House) -> None:
         )
 
 
-def enter(browser: Browser, home: House, slug: str) -> Any:  # Any: the test client's own type
+def enter(
+    browser: Browser, home: House, slug: str, kind: str = "console"
+) -> Any:  # Any: the test client's own type
     shown = browser.get(home.url(slug)).content.decode()
     once = re.search(r'name="once" value="([^"]+)"', shown)
-    form = {"confirm": "yes", "reason": "the shop is down", "service": "ec2", "minutes": "30"}
+    form = {"confirm": "yes", "reason": "the shop is down", "service": "ec2", "minutes": "30", "kind": kind}
     return browser.post(home.url(slug), {**form, "once": once[1] if once else ""})
 
 
@@ -90,6 +93,29 @@ def test_an_emergency_goes_in_and_says_so(home: House, aws: FakeAwsGateway) -> N
     assert enter(home.assigned, home, "emergency/").status_code == 200
     assert [one.status for one in rings(home)] == [DoorbellStatus.FORCED]
     assert "Emergency: nobody was asked" in home.assigned.get(home.url()).content.decode()
+
+
+def test_an_emergency_gives_keys_as_well_once_and_tells_the_client_at_once(
+    home: House, aws: FakeAwsGateway
+) -> None:
+    answer = enter(home.assigned, home, "emergency/", kind="cli")
+    shown = answer.content.decode()
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert "Keys for the command line" in shown
+    (visit,) = home.visits()
+    assert (visit.kind, visit.status, visit.reason) == ("cli", "issued", "the shop is down")
+    assert visit.access_key_id in shown
+    (door,) = rings(home)
+    assert (door.status, door.kind, visit.doorbell_id) == (DoorbellStatus.FORCED, "cli", door.pk)
+    with tenancy.use(home.stage.scope):
+        assert OutboxMessage.objects.filter(kind="engagements.came_in").count() == 1
+    assert not [call for call in aws.calls if call.method == "signin_token"]
+
+
+@pytest.mark.parametrize("kind", ["", "telnet"])
+def test_an_emergency_by_no_known_door_opens_nothing(home: House, aws: FakeAwsGateway, kind: str) -> None:
+    assert enter(home.assigned, home, "emergency/", kind=kind).status_code == 422
+    assert (rings(home), home.visits(), aws.calls) == ([], [], [])
 
 
 @pytest.mark.parametrize("slug", ["ring/", "emergency/"])

@@ -64,6 +64,12 @@ def conditions(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def any_caller(document: dict[str, Any]) -> None:
+    for statement in document["Statement"]:
+        statement["Condition"].pop("ArnEquals", None)
+
+
+def any_caller_who_may_not_name(document: dict[str, Any]) -> None:
+    """Nobody else comes in: the second statement lets only the hub say who it is. It is wider than agreed all the same."""
     conditions(document).pop("ArnEquals")
 
 
@@ -123,6 +129,7 @@ def test_the_evidence_of_a_check_names_every_probe_and_no_secret(north: Firm, wo
         "without_id": "refused",
         "with_wrong_id": "refused",
         "as_another": "refused",
+        "without_names": "refused",
         "differences": [],
         "offer_sha256": case.offer().offer_sha256,
         "in_words": [],
@@ -142,6 +149,19 @@ def test_a_second_good_check_keeps_the_first_moment_and_tells_nobody(north: Firm
     assert case.kinds().count(AccessEvent.GRANT_MOVED) == 2
 
 
+def test_a_first_statement_for_everybody_is_unsafe_though_nobody_else_may_name(
+    north: Firm, world: World
+) -> None:
+    case = watched(north)
+    world.deploy(case)
+    world.change_trust(case, any_caller_who_may_not_name)
+    check(case)
+    row = case.verifications()[-1]
+    assert (row.verdict, row.findings["as_another"]) == (Verdict.UNSAFE, "refused")
+    assert (case.grant().status, case.grant().checks["lock"]) == (GrantStatus.UNSAFE, "fail")
+    world.remove(case)
+
+
 def test_both_negative_probes_are_asked_and_the_wrong_id_is_another_each_time(
     north: Firm, memory: InMemory
 ) -> None:
@@ -149,9 +169,9 @@ def test_both_negative_probes_are_asked_and_the_wrong_id_is_another_each_time(
     check(case)
     ids = [call.request.external_id for call in memory.fake.calls if call.request and call.method == "assume"]
     ours = case.grant().external_id
-    assert [ids[0], ids[3]] == [ours, ours]
-    assert [ids[1], ids[4]] == [None, None]
-    wrong = {ids[2], ids[5]}
+    assert [ids[0], ids[3], ids[4], ids[7]] == [ours] * 4  # a visit's way in, and one that names nobody
+    assert [ids[1], ids[5]] == [None, None]
+    wrong = {ids[2], ids[6]}
     assert len(wrong) == 2
     assert ours not in wrong
     durations = {call.request.duration_seconds for call in memory.fake.calls if call.request}

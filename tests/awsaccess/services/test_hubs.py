@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import User
 from awsaccess.aws.errors import AwsMisconfigured
 from awsaccess.door import hub_identity, hub_of
-from awsaccess.lifecycle import AccessEvent
+from awsaccess.lifecycle import HUB_LOOKS_EVERY, AccessEvent
 from awsaccess.models import Hub
-from awsaccess.services.hubs import BadHub, HubFails, hub_look, hub_role_accept, hub_try
-from portal.kernel import tenancy
+from awsaccess.services.hubs import LOOK, BadHub, HubFails, hub_look, hub_role_accept, hub_try
+from portal.kernel import clock, due, tenancy
 from portal.kernel.errors import InvalidMove
 from portal.kernel.models import AuditBody
 from tests.awsaccess.callbacks import scene
 from tests.awsaccess.services.cast import HUBS, check, make_practice, sent, set_hub, verified
 from tests.awsaccess.services.worlds import InMemory, Simulated
+from tests.conftest import SqlAs
 from tests.factories import Firm, acting
 from tests.pages.reading import read
 from tests.plugins.sandbox_process import NORTHGATE
 from tests.signing_in import ProvingBrowser, let_in
 
 GOOD = HUBS["northgate"]
+AsWorker = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -215,3 +222,30 @@ def test_a_hub_that_changed_while_aws_was_asked_keeps_its_own(north: Firm, memor
     memory.door.before("own_identity", lambda: set_hub(north, replace(GOOD, role_arn=GOOD.role_arn + "-2")))
     hub = look(north)
     assert (hub.role_id, hub.remade_at) == ("", None)
+
+
+def test_a_hub_from_before_gets_its_first_look_and_the_sweep_goes_on(
+    real_db: None, memory: InMemory, sql_as: SqlAs, as_worker: AsWorker
+) -> None:
+    firm = make_practice("northgate")
+    with tenancy.use(firm.practice_side), transaction.atomic():
+        due.drop(LOOK, Hub.objects.get().pk)
+    connection.close()  # the migration locks the table
+    begin = importlib.import_module("awsaccess.migrations.0009_hub_looks").BEGIN
+    owner = sql_as("portal_owner")
+    for _twice in range(2):
+        owner.execute(begin)
+    with as_worker():
+        with tenancy.use(tenancy.SYSTEM):
+            (turn,) = [turn for turn in due.claim() if turn.kind == LOOK]
+        assert due.take(turn)
+        with tenancy.use(firm.practice_side):
+            hub = Hub.objects.get()
+            next_at = due.next_look(LOOK, hub.pk)
+    assert hub.role_id
+    assert next_at is not None
+    assert abs(next_at - clock.now() - HUB_LOOKS_EVERY) < dt.timedelta(minutes=5)
+    walls = (
+        "select bool_and(relforcerowsecurity) from pg_class where relname in ('awsaccess_hub', 'kernel_due')"
+    )
+    assert owner.execute(walls).fetchone() == (True,)

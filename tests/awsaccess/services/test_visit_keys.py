@@ -21,8 +21,12 @@ from awsaccess.lifecycle import AccessEvent, VisitKind, VisitStatus
 from awsaccess.policy.narrowing import Narrowing
 from awsaccess.provision.cli_keys import forms_of
 from awsaccess.services.visits import LONGEST, Keys, VisitRefused, visit_keys
+from engagements.lifecycle import DoorbellStatus
+from engagements.models import Doorbell
+from engagements.services.doorbells import NoDoorbell
 from portal.kernel import tenancy
 from tests.awsaccess.services.cast import REASON, Case, enter, verified
+from tests.awsaccess.services.test_doorbells import with_a_doorbell
 from tests.awsaccess.services.worlds import InMemory, Simulated, World
 from tests.factories import Firm, acting
 
@@ -51,6 +55,27 @@ def client_with(keys: Keys, simulated: Simulated, service: str) -> Any:  # Any: 
 
 def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
     return str(caught.value.response["Error"]["Code"])
+
+
+def test_keys_in_an_emergency_are_told_at_once_and_only_where_that_was_agreed(
+    north: Firm, world: World
+) -> None:
+    case = with_a_doorbell(north, world, break_glass=True)
+    keys = keys_for(case, is_emergency=True)
+    visit = case.visit()
+    assert (visit.kind, visit.access_key_id) == (VisitKind.CLI, keys.credentials.access_key_id)
+    with tenancy.use(north.practice_side):
+        (forced,) = Doorbell.objects.all()
+    assert (forced.status, forced.kind, forced.pk) == (
+        DoorbellStatus.FORCED,
+        VisitKind.CLI,
+        visit.doorbell_id,
+    )
+    assert case.promised("engagements.came_in") == 1
+    asked = with_a_doorbell(north, world)
+    with pytest.raises(NoDoorbell):
+        keys_for(asked, is_emergency=True)
+    assert asked.visits() == []
 
 
 def test_keys_are_a_visit_of_their_own_kind(north: Firm, world: World) -> None:

@@ -538,6 +538,45 @@ SESSIONS: Final = (
     case("session policy of 2,049 characters", INVALID, _ASSUME, by(), call={"Policy": policy().ljust(2049)}),
 )
 
+TAG: Final = "aws:RequestTag/engagement"
+SOMEBODY: Final = {"sts:SourceIdentity": "?*", TAG: "?*"}
+
+
+def wanting(operator: str, names: Mapping[str, str]) -> tuple[Statement, Statement]:
+    """The standard trust, of sessions that name somebody (AWS_FACTS §1: keys of AssumeRole itself)."""
+    first = trust(ROOT, GOOD | FROM_HUB | {operator: dict(names)})
+    return first, trust(ROOT, FROM_HUB, list(COMPANIONS))
+
+
+def named(label: str, expected: str, *statements: Statement, **more: Any) -> Case:  # Any: Case's fields
+    """A case about who has to be named."""
+    return case(f"names wanted, {label}", expected, "SAR sts, AWS_FACTS §1", *statements, **more)
+
+
+WANTED: Final = wanting("StringLike", SOMEBODY)
+UNTAGGED: Final = {"Tags": [{"Key": "engagement", "Value": ""}]}
+TAGGED_OTHERWISE: Final = {"Tags": [{"Key": "team", "Value": "blue"}]}
+NAMES: Final = (
+    named("all told", ALLOW, *WANTED, call=TAGS | MIRA),
+    named("none told", DENY, *WANTED),
+    named("nobody told, only tags", DENY, *WANTED, call=TAGS),
+    named("no tag told, only who", DENY, *WANTED, call=MIRA),
+    named("an empty tag", DENY, *WANTED, call=UNTAGGED | MIRA),
+    named("another tag", DENY, *WANTED, call=TAGGED_OTHERWISE | MIRA),
+    named("all told and the wrong id", DENY, *WANTED, call=TAGS | MIRA, external_id="bad-id"),
+    named("all told and no id", DENY, *WANTED, call=TAGS | MIRA, external_id=None),
+    named("all told by another role", DENY, *WANTED, caller="other", call=TAGS | MIRA),
+    named("all told and nobody may tell", DENY, WANTED[0], call=TAGS | MIRA),
+    named("a star takes an empty tag", ALLOW, *wanting("StringLike", {TAG: "*"}), call=UNTAGGED),
+    named("a star takes no missing tag", DENY, *wanting("StringLike", {TAG: "*"})),
+    named("if they exist, none told", ALLOW, *wanting("StringLikeIfExists", SOMEBODY)),
+    named("by Null, all told", ALLOW, *wanting("Null", dict.fromkeys(SOMEBODY, "false")), call=TAGS | MIRA),
+    named("by Null, none told", DENY, *wanting("Null", dict.fromkeys(SOMEBODY, "false"))),
+    named("the right engagement", ALLOW, *wanting("StringLike", {TAG: "lk-1"}), call=TAGS),
+    named("another engagement", DENY, *wanting("StringLike", {TAG: "lk-2"}), call=TAGS),
+    named("the tag's name in other case", ALLOW, *wanting("StringLike", {TAG.upper(): "lk-1"}), call=TAGS),
+)
+
 DOCUMENTS: Final = (
     case("NotAction that leaves AssumeRole out", DENY, "UG reference_policies_elements_notaction",
          {"Effect": "Allow", "Principal": {"AWS": ROOT}, "NotAction": "sts:AssumeRole"}),
@@ -565,4 +604,4 @@ DOCUMENTS: Final = (
     case("white space does not count", ALLOW, _TRUST, document=policy(*STANDARD).ljust(4000)),
 )  # fmt: skip
 
-CASES: Final = EXTERNAL_ID + PRINCIPALS + DENIES + CONDITIONS + SESSIONS + DOCUMENTS
+CASES: Final = EXTERNAL_ID + PRINCIPALS + DENIES + CONDITIONS + SESSIONS + NAMES + DOCUMENTS

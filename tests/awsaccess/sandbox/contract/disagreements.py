@@ -97,6 +97,12 @@ MINISTACK: Final[Mapping[str, Disagreement]] = {
         "SourceIdentity changed along a chain",
         "Deny of one engineer by SourceIdentity, that one",
     ),
+    **_all(
+        "AccessDenied",
+        "sts:SourceIdentity is no key of a call, whatever was given",
+        "names wanted, all told",
+        "names wanted, by Null, all told",
+    ),
     **_all("allow", "sts:TagSession is asked of the trust policy only", "caller may not tag"),
     **_all(
         "allow",
