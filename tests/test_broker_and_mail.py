@@ -103,7 +103,7 @@ class Crew:
     def __init__(self, broker: ValkeyServer, box: Mailbox, database: str, folder: Path) -> None:
         place = urlsplit(os.environ["WORKER_DATABASE_URL"])._replace(path=f"/{database}").geturl()
         self._folder = folder
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PORTAL_PROCESS": "worker",
             "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -117,7 +117,7 @@ class Crew:
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "-P", "solo", *more]
         with (self._folder / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+            worker = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         self.started.append(worker)
         return worker
 

