@@ -37,6 +37,7 @@ from tests.awsaccess.services.packs import list_anew, names, pack_of, unpack, ve
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, make_client
 from tests.papers import is_valid
+from tests.ux.pdf_text import text_of
 
 Deliver = Callable[[], int]
 AsWorker = Callable[[], AbstractContextManager[None]]
@@ -98,6 +99,12 @@ def test_the_pack_of_a_finished_engagement_passes_its_own_verifier(
     assert [path.name.partition("-")[0] for path in papers] == ["certificate", "receipt"]
     for path in papers:
         assert is_valid(path.read_bytes(), certificates_in(folder))
+    receipt = text_of(papers[1].read_bytes()).replace(" ", "")
+    for line in case.offer().lines:
+        assert line["title"].replace(" ", "") in receipt
+        assert all(action in receipt for action in line["actions"])  # in the annex
+    seals = (folder / "record" / "checkpoints.txt").read_text().split("\n\n")
+    assert any(seal.splitlines()[2] in receipt for seal in seals if seal.count("\n") >= 2)
     visits = json.loads((folder / "visits.json").read_text())["visits"]
     assert [visit["status"] for visit in visits] == ["issued"]
     decided = [one["what"] for one in json.loads((folder / "decisions.json").read_text())["decisions"]]
