@@ -39,7 +39,7 @@ def is_valid(pdf: bytes, certificates: list[bytes]) -> bool:
 def is_pades(pdf: bytes) -> bool:
     """Whether the one signature has the shape of ETSI EN 319 142: CAdES, its certificate signed too, the whole file in it."""
     (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
-    signed = {attribute["type"].native for attribute in signature.signed_attrs}
+    signed = {attribute["type"].native for attribute in signature.signer_info["signed_attrs"]}
     covered = signature.evaluate_signature_coverage()
     return (
         signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
