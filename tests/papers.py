@@ -24,6 +24,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from portal.kernel.papers.signing import FIELD
@@ -33,6 +34,19 @@ def is_valid(pdf: bytes, certificates: list[bytes]) -> bool:
     """What pyhanko's validator says of the one signature, which has to cover the whole file."""
     status = _status(pdf, certificates)
     return status is not None and bool(status.bottom_line)
+
+
+def is_pades(pdf: bytes) -> bool:
+    """Whether the one signature has the shape of ETSI EN 319 142: CAdES, its certificate signed too, the whole file in it."""
+    (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    signed = {attribute["type"].native for attribute in signature.signer_info["signed_attrs"]}
+    covered = signature.evaluate_signature_coverage()
+    return (
+        signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
+        and "signing_certificate_v2" in signed
+        and "signing_time" not in signed  # it stands in the PDF, and nowhere else
+        and covered is SignatureCoverageLevel.ENTIRE_FILE
+    )
 
 
 def stamp_is_valid(pdf: bytes, certificates: list[bytes]) -> bool:

@@ -31,7 +31,7 @@ def write_pack(engagement: Engagement, file: IO[bytes]) -> str:
     """Write the ZIP; its SHA-256. The engagement comes with practice and client. Nothing is changed."""
     made = clock.now()
     prints: dict[str, str] = {}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
+    with export.one_moment(), zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
         for name, content in _files(engagement, made):
             _put(pack, name, content, made)
             prints[name] = hashlib.sha256(content).hexdigest()

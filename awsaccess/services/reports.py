@@ -23,8 +23,10 @@ from awsaccess.models import Visit, VisitReport
 from awsaccess.policy.activity import LOOKUP, action_of, deed_of, lets_look_up, sudden
 from awsaccess.policy.narrowing import only
 from awsaccess.probes import Target
-from awsaccess.services.checks import target_of
+from awsaccess.services.checks import found_as_agreed, standing_of, target_of
 from engagements.lifecycle import EngagementStatus
+from engagements.models import Offer
+from engagements.selectors import choice_of, lines_agreed
 from engagements.services.standing import consent_stands
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import machine
@@ -57,7 +59,7 @@ class _Seen:
 def report_expect_within(visit: Visit, *, now: dt.datetime) -> None:
     """A visit was issued: its report will be fetched, where that was agreed. In the caller's transaction."""
     tenancy.require_transaction("a report")
-    if not lets_look_up(visit.grant.offer.lines):
+    if not _is_agreed(standing_of(visit.grant).held):
         return
     VisitReport.objects.create(
         practice_id=visit.practice_id,
@@ -101,10 +103,17 @@ def _read(visit_id: UUID) -> _Seen | None:
 
 
 def _may_look(visit: Visit) -> bool:
-    """Nobody looks into an account after its owner ended it, not even for a report."""
+    """Nobody looks into an account after its owner ended it, not even for a report; nor where another role was found."""
     grant = visit.grant
-    agreed = consent_stands(engagement=grant.engagement, offer=grant.offer)
-    return agreed and grant.is_enterable and grant.engagement.status in WORKS
+    held = standing_of(grant).held
+    agreed = _is_agreed(held) and consent_stands(engagement=grant.engagement, offer=held)
+    is_on = grant.is_enterable and grant.engagement.status in WORKS
+    return agreed and is_on and found_as_agreed(grant)
+
+
+def _is_agreed(held: Offer) -> bool:
+    """Whether a line of what holds says that the history is looked at: a required one, or one that was ticked."""
+    return lets_look_up(lines_agreed(held, choice_of(held)))
 
 
 def _looked_up(seen: _Seen) -> history.Found:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
+from django.db import connection, transaction
 from django.db.models import Max, OuterRef, Subquery
 
 from portal.kernel import audit, checkpoints
@@ -36,6 +38,20 @@ def lines_of(practice_id: UUID, *, about_id: UUID | None = None) -> Iterator[str
         moment = checkpoint.signed_at.isoformat(timespec="seconds")
         yield _line({"type": "checkpoint", "note": checkpoints.note_of(checkpoint), "signed_at": moment})
     yield _line({"type": "end", "events": head.seq, "hash": bytes(head.hash).hex()})
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """All that is read within is of one moment: the record never tells of what the rows beside it lack, nor they of more.
+
+    In a caller's transaction it is as that one sees it.
+    """
+    is_own = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_own:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def _head(practice_id: UUID) -> tuple[AuditHead, int]:

@@ -1,4 +1,4 @@
-"""Ask, agree, connect, enter, leave: one story, played by a consultant and a client against the running house.
+"""Ask, agree, connect, enter, leave, and the evidence of it: one story, played by a consultant and a client against the running house.
 
 Nothing here writes to the database: people press buttons, mails arrive by SMTP, AWS is the simulated one. Its clock
 runs slow for one moment, so that the shortest session AWS gives (15 minutes) is over soon and leaving can be proved.
@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.awsaccess.services.packs import unpack, verify
 from tests.e2e.people import LINK, Person, Theatre, play
 from tests.plugins.demo_process import Demo
 
@@ -33,8 +36,10 @@ class Onboarding:
     seconds_to_on: float
 
 
-def test_ask_agree_connect_enter_leave(demo: Demo, record_property: Callable[[str, object], None]) -> None:
-    cost = play(demo, the_main_job)
+def test_ask_agree_connect_enter_leave(
+    demo: Demo, record_property: Callable[[str, object], None], tmp_path: Path
+) -> None:
+    cost = play(demo, partial(the_main_job, folder=tmp_path))
     record_property("onboarding", str(cost))
     assert cost.clicks <= MAX_CLICKS
     assert cost.fields <= MAX_FIELDS
@@ -42,7 +47,7 @@ def test_ask_agree_connect_enter_leave(demo: Demo, record_property: Callable[[st
     assert cost.seconds_to_on <= MAX_SECONDS
 
 
-def the_main_job(theatre: Theatre) -> Onboarding:
+def the_main_job(theatre: Theatre, folder: Path) -> Onboarding:
     maya, ruth = theatre.person(MAYA), theatre.person(RUTH)
     asks(maya)
     cost = agrees_and_connects(ruth)
@@ -50,6 +55,7 @@ def the_main_job(theatre: Theatre) -> Onboarding:
     sees_the_visit(ruth)
     leaves(ruth)
     reads_the_end(maya)
+    takes_the_evidence(maya, folder)
     return cost
 
 
@@ -145,3 +151,15 @@ def reads_the_end(maya: Person) -> None:
     maya.follows("Engagements")
     maya.follows("Hollins Farm")
     expect(maya.page.locator("main")).to_contain_text("closed and proved")
+
+
+def takes_the_evidence(maya: Person, folder: Path) -> None:
+    """The pack of the finished engagement, in an empty folder, with nothing but Python."""
+    maya.follows("Evidence pack")
+    maya.page.locator("[name=step_up_code]").fill(maya.phone_shows())
+    with maya.page.expect_download(timeout=PATIENCE_MS) as found:
+        maya.presses("Download the pack")
+    pack = unpack(found.value.path().read_bytes(), folder / "pack")
+    verified = verify(pack)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert {path.name.partition("-")[0] for path in (pack / "papers").iterdir()} == {"certificate", "receipt"}

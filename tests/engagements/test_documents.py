@@ -41,7 +41,7 @@ from tests.factories import (
     make_firm,
 )
 from tests.mailbox import Mailbox
-from tests.papers import authority, is_valid, stamp_is_valid
+from tests.papers import authority, is_pades, is_valid, stamp_is_valid
 
 Deliver = Callable[[], int]
 AsWorker = Callable[[], AbstractContextManager[None]]
@@ -108,6 +108,7 @@ def test_a_receipt_is_signed_kept_and_told_once(firm: Firm, as_worker: AsWorker)
     assert pdf_of(again) == pdf_of(made)
     assert hashlib.sha256(pdf_of(made)).hexdigest() == made.sha256
     assert is_valid(pdf_of(made), keys.known_certificates())
+    assert is_pades(pdf_of(made))
     with tenancy.use(firm.practice_side):
         assert Document.objects.count() == 1
         assert DocumentMark.objects.filter(document=made).count() == 2

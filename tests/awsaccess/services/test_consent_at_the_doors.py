@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 from django.db.models import Model
 
+from awsaccess.asking import spec_of
+from awsaccess.aws import history
 from awsaccess.lifecycle import GrantStatus, VisitStatus
-from awsaccess.models import Grant, Verification
+from awsaccess.models import Grant, Verification, VisitReport
+from awsaccess.provision.access_stack import expected_role
+from awsaccess.services.changing import change_offer
 from awsaccess.services.checks import found_as_agreed
 from awsaccess.services.leaving import closing_probe
+from awsaccess.services.reports import report_fetch
 from awsaccess.services.visits import VisitRefused
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Engagement, Offer
@@ -22,12 +28,16 @@ from tests.awsaccess.services.cast import (
     agreed,
     check,
     closing,
+    drafted,
     enter,
+    send,
     verified,
+    watch,
     watched,
 )
+from tests.awsaccess.services.choosing import agree
 from tests.awsaccess.services.worlds import InMemory
-from tests.factories import Firm
+from tests.factories import ACCOUNT_ID, Firm, acting
 
 Spoil = Callable[[Case], None]
 
@@ -195,6 +205,98 @@ def test_the_proof_of_exit_asks_only_where_somebody_once_agreed(north: Firm, mem
         before = len(memory.fake.calls)
         assert closing_probe(grant_id=case.grant().pk) is None
     assert len(memory.fake.calls) == before
+
+
+# ---------------------------------------------------------------- reports of visits
+
+
+def visited(firm: Firm, memory: InMemory, *ticked: str, profile: str = "cost_review") -> Case:
+    """Verified and entered, under this profile, with these of its optional lines."""
+    case = drafted(firm)
+    with tenancy.use(firm.practice_side):
+        Engagement.objects.filter(pk=case.engagement.pk).update(profile=profile, optional=list(ticked))
+    case = Case(firm=firm, engagement=case.fresh())
+    send(case)
+    agree(case, *ticked)
+    watch(case)
+    memory.deploy(case)
+    check(case)
+    enter(case)
+    return case
+
+
+def reports(case: Case) -> list[str]:
+    with tenancy.use(case.firm.practice_side):
+        return list(VisitReport.objects.values_list("status", flat=True))
+
+
+def fetch(case: Case) -> None:
+    visit = case.visits()[-1]
+    with tenancy.use(case.firm.practice_side), clock.frozen(visit.latest_end + dt.timedelta(hours=1)):
+        assert report_fetch(visit_id=visit.pk) is None
+
+
+def differs(case: Case) -> None:
+    """The newest good check found what another offer says."""
+    with tenancy.use(case.firm.practice_side):
+        Verification.objects.create(
+            practice=case.firm.practice,
+            client=case.firm.client,
+            grant=case.grant(),
+            at=clock.now(),
+            verdict="ok",
+            findings={"offer_sha256": "0" * 64},
+        )
+
+
+@pytest.mark.parametrize("spoil", [*SPOILED, differs])
+def test_nobody_looks_into_what_was_done(north: Firm, memory: InMemory, spoil: Spoil) -> None:
+    case = visited(north, memory, profile="security_review")
+    spoil(case)
+    before = len(memory.fake.calls)
+    fetch(case)
+    assert len(memory.fake.calls) == before
+    assert reports(case) == ["missing"]
+
+
+def test_a_line_that_was_ticked_lets_look_and_one_that_was_not_does_not(
+    north: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "REQUESTS_A_SECOND", 1000.0)
+    assert reports(visited(north, memory)) == []
+    case = visited(north, memory, "history")
+    assert reports(case) == ["waiting"]
+    fetch(case)
+    assert reports(case) == ["complete"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [("security_review", "cost_review", "missing"), ("security_review", "incident_response", "complete")],
+)
+def test_after_a_change_what_holds_now_says_whether_it_is_looked_at(
+    north: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch, before: str, after: str, found: str
+) -> None:
+    monkeypatch.setattr(history, "REQUESTS_A_SECOND", 1000.0)
+    case = visited(north, memory, profile=before)
+    with tenancy.use(north.practice_side):
+        offer = change_offer(
+            engagement=case.engagement,
+            profile=after,
+            optional=(),
+            ends_at=case.fresh().ends_at,
+            actor=acting(north.owner),
+        )
+    agree(case, offer=offer)
+    with case.seen():
+        role = expected_role(spec_of(offer, case.grant()), ACCOUNT_ID)
+    memory.fake.make_role(case.grant().role_arn, role)
+    check(case)
+    assert case.fresh().profile == after
+    fetch(case)
+    assert reports(case) == [found]
+    enter(case)
+    assert len(reports(case)) == (2 if found == "complete" else 1)
 
 
 @pytest.mark.parametrize(

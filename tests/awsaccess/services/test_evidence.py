@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -13,10 +14,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from awsaccess.evidence import pack
+from awsaccess.evidence.shapes import File
 from awsaccess.services.leaving import closing_probe
 from awsaccess.services.visits import VisitRefused
 from engagements import tasks
-from engagements.models import Document
+from engagements.models import Document, Engagement
 from engagements.services.consents import engagement_decline
 from portal.kernel import checkpoints, clock, outbox, tenancy
 from portal.kernel.models import OutboxMessage
@@ -37,6 +40,7 @@ from tests.awsaccess.services.packs import list_anew, names, pack_of, unpack, ve
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, make_client
 from tests.papers import is_valid
+from tests.ux.pdf_text import text_of
 
 Deliver = Callable[[], int]
 AsWorker = Callable[[], AbstractContextManager[None]]
@@ -98,6 +102,13 @@ def test_the_pack_of_a_finished_engagement_passes_its_own_verifier(
     assert [path.name.partition("-")[0] for path in papers] == ["certificate", "receipt"]
     for path in papers:
         assert is_valid(path.read_bytes(), certificates_in(folder))
+    receipt = text_of(papers[1].read_bytes()).replace(" ", "")
+    for line in case.offer().lines:
+        assert line["title"].replace(" ", "") in receipt
+        assert all(action in receipt for action in line["actions"])  # in the annex
+    notes = (folder / "record" / "checkpoints.txt").read_text().split("\n\n")
+    sizes = [note.splitlines()[1] for note in notes if "/hash-chain/" in note.partition("\n")[0]]
+    assert any(f"uptonumber{size},yourconsentincluded" in receipt for size in sizes)
     visits = json.loads((folder / "visits.json").read_text())["visits"]
     assert [visit["status"] for visit in visits] == ["issued"]
     decided = [one["what"] for one in json.loads((folder / "decisions.json").read_text())["decisions"]]
@@ -227,6 +238,34 @@ def test_a_no_stands_in_the_pack_too(firm: Firm, memory: InMemory, tmp_path: Pat
     assert verify(folder).returncode == 0
     assert "not now" in (folder / "decisions.json").read_text()
     assert not (folder / "papers").exists()
+
+
+def test_what_happens_while_it_is_packed_is_in_none_of_its_files(
+    firm: Firm, memory: InMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = verified(firm, memory)
+    enter(case)
+    packed = pack.access_files
+
+    def meanwhile() -> None:
+        try:
+            enter(case, reason="in this very moment")
+        finally:
+            connection.close()
+
+    def late(engagement: Engagement) -> Iterator[File]:
+        other = threading.Thread(target=meanwhile)
+        other.start()
+        other.join()
+        yield from packed(engagement)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "access_files", late)
+        folder = unpack(pack_of(case), tmp_path / "pack")
+    assert len(case.visits()) == 2
+    assert len(json.loads((folder / "visits.json").read_text())["visits"]) == 1
+    run = verify(folder)
+    assert run.returncode == 0, run.stdout
 
 
 def test_the_command_writes_as_the_audit_role_and_for_its_owner_alone(
