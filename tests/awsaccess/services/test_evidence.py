@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from awsaccess.evidence import pack
+from awsaccess.evidence.access import access_files
 from awsaccess.evidence.shapes import File
 from awsaccess.services.leaving import closing_probe
 from awsaccess.services.visits import VisitRefused
@@ -245,7 +245,6 @@ def test_what_happens_while_it_is_packed_is_in_none_of_its_files(
 ) -> None:
     case = verified(firm, memory)
     enter(case)
-    packed = pack.access_files
 
     def meanwhile() -> None:
         try:
@@ -257,10 +256,10 @@ def test_what_happens_while_it_is_packed_is_in_none_of_its_files(
         other = threading.Thread(target=meanwhile)
         other.start()
         other.join()
-        yield from packed(engagement)
+        yield from access_files(engagement)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pack, "access_files", late)
+        patch.setattr("awsaccess.evidence.pack.access_files", late)
         folder = unpack(pack_of(case), tmp_path / "pack")
     assert len(case.visits()) == 2
     assert len(json.loads((folder / "visits.json").read_text())["visits"]) == 1
