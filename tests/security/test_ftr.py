@@ -94,6 +94,8 @@ def test_caa_002_without_the_external_id_the_role_stays_shut(north: Firm, world:
             external_id=external_id,
             role_session_name="probe",
             duration_seconds=900,
+            source_identity=target.names.source_identity,  # so that nothing but the ID is wrong
+            tags=target.names.tags,
         )
         with pytest.raises(AwsDenied):
             world.door.assume(target.hub, request)
@@ -104,8 +106,7 @@ def test_caa_002_each_entry_sends_the_external_id_of_its_own_row(north: Firm, me
     first, second = verified(north, memory), verified(north, memory)
     for case in (first, second):
         enter(case)
-    entered = [call.request for call in memory.fake.calls if call.request and call.request.tags]
-    assert [(one.role_arn, one.external_id) for one in entered] == [
+    assert [(one.role_arn, one.external_id) for one in memory.visits_asked()] == [
         (case.grant().role_arn, case.grant().external_id) for case in (first, second)
     ]
 

@@ -242,7 +242,9 @@ def test_the_control_role_lets_in_the_hub_and_itself_and_may_only_ask() -> None:
     ]
     (policy,) = _control(render_main())["Policies"]
     (ask,) = policy["PolicyDocument"]["Statement"]
-    assert (ask["Effect"], ask["Action"]) == ("Allow", "sts:AssumeRole")
+    # Roles that want named sessions can be asked only by who may name them (ADR 17).
+    only_asking = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+    assert (ask["Effect"], ask["Action"]) == ("Allow", only_asking)
     assert ask["Resource"]["Fn::Join"][1][-1] == ":iam::*:role/latchkey-*"
     assert "ControlRole" not in json.loads(render_main(hub_role=""))["Resources"]
 
@@ -270,6 +272,7 @@ def test_cloudformation_makes_a_control_role_that_works(simulated: Simulated) ->
     hub = sandbox.assume(sandbox.accounts[account].admin_keys, f"arn:aws:iam::{account}:role/latchkey-hub")
     inside = sandbox.assume(hub, control)
     sandbox.assume(inside, control)  # it may ask for itself, or this raises
+    sandbox.assume(inside, control, SourceIdentity="latchkey-check", Tags=[{"Key": "a", "Value": "b"}])
     with pytest.raises(ClientError):
         sandbox.assume(sandbox.accounts[account].admin_keys, control)
     stacks.delete_stack(StackName="control")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import time
 from typing import Any, Final
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from awsaccess.lifecycle import AccessEvent, GrantStatus
 from awsaccess.models import ExitProof, Grant
 from awsaccess.services.checks import CHECK
 from awsaccess.services.leaving import CLOSING, closing_probe, deletion_confirm
+from awsaccess.services.visits import VisitRefused
 from engagements.lifecycle import EngagementStatus
 from engagements.services.closing import engagement_expire
 from portal.kernel import audit, clock, due, tenancy
@@ -90,6 +92,25 @@ def test_an_end_stops_the_watching_and_begins_the_proof(north: Firm, memory: InM
     assert next_look(case, CHECK) is None
     assert next_look(case, CLOSING) is not None
     assert not is_gone(case)
+
+
+def seconds_of_the_end(case: Case, memory: InMemory) -> float:
+    enter(case)
+    asked, begun = memory.door.counts["assume"], time.monotonic()
+    end_by_client(case)
+    with pytest.raises(VisitRefused):
+        enter(case)
+    assert memory.door.counts["assume"] == asked
+    return time.monotonic() - begun
+
+
+def test_within_a_second_of_the_end_nobody_gets_in_and_aws_is_not_asked(
+    north: Firm, memory: InMemory
+) -> None:
+    """The best of three: the machine may be busy with something else."""
+    took = [seconds_of_the_end(verified(north, memory), memory) for _ in range(3)]
+    print(f"end: {min(took):.2f} s from the press to the next visit's refusal")  # noqa: T201  # a figure to be read
+    assert min(took) <= 1
 
 
 def test_beginning_twice_does_no_harm(north: Firm, memory: InMemory) -> None:

@@ -18,6 +18,7 @@ from awsaccess.lifecycle import PROPAGATION, AccessEvent, GrantStatus
 from awsaccess.models import Grant
 from awsaccess.policy.compare import REVOKED, revoked_before
 from awsaccess.selectors import residual
+from awsaccess.services.checks import target_of
 from awsaccess.services.revoking import (
     denial_command,
     denial_publish,
@@ -56,7 +57,9 @@ def published(case: Case) -> Grant:
 
 
 def session(world: World, case: Case) -> SessionCredentials:
-    grant = case.grant()
+    with tenancy.use(case.firm.practice_side):
+        grant = Grant.objects.select_related("offer__practice", "engagement").get(engagement=case.engagement)
+        names = target_of(grant).names
     return world.door.inner.assume(
         HUB,
         AssumeRequest(
@@ -64,6 +67,8 @@ def session(world: World, case: Case) -> SessionCredentials:
             external_id=grant.external_id,
             role_session_name="maya",
             duration_seconds=900,
+            source_identity="maya",
+            tags=names.tags,
         ),
     )
 

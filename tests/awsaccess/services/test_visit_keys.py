@@ -186,7 +186,7 @@ def test_a_narrowing_is_written_down_and_cannot_be_changed(north: Firm, memory: 
     case = verified(north, memory)
     enter(case, narrowing=Narrowing(read_only=True, address="203.0.113.9"))
     assert case.visit().narrowing == {"read_only": True, "one_address": True}
-    assert [call.request.policy_arns for call in memory.fake.calls if call.request and call.request.tags] == [
+    assert [asked.policy_arns for asked in memory.visits_asked()] == [
         ("arn:aws:iam::aws:policy/ReadOnlyAccess",)
     ]
 
@@ -245,5 +245,5 @@ def test_a_credential_process_prints_json_with_the_end(north: Firm) -> None:
 
 def test_keys_last_no_longer_than_a_role_chain_may(north: Firm, memory: InMemory) -> None:
     keys_for(verified(north, memory), longest=dt.timedelta(hours=12))
-    (asked,) = [call.request for call in memory.fake.calls if call.request and call.request.tags]
+    (asked,) = memory.visits_asked()
     assert asked.duration_seconds == LONGEST.total_seconds()

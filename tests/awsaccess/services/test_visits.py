@@ -17,7 +17,7 @@ from accounts.models import Membership, User
 from awsaccess import selectors
 from awsaccess.aws.arns import ConsoleService
 from awsaccess.aws.errors import AwsDenied, AwsError, AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.aws.gateway import AssumeRequest, CallerIdentity
+from awsaccess.aws.gateway import CallerIdentity
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus
 from awsaccess.models import Grant
 from awsaccess.services.checks import CHECK
@@ -57,11 +57,6 @@ from tests.conftest import SqlAs
 from tests.factories import Firm, acting
 
 MINUTE: Final = dt.timedelta(minutes=1)
-
-
-def requests_of_visits(memory: InMemory) -> list[AssumeRequest]:
-    """Checks carry no tags."""
-    return [call.request for call in memory.fake.calls if call.request and call.request.tags]
 
 
 def pause(case: Case) -> None:
@@ -130,7 +125,7 @@ def test_the_token_signs_in_at_the_simulated_aws(north: Firm, simulated: Simulat
 def test_aws_is_told_the_human_the_visit_and_the_right_external_id(north: Firm, memory: InMemory) -> None:
     case = verified(north, memory)
     enter(case)
-    (request,) = requests_of_visits(memory)
+    (request,) = memory.visits_asked()
     visit, grant = case.visit(), case.grant()
     assert (request.role_arn, request.external_id) == (grant.role_arn, grant.external_id)
     assert request.role_session_name == visit.session_name
@@ -164,7 +159,7 @@ def test_a_long_or_odd_address_still_names_the_human(north: Firm, memory: InMemo
     case = verified(north, memory)
     join(case, odd, AssignmentRole.MEMBER)
     enter(case, who=odd)
-    (request,) = requests_of_visits(memory)
+    (request,) = memory.visits_asked()
     assert request.role_session_name.startswith("maya.o-kafor+xxx")
     assert len(request.role_session_name) <= 64
     assert request.source_identity == request.source_identity[:64]  # type: ignore[index]  # it is set
@@ -482,7 +477,7 @@ def test_nobody_enters_before_the_client_agreed_and_the_role_was_proved(
     for case in (sent(north), agreed(north), watched(north)):
         memory.deploy(case)
         stays_out(case, VisitRefused, "Access is not on")
-    assert requests_of_visits(memory) == []
+    assert memory.visits_asked() == []
 
 
 def test_nobody_enters_while_paused_and_everybody_after_the_resumption(north: Firm, memory: InMemory) -> None:
@@ -508,7 +503,7 @@ def test_nobody_enters_after_the_window(north: Firm, memory: InMemory) -> None:
         with tenancy.use(north.practice_side):
             engagement_expire(engagement_id=case.engagement.pk)
         stays_out(case, VisitRefused, "Access is not on")
-    assert requests_of_visits(memory) == []
+    assert memory.visits_asked() == []
 
 
 @pytest.mark.parametrize("status", sorted({*GrantStatus.values} - {GrantStatus.VERIFIED}))
@@ -548,7 +543,7 @@ def test_no_visit_can_outlive_the_consent(north: Firm, memory: InMemory, left: i
     visit = case.visit()
     assert visit.ends_at is not None
     assert visit.ends_at <= visit.worst_case_until <= ends_at
-    (request,) = requests_of_visits(memory)
+    (request,) = memory.visits_asked()
     assert request.duration_seconds == min(3600, (left - 1) * 60)
 
 
@@ -558,7 +553,7 @@ def test_a_shorter_visit_may_be_asked_for_and_a_longer_one_not(
 ) -> None:
     case = verified(north, memory)
     enter(case, longest=longest * MINUTE)
-    (request,) = requests_of_visits(memory)
+    (request,) = memory.visits_asked()
     assert request.duration_seconds == seconds
 
 
@@ -567,7 +562,7 @@ def test_a_form_that_is_sent_twice_enters_once(north: Firm, memory: InMemory) ->
     enter(case, visit_id=key)
     assert case.visit().pk == key
     stays_out(case, VisitRefused, "used already", visit_id=key)
-    assert len(requests_of_visits(memory)) == 1
+    assert len(memory.visits_asked()) == 1
 
 
 def test_more_visits_than_a_person_needs_are_refused_in_words_and_told(
@@ -625,7 +620,7 @@ def test_a_client_cannot_open_a_visit_itself(north: Firm, memory: InMemory) -> N
             actor=acting(north.approver),
         )
     assert case.visits() == []
-    assert requests_of_visits(memory) == []
+    assert memory.visits_asked() == []
 
 
 # No secret anywhere.

@@ -15,9 +15,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsError
 from awsaccess.aws.fake import FakeAwsGateway
-from awsaccess.aws.gateway import AwsGateway, HubIdentity
+from awsaccess.aws.gateway import AssumeRequest, AwsGateway, HubIdentity
 from awsaccess.models import Grant
 from awsaccess.provision.access_stack import expected_role
+from awsaccess.provision.naming import LOOK
 from engagements.selectors import template_agreed
 from portal.kernel import clock
 from tests.awsaccess.services.cast import HUBS, Case
@@ -101,6 +102,11 @@ class InMemory:
     def deploy_grant(self, grant: Grant, account_id: str) -> None:
         """For many at once: nothing is read from the database where there is nothing to tick."""
         self.fake.make_role(grant.role_arn, expected_role(spec_of(grant.offer, grant), account_id))
+
+    def visits_asked(self) -> list[AssumeRequest]:
+        """Those AssumeRoles that were for a visit: looks name themselves."""
+        asked = [call.request for call in self.fake.calls if call.request and call.request.is_named]
+        return [request for request in asked if request.source_identity != LOOK]
 
     def remove(self, case: Case) -> None:
         self.fake.remove_role(case.grant().role_arn)
