@@ -46,7 +46,9 @@ def explain(engagement: Engagement) -> list[str]:
         f"You get one ZIP with everything about {engagement.client.name}, {engagement.title}: signed papers, "
     )
     return [
-        whole + "decisions, visits, checks, the proof of its end, the record, and what verifies all of it.",
+        whole
+        + "decisions, rings, visits and what was done in them, exchanged keys, checks, the proof of its end, "
+        "the record, and what verifies all of it.",
         "It holds names, addresses and reasons. The record tells that you took it.",
     ]
 

@@ -10,7 +10,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 MAPPED: Final = re.compile(rb"beginbfchar(.*?)endbfchar", re.DOTALL)
 HEX: Final = re.compile(rb"<([0-9A-Fa-f]*)>")
-TOKEN: Final = re.compile(rb"/(\S+)\s+[\d.-]+\s+Tf|\(((?:\\.|[^\\()])*)\)|(\bET\b)", re.DOTALL)
+# A font that is chosen, a string in brackets, one in hexadecimal digits, the end of a run.
+TOKEN: Final = re.compile(rb"/(\S+)\s+[\d.-]+\s+Tf|(\()|<([0-9A-Fa-f]*)>|(\bET\b)")
+SIGN: Final = re.compile(rb"\\.|[()]", re.DOTALL)
 ESCAPE: Final = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 NAMED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 Letters = dict[int, str]
@@ -29,19 +31,38 @@ def _page(page: Any) -> str:  # Any: pyhanko's objects
     maps = {str(name).lstrip("/"): _letters(fonts[name]["/ToUnicode"].data) for name in fonts}
     found: list[str] = []
     letters: Letters = {}
-    for font, glyphs, is_over in TOKEN.findall(page["/Contents"].data):
+    content, at = page["/Contents"].data, 0
+    while token := TOKEN.search(content, at):
+        font, opened, digits, _ = token.groups()
+        at = _end_of(content, token.end()) if opened else token.end()
         if font:
             letters = maps[font.decode()]
-        elif is_over:
-            found.append(" ")
+        elif opened:
+            found += [letters.get(code, "") for code in _codes(_plain(content[token.end() : at - 1]))]
+        elif digits is not None:
+            found += [letters.get(code, "") for code in _codes(bytes.fromhex(digits.decode()))]
         else:
-            found += [letters.get(code, "") for code in _codes(glyphs)]
+            found.append(" ")
     return "".join(found)
 
 
-def _codes(escaped: bytes) -> list[int]:
+def _end_of(content: bytes, at: int) -> int:
+    """Behind the bracket that closes a string: brackets within it stand unescaped where they come in pairs."""
+    depth = 1
+    while depth:
+        sign = SIGN.search(content, at)
+        assert sign is not None
+        depth += {b"(": 1, b")": -1}.get(sign.group(), 0)
+        at = sign.end()
+    return at
+
+
+def _plain(escaped: bytes) -> bytes:
+    return ESCAPE.sub(_unescaped, escaped)
+
+
+def _codes(plain: bytes) -> list[int]:
     """Two bytes are one glyph."""
-    plain = ESCAPE.sub(_unescaped, escaped)
     return [int.from_bytes(plain[at : at + 2], "big") for at in range(0, len(plain), 2)]
 
 

@@ -107,8 +107,10 @@ def test_the_pack_of_a_finished_engagement_passes_its_own_verifier(
         assert line["title"].replace(" ", "") in receipt
         assert all(action in receipt for action in line["actions"])  # in the annex
     notes = (folder / "record" / "checkpoints.txt").read_text().split("\n\n")
-    sizes = [note.splitlines()[1] for note in notes if "/hash-chain/" in note.partition("\n")[0]]
-    assert any(f"uptonumber{size},yourconsentincluded" in receipt for size in sizes)
+    seals = [note.splitlines() for note in notes if "/hash-chain/" in note.partition("\n")[0]]
+    assert any(
+        f"uptonumber{size},yourconsentincluded" in receipt and root in receipt for _, size, root in seals
+    )
     visits = json.loads((folder / "visits.json").read_text())["visits"]
     assert [visit["status"] for visit in visits] == ["issued"]
     decided = [one["what"] for one in json.loads((folder / "decisions.json").read_text())["decisions"]]
