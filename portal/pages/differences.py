@@ -13,6 +13,7 @@ from portal.pages.pagemodels import Change
 
 ACTION: Final = re.compile(r"\b[a-z][a-z0-9-]*:[A-Za-z*?]+")
 MOST_NAMED: Final = 3
+NAMES: Final = ("sts:sourceidentity ", "aws:requesttag/latchkey:")
 
 
 def changes_of(found: Iterable[Difference], *, practice: str) -> tuple[Change, ...]:
@@ -50,11 +51,31 @@ def _title(difference: Difference, practice: str) -> str:
 
 
 def _lock(difference: Difference, practice: str) -> str:
+    if difference.wider is not False and _is_about_names(difference):
+        return gettext("The lock no longer asks who comes in, as you agreed. Nobody else gets in by that.")
     if difference.wider is True:
         return gettext("Others than %(practice)s could use the access.") % {"practice": practice}
     if difference.wider is None:
         return gettext("Who can use the access was changed in a way that can’t be judged from here.")
     return gettext("The lock lets %(practice)s in less often than you agreed.") % {"practice": practice}
+
+
+def _is_about_names(difference: Difference) -> bool:
+    """Whether all that differs is what a session has to say of itself (ADR 17)."""
+    agreed, now = (_conditions(text) for text in (difference.expected, difference.actual))
+    return agreed != now and _unnamed(agreed) == _unnamed(now) != set()
+
+
+def _conditions(text: str | None) -> set[str]:
+    """What one sentence allows to whom, and each of its conditions; several sentences are one each."""
+    if not text or "; " in text:
+        return {text or ""}
+    allowed, _, conditions = text.partition(" if ")
+    return {allowed, *conditions.split(" and ")}
+
+
+def _unnamed(conditions: set[str]) -> set[str]:
+    return {each for each in conditions if each and not each.startswith(NAMES)}
 
 
 def _permission(difference: Difference) -> str:

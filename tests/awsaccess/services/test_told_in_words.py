@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client as Browser
@@ -51,6 +52,47 @@ def test_a_lock_that_opens_for_others_names_who_should_be_alone(north: Firm, wor
     shown = read(sign_in(north.approver).get(f"/e/{case.engagement.code}/"))
     assert shown.h1 == "Someone changed the lock"
     assert f"Others than {north.practice.name} could use the access. More than was agreed" in shown.text
+
+
+def drop_names(found: dict[str, Any]) -> None:
+    condition = found["Statement"][0]["Condition"]
+    del condition["StringLike"]
+    del condition["StringEquals"]["aws:RequestTag/latchkey:engagement"]
+
+
+def drop_one_name(found: dict[str, Any]) -> None:
+    del found["Statement"][0]["Condition"]["StringLike"]["sts:SourceIdentity"]
+
+
+def any_name(found: dict[str, Any]) -> None:
+    condition = found["Statement"][0]["Condition"]
+    condition["StringLikeIfExists"] = condition.pop("StringLike")
+
+
+@pytest.mark.parametrize("change", [drop_names, drop_one_name, any_name])
+def test_a_lock_that_asks_for_no_names_is_told_as_that_and_not_as_open(
+    north: Firm, world: World, change: Callable[[dict[str, Any]], None]
+) -> None:
+    case = verified(north, world)
+    world.change_trust(case, change)
+    check(case)
+    shown = read(sign_in(north.approver).get(f"/e/{case.engagement.code}/"))
+    assert "The lock no longer asks who comes in, as you agreed. Nobody else gets in by that." in shown.text
+    assert "Others than" not in shown.text
+
+
+def test_a_lock_that_lost_more_than_its_names_is_open_for_others(north: Firm, world: World) -> None:
+    case = verified(north, world)
+
+    def change(found: dict[str, Any]) -> None:
+        drop_names(found)
+        found["Statement"][0]["Condition"].pop("ArnEquals")
+
+    world.change_trust(case, change)
+    check(case)
+    shown = read(sign_in(north.approver).get(f"/e/{case.engagement.code}/"))
+    assert f"Others than {north.practice.name} could use the access." in shown.text
+    assert "no longer asks who comes in" not in shown.text
 
 
 def test_what_only_takes_away_is_no_alarm_and_keeps_nobody_out(north: Firm, simulated: Simulated) -> None:
