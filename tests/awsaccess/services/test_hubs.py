@@ -145,6 +145,13 @@ def test_what_fails_is_named_with_the_next_step(
         tried(north)
 
 
+def test_a_control_role_from_before_is_told_what_it_lacks(north: Firm, memory: InMemory) -> None:
+    scene.set_up(north)
+    memory.fake.nameless.add(f"arn:aws:iam::{NORTHGATE}:role/latchkey-control")
+    with pytest.raises(HubFails, match="sts:SetSourceIdentity and sts:TagSession"):
+        tried(north)
+
+
 def look(firm: Firm) -> Hub:
     with tenancy.use(firm.practice_side):
         hub_look(hub_id=Hub.objects.get().pk)
