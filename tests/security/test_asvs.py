@@ -24,6 +24,7 @@ from django.conf import settings
 from django.test import Client as Browser
 
 from accounts import sessions
+from accounts.brand import png
 from accounts.models import User
 from accounts.services import attempts, recovery, totp
 from accounts.sessions import SessionStore
@@ -170,6 +171,20 @@ def test_the_limits_on_paper_are_those_of_the_code() -> None:
     }
     for name in re.findall(r"`([A-Z_]+)`", section("input.md", "Costly functions")):
         assert f"`{name}`" in said
+
+
+def test_the_limits_of_files_are_those_of_the_code() -> None:
+    said = {row.split("|")[5].strip(): row for row in rows(section("input.md", "Files"))}
+    assert set(said) == {"`LARGEST_FILE`", "`LARGEST_PAPER`"}
+    assert f"| {png.LARGEST_FILE // 1024} kB," in said["`LARGEST_FILE`"]
+    assert f"of {png.SMALLEST_SIDE} to {png.LARGEST_SIDE} pixels" in said["`LARGEST_FILE`"]
+    assert f"| {settings.LARGEST_PAPER // 1024**2} MB |" in said["`LARGEST_PAPER`"]
+    takers = {
+        f"{form.__module__}.{form.__name__}"
+        for form in own_forms()
+        if any(isinstance(field, forms.FileField) for field in form.base_fields.values())
+    }
+    assert takers == {"portal.console.intake_forms.BrandForm", "portal.pages.verifying.VerifyForm"}
 
 
 def test_the_paper_on_signing_in_says_the_numbers_of_the_code() -> None:

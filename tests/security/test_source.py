@@ -23,6 +23,8 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     r"mark_safe|\|\s*safe\b|autoescape off|safeseq": ("accounts/views/factors.py", "portal/pages/compose.py"),
     r"subprocess|os\.system|shell=True|\beval\(|\bexec\(": (),
     r"pickle|yaml\.|marshal": (),
+    # Nothing of a tenant is kept beside the database: what one saw could be shown to another (SECURITY T9).
+    r"django\.core\.cache\b|cache_page|\{%\s*(load\s+)?cache\b": ("portal/settings.py",),
     # The doors that lead out by hand: each says at its top what it lets through.
     r"urllib\.request|http\.client|\bsocket\.": (
         "awsaccess/aws/answering.py",

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.pages.conftest import chromium  # noqa: F401  # the fixture
 from tests.walls.actors import World, build
 
 DOORS = ("awsaccess.services.visits", "awsaccess.services.hubs", "awsaccess.services.sending")
