@@ -137,7 +137,10 @@ def mailbox(settings: Any) -> Iterator[Mailbox]:  # Any: pytest-django's private
 @pytest.fixture
 def deliver(as_worker: Callable[[], AbstractContextManager[None]]) -> Callable[[], int]:
     """Does once what sweep and worker do for everything that is due, as the worker's role; how many there were."""
+    from portal.celery import app
     from portal.kernel import outbox, tenancy
+
+    app.loader.import_default_modules()  # the handlers of every app, as a worker does when it starts
 
     def run() -> int:
         with as_worker():
