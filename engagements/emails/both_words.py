@@ -12,7 +12,6 @@ from engagements.emails.words import (
     client_of,
     facts_of_change,
     is_look_only,
-    joined,
     quoted,
     since_fact,
     subject,
@@ -23,6 +22,7 @@ from engagements.emails.words import (
     verb_of,
 )
 from engagements.models import Doorbell, ScopeChange
+from portal.kernel.languages import spelling
 
 
 def declined(scene: Scene) -> Words:
@@ -397,4 +397,4 @@ def _mover(scene: Scene) -> str:
 
 
 def _first_names(scene: Scene) -> str:
-    return joined([user.first_name for user in scene.team] or [scene.host_name])
+    return spelling.joined([user.first_name for user in scene.team] or [scene.host_name])

@@ -11,7 +11,6 @@ from engagements.emails.words import (
     Line,
     Words,
     account_fact,
-    day_words,
     facts_of_change,
     facts_of_offer,
     is_look_only,
@@ -28,6 +27,7 @@ from engagements.emails.words import (
 )
 from engagements.lifecycle import ChangeStatus, EngagementStatus
 from engagements.models import Consent, Doorbell, Remark, ScopeChange
+from portal.kernel.languages import spelling
 
 
 def asking(scene: Scene, invitation: Invitation, url: str) -> Words:
@@ -44,7 +44,7 @@ def asking(scene: Scene, invitation: Invitation, url: str) -> Words:
         % {
             "kind": kind_of(engagement),
             "title": engagement.title,
-            "day": day_words(scene, engagement.ends_at),
+            "day": spelling.day(engagement.ends_at, scene.zone),
         },
         heading=gettext("%(name)s asks to %(look)s your AWS account")
         % {"name": scene.host_first_name, "look": what},

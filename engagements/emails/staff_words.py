@@ -9,7 +9,6 @@ from engagements.emails.words import (
     Fact,
     Words,
     client_of,
-    day_words,
     since_fact,
     subject,
     title_of,
@@ -18,6 +17,7 @@ from engagements.emails.words import (
 )
 from engagements.lifecycle import AssignmentRole, EngagementStatus
 from engagements.models import Assignment
+from portal.kernel.languages import spelling
 
 
 def joins(scene: Scene, row: Assignment) -> Words:
@@ -102,4 +102,4 @@ def _of_staff(
 def _staff_facts(scene: Scene, row: Assignment) -> tuple[Fact, ...]:
     from_when = since_fact(scene, gettext("From"), row.starts_at)
     until = row.ends_at or scene.engagement.ends_at
-    return (*from_when, Fact(name=gettext("Until"), value=day_words(scene, until)))
+    return (*from_when, Fact(name=gettext("Until"), value=spelling.day(until, scene.zone)))

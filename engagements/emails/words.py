@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext, pgettext
@@ -19,6 +18,7 @@ from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
 from engagements.models import IN_FORCE, Engagement, Offer, ScopeChange
 from engagements.profiles import PROFILES, Kind
+from portal.kernel.languages import spelling
 
 SUBJECT_LENGTH: Final = 78
 
@@ -72,17 +72,6 @@ def subject(main: str, *more: str) -> str:
         if len(whole := f"{main} ({', '.join(more[:count])})") <= SUBJECT_LENGTH:
             return whole
     return main if len(main) <= SUBJECT_LENGTH else main[: SUBJECT_LENGTH - 1].rstrip() + "…"
-
-
-def zone_words(zone: ZoneInfo, moment: dt.datetime) -> str:
-    """London time (GMT); Kolkata time (IST); UTC."""
-    if zone.key in {"UTC", "Etc/UTC"}:
-        return "UTC"
-    local = moment.astimezone(zone)
-    short = local.tzname() or ""
-    shown = short if short.isalpha() else f"UTC{local.isoformat()[-6:]}"
-    city = zone.key.rpartition("/")[2].replace("_", " ")
-    return gettext("%(city)s time (%(short)s)") % {"city": city, "short": shown}
 
 
 def to_client(
@@ -145,7 +134,7 @@ def three_facts(scene: Scene) -> tuple[Fact, ...]:
     return (
         account_fact(engagement),
         Fact(name=gettext("Access"), value=kind_of(engagement)),
-        Fact(name=gettext("Until"), value=day_words(scene, engagement.ends_at)),
+        Fact(name=gettext("Until"), value=spelling.day(engagement.ends_at, scene.zone)),
     )
 
 
@@ -160,7 +149,7 @@ def facts_of_offer(scene: Scene, offer: Offer) -> tuple[Fact, ...]:
     access = gettext("Look only") if kind == Kind.LOOK else gettext("Look and change")
     return (
         Fact(name=gettext("Access"), value=access),
-        Fact(name=gettext("Until"), value=day_words(scene, ends_at)),
+        Fact(name=gettext("Until"), value=spelling.day(ends_at, scene.zone)),
     )
 
 
@@ -203,25 +192,12 @@ def kind_of(engagement: Engagement) -> str:
 
 def names_of(scene: Scene) -> str:
     """Whoever works on it; the host where nobody does."""
-    return joined([user.name for user in scene.team] or [scene.host_name])
-
-
-def joined(names: Sequence[str]) -> str:
-    """Maya, Tomasz and Ines."""
-    if len(names) < 2:
-        return "".join(names)
-    return gettext("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
-
-
-def day_words(scene: Scene, moment: dt.datetime) -> str:
-    """20 November 2026, where the reader is."""
-    return date_format(moment.astimezone(scene.zone), pgettext("date format", "j F Y"))
+    return spelling.joined([user.name for user in scene.team] or [scene.host_name])
 
 
 def moment_words(scene: Scene, moment: dt.datetime) -> str:
     """Friday 20 November 2026, 14:32, London time (GMT)."""
-    told = date_format(moment.astimezone(scene.zone), pgettext("date format", "l j F Y, H:i"))
-    return f"{told}, {zone_words(scene.zone, moment)}"
+    return f"{spelling.long_moment(moment, scene.zone)}, {spelling.zone_words(scene.zone, moment)}"
 
 
 def title_of(engagement: Engagement) -> dict[str, str]:

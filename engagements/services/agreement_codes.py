@@ -17,7 +17,8 @@ from accounts.services.letters import letter_promise
 from engagements.emails.letters import agreement_code_letter
 from engagements.lifecycle import EngagementEvent
 from engagements.models import AgreementCode, Engagement, Offer
-from portal.kernel import audit, clock, secrets, tenancy
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, secrets, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import PortalError
 
@@ -88,13 +89,8 @@ def _make(*, engagement: Engagement, offer: Offer, contact: Contact, digits: str
         made_at=moment,
         expires_at=moment + LIFE,
     )
-    audit.record(
-        EngagementEvent.CODE_MAILED,
-        subject=made,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"offer_sha256": offer.offer_sha256},
+    engagement_record_within(
+        EngagementEvent.CODE_MAILED, made, engagement, actor, {"offer_sha256": offer.offer_sha256}
     )
 
 

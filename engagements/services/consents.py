@@ -28,7 +28,8 @@ from engagements.services.changes import change_agree_within, change_to_answer
 from engagements.services.choices import Chosen, chosen_from
 from engagements.services.evidence import record_text
 from engagements.services.moves import engagement_locked, engagement_move_within
-from portal.kernel import audit, clock, outbox, refusals
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, outbox, refusals
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
@@ -177,13 +178,7 @@ def consent_withdraw_within(*, engagement: Engagement, actor: Actor, offer: Offe
     for consent in rows.order_by("given_at"):
         mine = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
         mine.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
-        audit.record(
-            EngagementEvent.CONSENT_WITHDRAWN,
-            subject=consent,
-            actor=actor,
-            about_id=engagement.pk,
-            client_id=engagement.client_id,
-        )
+        engagement_record_within(EngagementEvent.CONSENT_WITHDRAWN, consent, engagement, actor, {})
 
 
 def require_approver(contact: Contact, engagement: Engagement) -> None:
@@ -321,11 +316,4 @@ def _record(consent: Consent, engagement: Engagement, answer: _Answer, actor: Ac
     }
     if engagement.approvals_needed > 1:
         details["agreement"] = f"{number} of {engagement.approvals_needed}"
-    audit.record(
-        EngagementEvent.CONSENT_GIVEN,
-        subject=consent,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details=details,
-    )
+    engagement_record_within(EngagementEvent.CONSENT_GIVEN, consent, engagement, actor, details)

@@ -15,6 +15,7 @@ from accounts.lifecycle import HANDS, ContactRole
 from accounts.models import Contact, User
 from engagements.lifecycle import WORKING
 from engagements.models import Assignment, Engagement
+from portal.kernel.languages import spelling
 from portal.pages import words
 from portal.pages.pagemodels import Frame, Human
 
@@ -100,7 +101,7 @@ def _frame(
         lead=human(people[0], title=lead_title) if people else _switchboard(engagement),
         me=human(user, title=contact.title),
         host=urlsplit(settings.SITE_URL).netloc,
-        zone=words.zone_words(zone, engagement.ends_at),
+        zone=spelling.zone_words(zone, engagement.ends_at),
         may_decide=contact.role == ContactRole.APPROVER,
         does_aws=contact.role in HANDS,
         sees_paper=contact.role != ContactRole.AWS_ADMIN,
