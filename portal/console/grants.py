@@ -23,7 +23,7 @@ from awsaccess.services.rotating import rotation_begin, rotation_can_begin, rota
 from awsaccess.services.sending import offer_publish, variant_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
-from portal.console.forms import HubForm
+from portal.console.practice_forms import HubForm
 from portal.kernel import outbox
 from portal.kernel.admin import (
     OWNERS,

@@ -23,7 +23,7 @@ from accounts.services.sign_in_services import (
 )
 from portal.console import reads, words
 from portal.console.engagement_page import history_panel
-from portal.console.forms import ForgetForm, SignInServiceForm, SwitchForm
+from portal.console.practice_forms import ForgetForm, SignInServiceForm, SwitchForm
 from portal.kernel.admin import (
     OWNERS,
     RECORD_READERS,
