@@ -21,6 +21,7 @@ from engagements.models import AgreementCode, Consent, Engagement, Offer, ScopeC
 from engagements.selectors import choice_fixed
 from engagements.services.agreement_codes import (
     CodeNeeded,
+    agreement_code_is_asked,
     agreement_code_match,
     agreement_code_use_within,
 )
@@ -85,6 +86,7 @@ class _Answer:
     shown: Shown
     evidence: Evidence
     choice: Sequence[str]
+    signed_in_at: dt.datetime | None
     typed: AgreementCode | None
 
 
@@ -99,6 +101,7 @@ def consent_give(
     evidence: Evidence,
     actor: Actor,
     choice: Sequence[str] = (),
+    signed_in_at: dt.datetime | None = None,
     code: str = "",
 ) -> Consent:
     """One yes, with its evidence, record and receipt; with the last that is needed, invited -> agreed. Or nothing at all.
@@ -107,7 +110,8 @@ def consent_give(
     several people have to agree, the first one's choice is everybody's. Of a change, the last yes makes it agreed.
 
     Raises NotAllowed for anyone but an approver, Stale if offer, choice or bytes are not those that hold now,
-    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked,
+    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked: by the
+    engagement, or because the person's sign-in (`signed_in_at`) is not fresh.
     InvalidMove if it was answered meanwhile, or by this person before.
     """
     answer = _Answer(
@@ -117,6 +121,7 @@ def consent_give(
         shown=shown,
         evidence=evidence,
         choice=choice,
+        signed_in_at=signed_in_at,
         typed=agreement_code_match(offer=offer, contact=contact, typed=code) if code else None,
     )
     return _give(engagement, answer, actor)
@@ -224,13 +229,14 @@ def _require_same_choice(offer: Offer, chosen: Chosen) -> None:
 
 def _code_evidence(engagement: Engagement, answer: _Answer) -> dict[str, str]:
     """What is kept of the mailed code, which is used up here. Raises CodeNeeded where one is asked."""
-    if not engagement.code_at_agreement:
+    now = clock.now()
+    if not agreement_code_is_asked(engagement=engagement, signed_in_at=answer.signed_in_at, now=now):
         return {}
     typed = answer.typed
     if typed is None:
         raise CodeNeeded
     agreement_code_use_within(row=typed, offer=answer.offer, contact=answer.contact)
-    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(clock.now())}
+    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(now)}
 
 
 def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> None:

@@ -89,8 +89,10 @@ class Asking:
 
 def give_answer(request: HttpRequest, desk: Desk, asking: Asking, shown: Shown) -> HttpResponse:
     """The yes, if the form holds all it needs; otherwise the page again. Raises what `consent_give` raises."""
-    known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
-    wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, asking.offer))
+    known, now = desk.engagement.account_id, clock.now()
+    code_asked = compose.code_is_asked(desk, now=now)
+    is_out = compose.code_is_out(desk, asking.offer, now=now)
+    wants_code = code_asked and ("send_code" in request.POST or not is_out)
     form = AgreeForm(
         request.POST,
         account_known=bool(known),
@@ -112,9 +114,12 @@ def give_answer(request: HttpRequest, desk: Desk, asking: Asking, shown: Shown) 
             choice=form.ticked,
             evidence=evidence_of(request, desk),
             actor=actor_of(desk),
+            signed_in_at=desk.signed_in_at,
             code=form.cleaned_data.get("code", ""),
         )
     except CodeNeeded:
+        if not form.takes_code:  # the sign-in grew old between the look at the form and the lock
+            return _mail_code(desk, asking, shown, form)
         form.add_error("code", consenting.wrong_code())
         return asking.page(shown, form)
     except BadAccount:

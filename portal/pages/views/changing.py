@@ -37,7 +37,7 @@ def change(request: HttpRequest, desk: Desk) -> HttpResponse:
     form = AgreeForm(
         account_known=True,
         optional=optional_keys(found.offer),
-        code_out=compose.code_is_out(desk, found.offer),
+        code_out=compose.code_is_out(desk, found.offer, now=shown.displayed_at),
     )
     return compose.change_review_page(request, desk, found, shown, form)
 

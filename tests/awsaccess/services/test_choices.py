@@ -68,6 +68,7 @@ def agree(case: Case, *ticked: str) -> Consent:
             account_id=ACCOUNT_ID,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=acting(firm.approver),
             choice=ticked,
         )
@@ -210,6 +211,7 @@ def test_a_choice_without_its_sealed_template_is_not_agreed_to(north: Firm) -> N
                 account_id=ACCOUNT_ID,
                 shown=paper_shown(),
                 evidence=EVIDENCE,
+                signed_in_at=clock.now(),
                 actor=acting(north.approver),
                 choice=["advice"],
             )
