@@ -26,7 +26,7 @@ MARKS: Final = (
     "5ea1" * 4,
 )
 # Told once, in the body of the answer to whoever asked for just that (SECURITY §5).
-ONCE: Final = re.compile(r"POST /console/engagements/engagement/[^/]+/(?:keys|open)/")
+ONCE: Final = re.compile(r"POST /console/engagements/engagement/[^/]+/(?:keys|open|emergency)/")
 TABLES: Final = "select tablename::text from pg_tables where schemaname = 'public' order by 1"
 # Most tables are empty at the end of a test, and all of them are read in one statement.
 ROWS: Final = sql.SQL("select string_agg(one::text, chr(10)) as rows from {} as one")
