@@ -19,8 +19,8 @@ from tests.plugins import canary
 from tests.plugins.servers import TEMPLATE
 
 # Tests that walk past everything once more, by the thousand: cells of the matrix, pages in every width and language,
-# examples and rounds of races. Each line that they reach is reached by a test that looks at it, so coverage is not
-# measured in them, which doubles their time. They are run as all others are, and count for nothing in its figure.
+# examples and rounds of races. Coverage is not measured in them, which would double their time: a line that only they reach
+# shows as not reached, and wants a test that looks at it. They are run as all others are.
 UNMEASURED: Final = (
     "tests/walls/test_matrix.py",
     "tests/walls/test_sameness.py",

@@ -49,3 +49,13 @@ def test_a_found_invitation_is_mailed_to_its_own_address_once(
         for found in OutboxMessage.objects.filter(kind=finding.FIND):
             finding.invitation_find_do(letter_id=found.object_id)  # a second time: nothing is left
     assert outbox.HANDLERS[finding.FIND] is accounts.tasks.invitation_find
+
+
+def test_what_is_no_address_promises_nothing(real_db: None) -> None:
+    """As the service is asked, whatever a form let through: a letter to it could never be sent."""
+    finding.invitation_find_ask(
+        address="sam@brightwater.example\nBcc: all@elsewhere.example", origin="192.0.2.1"
+    )
+    with tenancy.use(tenancy.platform_scope()):
+        assert not SealedLetter.objects.exists()
+        assert not OutboxMessage.objects.filter(kind=finding.FIND).exists()

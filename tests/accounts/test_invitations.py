@@ -421,3 +421,8 @@ def test_a_second_contact_is_invited_on_their_own(firm: Firm) -> None:
     invite(firm)
     assert again(firm, other).replaced_at is None
     assert LETTER in outbox.HANDLERS
+
+
+def test_a_link_that_nobody_was_sent_is_dead(firm: Firm) -> None:
+    with pytest.raises(LinkDead):
+        invitation_use(token="a" * 26)

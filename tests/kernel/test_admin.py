@@ -60,3 +60,11 @@ def test_what_is_not_visible_is_not_there() -> None:
 
     with pytest.raises(Http404):
         attempt(forms.Form(), act)
+
+
+@pytest.mark.parametrize("object_id", ["\u0661", "a\x00b", "\u200b"])
+def test_an_address_of_other_characters_is_not_there(
+    bare: ScopedModelAdmin[Practice], request_: HttpRequest, object_id: str
+) -> None:
+    with pytest.raises(Http404):
+        bare.find(request_, object_id)

@@ -363,3 +363,14 @@ def test_tokens_are_worked_out_from_the_key_and_kept_as_a_hash(sent: str) -> Non
     (token,) = deliveries.tokens_in([sent])
     assert trace().token_sha256 == secrets.fingerprint(token)
     assert token not in str(vars(trace()))
+
+
+@pytest.mark.parametrize("fault", [ValueError, LookupError, TypeError, AttributeError, RecursionError])
+def test_a_fault_of_the_parsers_own_is_no_report(
+    fault: type[Exception], sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_parser: object, _text: bytes) -> None:
+        raise fault
+
+    monkeypatch.setattr(email.parser.BytesParser, "parsebytes", fail)
+    assert bounces.read_report(report(sent)) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +13,8 @@ from django.core.management.base import CommandError
 from django.test import override_settings
 
 from accounts.models import Membership, User
+from accounts.services import totp
+from accounts.services.factors import WrongCode
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
 from portal.demo import seed
@@ -65,3 +68,20 @@ def test_the_command_tells_the_desk_who_is_who(real_db: None, world: Path, tmp_p
 def test_outside_the_demo_nobody_gets_sample_people() -> None:
     with pytest.raises(CommandError, match="demo mode only"):
         call_command(Command())
+
+
+@pytest.mark.parametrize(("stale", "is_set_up"), [(1, True), (2, False)])
+def test_a_half_minute_that_ends_meanwhile_costs_one_more_code_and_not_the_demo(
+    real_db: None, world: Path, monkeypatch: pytest.MonkeyPatch, stale: int, *, is_set_up: bool
+) -> None:
+    late = iter(range(stale))
+
+    def made(secret: str, step: int) -> str:
+        return totp.code_of(secret, step if next(late, None) is None else step - 2)
+
+    monkeypatch.setattr(seed, "totp", SimpleNamespace(code_of=made, step_at=totp.step_at))
+    if is_set_up:
+        assert seed.seed(world)
+    else:
+        with pytest.raises(WrongCode):
+            seed.seed(world)

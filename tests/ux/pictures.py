@@ -31,7 +31,7 @@ from tests.ux.scenes import SCENES, shots_of
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# Together under three megabytes. SCALE=1 QUALITY=90 in the environment makes them as large as the window.
+# Together about five megabytes. SCALE=1 QUALITY=90 in the environment makes them as large as the window.
 FOLDER: Final = Path(os.environ.get("FOLDER", Path(settings.BASE_DIR, "docs", "screenshots")))
 QUALITY: Final = int(os.environ.get("QUALITY", "35"))  # of WebP
 SCALE: Final = float(os.environ.get("SCALE", "0.6"))

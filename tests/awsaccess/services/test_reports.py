@@ -275,3 +275,20 @@ def test_another_practice_and_other_clients_see_no_report(
         assert not VisitReport.objects.exists()
     with tenancy.use(north.client_side):
         assert VisitReport.objects.filter(visit_id=visit.pk).exists()
+
+
+def test_whoever_gives_up_leaves_a_report_that_came_meanwhile(
+    north: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = with_a_report(north, memory)
+    visit, _ = visited(case)
+    later(monkeypatch, visit.latest_end + dt.timedelta(days=1))
+
+    def the_other_was_faster() -> None:
+        VisitReport.objects.filter(visit=visit).update(status=_S.COMPLETE, events=[{"id": "theirs"}])
+
+    memory.fake.fail("assume", AwsDenied())
+    memory.door.before("assume", the_other_was_faster)
+    assert fetch(case, visit) is None
+    assert (report(case, visit).status, report(case, visit).gaps) == (_S.COMPLETE, [])
+    assert AccessEvent.REPORT_MISSING not in case.kinds()

@@ -412,3 +412,20 @@ def test_the_graph_has_one_way_and_ends() -> None:
     ends = {status for status, onward in ROTATION_MOVES.items() if not onward}
     assert ends == {RotationStatus.DONE, RotationStatus.CANCELLED}
     assert ROTATION_MOVES[RotationStatus.DROPPING] == {RotationStatus.DONE}
+
+
+def test_of_two_workers_that_lay_down_templates_one_is_told(
+    north: Firm, memory: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = ready(north, memory)
+    begin(case)
+
+    def the_other_was_faster() -> None:
+        Rotation.objects.filter(pk=newest(case).pk).update(
+            both_version_id="theirs", alone_version_id="theirs"
+        )
+
+    memory.door.before("upload_template", the_other_was_faster)
+    published(case)
+    assert newest(case).both_version_id == "theirs"
+    assert case.promised("engagements.key_add") == 0
