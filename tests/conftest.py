@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -62,7 +63,7 @@ def _listening() -> Iterator[None]:
     """Every line that is logged and every answer to a browser of the tests is searched for marked secrets."""
     from django.test import Client as Browser
 
-    request, root, ear = Browser.request, logging.getLogger(), canary.ear()
+    request, call, ear = Browser.request, logging.Logger.callHandlers, canary.ear()
 
     def watched(
         self: Browser, **asked: Any
@@ -71,10 +72,15 @@ def _listening() -> Iterator[None]:
         canary.heed_answer(asked["REQUEST_METHOD"], asked["PATH_INFO"], answer)
         return answer
 
+    # Not as a handler of the root: what sets logging up anew, as a worker does, would take it away.
+    def heard(self: logging.Logger, record: logging.LogRecord) -> None:
+        ear.handle(copy(record))
+        call(self, record)
+
     Browser.request = watched  # type: ignore[method-assign]
-    root.addHandler(ear)
+    logging.Logger.callHandlers = heard  # type: ignore[method-assign]
     yield
-    root.removeHandler(ear)
+    logging.Logger.callHandlers = call  # type: ignore[method-assign]
     Browser.request = request  # type: ignore[method-assign]
     canary.search_cache()
     assert canary.take() == []
