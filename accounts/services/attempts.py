@@ -6,9 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db import connection, transaction
 from django.utils.translation import gettext
 
 from accounts.models import Attempts
@@ -52,14 +50,23 @@ def _row_of(limit: Limit, subject: str) -> tenancy.Scope:
     return tenancy.bearer_scope(secrets.fingerprint(mark))
 
 
+# One statement makes the row, starts over and counts: of many at the same moment, each sees the count of the one before.
+COUNT_SQL: Final = """
+insert into accounts_attempts as held (key, tries)
+select %(key)s, 1 where %(tries)s > 0
+on conflict (key) do update
+set tries = case when held.since > excluded.since - make_interval(secs => %(seconds)s) then held.tries + 1 else 1 end,
+  since = case when held.since > excluded.since - make_interval(secs => %(seconds)s) then held.since else excluded.since end
+where held.tries < %(tries)s or held.since <= excluded.since - make_interval(secs => %(seconds)s)
+"""
+
+
 @transaction.atomic(durable=True)
 def _count(limit: Limit) -> bool:
     key = tenancy.current().token_sha256
-    Attempts.objects.bulk_create([Attempts(key=key)], ignore_conflicts=True)
-    row = Attempts.objects.filter(key=key)
-    row.filter(since__lte=Now() - limit.within).update(tries=0, since=Now())
-    # One statement reads and writes: of many at the same moment, each sees the count of the one before.
-    return row.filter(tries__lt=limit.tries).update(tries=F("tries") + 1) == 1
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_SQL, {"key": key, "tries": limit.tries, "seconds": limit.within.total_seconds()})
+        return int(cursor.rowcount) == 1
 
 
 @transaction.atomic(durable=True)

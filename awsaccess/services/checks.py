@@ -58,10 +58,10 @@ LOOKED_AT: Final = CLOSED_BY_ITSELF
 OFFER: Final = "offer_sha256"  # among the findings of a good check
 
 
-def found_as_agreed(grant: Grant) -> bool:
+def found_as_agreed(grant: Grant, held: Offer) -> bool:
     """True if the newest good check found in the account what the offer that holds asks for, by the offer's hash."""
     newest = Verification.objects.filter(grant=grant, verdict=Verdict.OK).order_by("-at").first()
-    return newest is not None and newest.findings.get(OFFER) == standing_of(grant).held.offer_sha256
+    return newest is not None and newest.findings.get(OFFER) == held.offer_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,12 +234,12 @@ def _watched() -> QuerySet[Grant]:
     return rows.exclude(account_id="")
 
 
-def target_of(grant: Grant, rotation: Rotation | None = None) -> Target:
-    """The role as it should be now, changes that hold included.
+def target_of(grant: Grant, rotation: Rotation | None = None, *, held: Offer | None = None) -> Target:
+    """The role as it should be now, changes that hold included; `held` as `standing_of` told, if that was asked before.
 
     While `rotation` is under way the lock may accept its other external ID, too.
     """
-    return _target(grant, standing_of(grant).held, rotation)
+    return _target(grant, held or standing_of(grant).held, rotation)
 
 
 def standing_of(grant: Grant) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
@@ -28,7 +29,6 @@ from engagements.services.choices import (
     agreed_hash,
 )
 from engagements.services.drafts import offer_hash
-from portal.kernel import clock
 
 Said = tuple[tuple[str, ...], str]  # the keys that were ticked, and the seal
 
@@ -76,9 +76,11 @@ def _seals(offer: Offer, choice: tuple[str, ...]) -> tuple[str, ...]:
     return (agreed_hash(offer.offer_sha256, choice, sealed[choice]),) if choice in sealed else ()
 
 
-def works_on_it(engagement: Engagement, consultant_id: UUID) -> bool:
-    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too."""
-    now = clock.now()
+def works_on_it(engagement: Engagement, consultant_id: UUID, *, now: dt.datetime) -> bool:
+    """On it now, in a part that enters, and still of the practice: read under the lock that ending a part takes too.
+
+    `now` is a moment after that lock was taken.
+    """
     places = Membership.objects.filter(practice_id=engagement.practice_id, ended_at=None, role__in=WORKERS)
     rows = Assignment.objects.filter(engagement=engagement, consultant_id=consultant_id, role__in=WORKING)
     mine = rows.filter(consultant_id__in=places.values("user_id"))
