@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.services.attempts import Limit, attempt_count
@@ -44,6 +45,7 @@ from engagements.services.moves import engagement_locked
 from engagements.services.standing import consent_stands, works_on_it
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
+from portal.kernel.database.repeated import Repeated, any_id
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
 
 Found = TypeVar("Found")
@@ -287,7 +289,7 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     The end of an unused credential stays on record. Raises InvalidMove if the visit was given up meanwhile.
     """
     current = engagement_locked(intent.engagement_id)
-    visit, now = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id), clock.now()
+    visit, now = _WITH_OFFER.get(intent.visit_id), clock.now()
     held = standing_of(visit.grant).held
     agreed = consent_stands(engagement=current, offer=held)
     is_on = agreed and current.status == EngagementStatus.ACTIVE
@@ -309,6 +311,11 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     return holds
 
 
+_WITH_OFFER: Final = Repeated(
+    lambda key: Visit.objects.select_related("grant__offer").filter(pk=key), mark=any_id()
+)
+
+
 @transaction.atomic(durable=True)
 def visit_orphan(*, visit_id: UUID) -> None:
     """An intent that never came to an end: a credential may exist, nobody holds it, and both sides see that."""
@@ -321,12 +328,19 @@ def visit_orphan(*, visit_id: UUID) -> None:
 
 def _grant_locked(engagement: Engagement) -> Grant | None:
     """The role that may be good to enter, held as the engagement is."""
-    rows = Grant.objects.select_for_update(of=("self",)).select_related("offer__practice")
-    passed = (GrantStatus.VERIFIED, GrantStatus.DRIFTED)
-    grant = rows.filter(engagement=engagement, status__in=passed).first()
+    grant = _PASSED_LOCKED.first(engagement.pk)
     if grant is not None:
         grant.engagement = engagement
     return grant
+
+
+def _passed_locked(engagement_id: UUID) -> QuerySet[Grant]:
+    rows = Grant.objects.select_for_update(of=("self",)).select_related("offer__practice")
+    passed = (GrantStatus.VERIFIED, GrantStatus.DRIFTED)
+    return rows.filter(engagement=engagement_id, status__in=passed).order_by("pk")[:1]
+
+
+_PASSED_LOCKED: Final = Repeated(_passed_locked, mark=any_id())
 
 
 def _enterable(
