@@ -6,7 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 
 from accounts.models import Attempts
@@ -50,23 +52,26 @@ def _row_of(limit: Limit, subject: str) -> tenancy.Scope:
     return tenancy.bearer_scope(secrets.fingerprint(mark))
 
 
-# One statement makes the row, starts over and counts: of many at the same moment, each sees the count of the one before.
-COUNT_SQL: Final = """
-insert into accounts_attempts as held (key, tries)
-select %(key)s, 1 where %(tries)s > 0
-on conflict (key) do update
-set tries = case when held.since > excluded.since - make_interval(secs => %(seconds)s) then held.tries + 1 else 1 end,
-  since = case when held.since > excluded.since - make_interval(secs => %(seconds)s) then held.since else excluded.since end
-where held.tries < %(tries)s or held.since <= excluded.since - make_interval(secs => %(seconds)s)
-"""
-
-
 @transaction.atomic(durable=True)
 def _count(limit: Limit) -> bool:
-    key = tenancy.current().token_sha256
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_SQL, {"key": key, "tries": limit.tries, "seconds": limit.within.total_seconds()})
-        return int(cursor.rowcount) == 1
+    if limit.tries < 1:
+        return False  # nothing is let through, nor after the time is over
+    if _counted(limit):
+        return True
+    # The first try has no row yet; one too many finds it there, and is refused again.
+    Attempts.objects.bulk_create([Attempts(key=tenancy.current().token_sha256)], ignore_conflicts=True)
+    return _counted(limit)
+
+
+def _counted(limit: Limit) -> bool:
+    """One statement starts over, reads and writes: of many at the same moment, each sees the count of the one before."""
+    row = Attempts.objects.filter(key=tenancy.current().token_sha256)
+    is_over = Q(since__lte=Now() - limit.within)
+    counted = row.filter(is_over | Q(tries__lt=limit.tries)).update(
+        tries=Case(When(is_over, then=1), default=F("tries") + 1),
+        since=Case(When(is_over, then=Now()), default=F("since")),
+    )
+    return counted == 1
 
 
 @transaction.atomic(durable=True)
