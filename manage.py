@@ -19,6 +19,10 @@ def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     os.environ.setdefault("PORTAL_PROCESS", COMMAND_ROLES.get(command, "web"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+    from portal.loading import loading_begin
+
+    loading_begin()
     from django.core.management import execute_from_command_line
 
     from portal.boot import one_sentence

@@ -12,5 +12,5 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the outbox handlers, and who keeps secrets."""
-        import accounts.services.totp
-        import accounts.tasks  # noqa: F401  # both register themselves
+        import accounts.handlers
+        import accounts.services.totp  # noqa: F401  # both register themselves

@@ -15,7 +15,8 @@ from kit.ratios import Ratio, interleave, middle, ratio_of
 from kit.script import Options, run, say
 
 TARGET: Final = 1.9
-# What only a worker or a demo may load (ADR: imported where it is used): AWS, its simulation, every PDF engine.
+# What only a worker, a demo or a seldom page may load (imported where it is used): AWS, its simulation, every PDF
+# engine, the broker, and what judges passkeys and other services' tokens.
 TOO_HEAVY: Final = (
     "boto3",
     "botocore",
@@ -26,6 +27,11 @@ TOO_HEAVY: Final = (
     "fpdf",
     "pyhanko",
     "playwright",
+    "celery",
+    "kombu",
+    "redis",
+    "fido2",
+    "joserfc",
 )
 LOADED: Final = """
 import json, sys

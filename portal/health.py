@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -35,6 +34,8 @@ def _database_answers() -> bool:
 
 
 def _queue_answers() -> bool:
+    import redis  # sixty modules, which no other page needs
+
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
         return bool(client.ping())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+from portal.loading import loading_begin, loading_end
 
-from portal.boot import one_sentence, refuse_unready
+loading_begin()
+from django.core.wsgi import get_wsgi_application  # noqa: E402  # after what it says above
+
+from portal.boot import one_sentence, refuse_unready  # noqa: E402  # as above
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 with one_sentence():
     application = get_wsgi_application()
     refuse_unready()
+loading_end()

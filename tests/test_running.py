@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.util
 import io
 import os
@@ -20,6 +22,7 @@ import psycopg
 import pytest
 from django.test import Client, override_settings
 
+from portal import loading
 from portal.demo import postgres
 from portal.kernel import clock, errors, roles
 from tests.plugins.demo_process import measured
@@ -289,3 +292,16 @@ def test_no_user_to_run_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwnam", unknown)
     with pytest.raises(postgres.PostgresError, match="postgres or nobody"):
         postgres._unprivileged_user()
+
+
+def test_a_server_that_is_loaded_goes_back_to_pythons_own_pace() -> None:
+    loading.loading_begin()
+    try:
+        assert gc.get_threshold()[0] == loading.WHILE_LOADING
+        loading.loading_end()
+        assert gc.get_threshold() == loading.USUAL
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.set_threshold(*loading.USUAL)
+        gc.unfreeze()
+        atexit.unregister(gc.freeze)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext
 
@@ -54,12 +54,24 @@ def _row_of(limit: Limit, subject: str) -> tenancy.Scope:
 
 @transaction.atomic(durable=True)
 def _count(limit: Limit) -> bool:
-    key = tenancy.current().token_sha256
-    Attempts.objects.bulk_create([Attempts(key=key)], ignore_conflicts=True)
-    row = Attempts.objects.filter(key=key)
-    row.filter(since__lte=Now() - limit.within).update(tries=0, since=Now())
-    # One statement reads and writes: of many at the same moment, each sees the count of the one before.
-    return row.filter(tries__lt=limit.tries).update(tries=F("tries") + 1) == 1
+    if limit.tries < 1:
+        return False  # nothing is let through, nor after the time is over
+    if _counted(limit):
+        return True
+    # The first try has no row yet; one too many finds it there, and is refused again.
+    Attempts.objects.bulk_create([Attempts(key=tenancy.current().token_sha256)], ignore_conflicts=True)
+    return _counted(limit)
+
+
+def _counted(limit: Limit) -> bool:
+    """One statement starts over, reads and writes: of many at the same moment, each sees the count of the one before."""
+    row = Attempts.objects.filter(key=tenancy.current().token_sha256)
+    is_over = Q(since__lte=Now() - limit.within)
+    counted = row.filter(is_over | Q(tries__lt=limit.tries)).update(
+        tries=Case(When(is_over, then=1), default=F("tries") + 1),
+        since=Case(When(is_over, then=Now()), default=F("since")),
+    )
+    return counted == 1
 
 
 @transaction.atomic(durable=True)

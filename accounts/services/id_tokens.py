@@ -13,15 +13,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+
+# The library is loaded by the first token that is judged: few practices have a service of their own.
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, RSAKey
 
 Claims = Mapping[str, Any]  # Any: JSON
-Key = RSAKey | ECKey
+Key: TypeAlias = "RSAKey | ECKey"
 
 # Each with the kind of key it needs. Nothing that is made with a shared secret, and nothing without a signature.
 ALGORITHMS: Final[Mapping[str, str]] = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
@@ -92,6 +93,9 @@ def token_judge(token: object, keys: Iterable[Key], expected: Expected) -> Vouch
 
 
 def _verified(token: object, keys: list[Key]) -> Claims:
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
     if (
         not isinstance(token, str)
         or not token.isascii()
@@ -139,6 +143,9 @@ def _fitting(keys: Iterable[Key], algorithm: str, kid: object) -> list[Key]:
 
 def _key(one: object) -> Key | None:
     """None for keys that are for something else, that are secret, too small, or no keys at all."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, RSAKey
+
     if not isinstance(one, dict) or one.get("use", "sig") != "sig":
         return None
     operations = one.get("key_ops", ["verify"])

@@ -11,7 +11,7 @@ import base64
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -20,17 +20,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from fido2.server import Fido2Server
-from fido2.utils import websafe_decode
-from fido2.webauthn import (
-    AttestedCredentialData,
-    AuthenticationResponse,
-    PublicKeyCredentialRpEntity,
-    PublicKeyCredentialUserEntity,
-    RegistrationResponse,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from accounts import selectors
 from accounts.lifecycle import AccountEvent, FactorKind
@@ -40,6 +29,11 @@ from accounts.services.attempts import Limit, attempt_count
 from accounts.services.sign_in import person_event_record
 from portal.kernel import clock, tenancy
 from portal.kernel.errors import InvalidMove, PortalError, RateLimited
+
+# The library reads a list of all public domains when it is loaded: the first passkey does that, and not every command.
+if TYPE_CHECKING:
+    from fido2.server import Fido2Server
+    from fido2.webauthn import AttestedCredentialData
 
 ONCE: Final = Limit(name="passkey challenge", tries=1, within=dt.timedelta(hours=1))
 LIFE: Final = dt.timedelta(minutes=5)
@@ -74,6 +68,12 @@ class Challenge:
 
 def registration_begin(user: User) -> Challenge:
     """Ask a device for a new key pair, one that can be found again without typing an address."""
+    from fido2.webauthn import (
+        PublicKeyCredentialUserEntity,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     entity = PublicKeyCredentialUserEntity(id=user.pk.bytes, name=user.email, display_name=user.name)
     options, state = _server().register_begin(
         entity,
@@ -86,6 +86,8 @@ def registration_begin(user: User) -> Challenge:
 
 def passkey_enrol(*, user: User, state: dict[str, Any], answer: str, name: str) -> list[str]:
     """Keep a device's new public key; fresh recovery codes, if there were none. Raises PasskeyRefused, InvalidMove."""
+    from fido2.webauthn import RegistrationResponse
+
     _use_up(state)
     try:
         made = _server().register_complete(state, RegistrationResponse.from_dict(json.loads(answer)))
@@ -104,6 +106,8 @@ def passkey_enrol(*, user: User, state: dict[str, Any], answer: str, name: str) 
 
 def assertion_begin(user: User | None) -> Challenge:
     """Ask a device to sign: one of this person's, or for a sign-in whichever has a key for this site."""
+    from fido2.webauthn import UserVerificationRequirement
+
     known = [one.credential for one in _keys_of(user.pk)] if user is not None else None
     options, state = _server().authenticate_begin(
         known, user_verification=UserVerificationRequirement.REQUIRED
@@ -113,6 +117,8 @@ def assertion_begin(user: User | None) -> Challenge:
 
 def passkey_prove(*, user: User, state: dict[str, Any], answer: str) -> FactorKind:
     """Judge a device's signature. Raises PasskeyRefused."""
+    from fido2.webauthn import AuthenticationResponse
+
     _use_up(state)
     known = _keys_of(user.pk)
     try:
@@ -131,6 +137,8 @@ def passkey_prove(*, user: User, state: dict[str, Any], answer: str) -> FactorKi
 
 def passkey_owner(answer: str) -> User:
     """Whose key a device says it used; to be proved next. Raises PasskeyRefused: also for who may not come in."""
+    from fido2.utils import websafe_decode
+
     try:
         handle = json.loads(answer)["response"]["userHandle"]
         user = User.objects.filter(pk=UUID(bytes=websafe_decode(handle)), is_active=True).first()
@@ -148,6 +156,8 @@ class _Key:
 
 
 def _keys_of(user_id: UUID) -> list[_Key]:
+    from fido2.webauthn import AttestedCredentialData
+
     with selectors.apart(tenancy.user_scope(user_id, read_only=tenancy.current().read_only)):
         rows = list(Authenticator.objects.filter(user_id=user_id, type=FactorKind.PASSKEY).order_by("pk"))
     return [
@@ -157,6 +167,9 @@ def _keys_of(user_id: UUID) -> list[_Key]:
 
 
 def _server() -> Fido2Server:
+    from fido2.server import Fido2Server
+    from fido2.webauthn import PublicKeyCredentialRpEntity
+
     site = urlsplit(settings.SITE_URL)
     origin = f"{site.scheme}://{site.netloc}"
     entity = PublicKeyCredentialRpEntity(id=site.hostname, name="Latchkey")

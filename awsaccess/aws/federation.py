@@ -11,6 +11,7 @@ import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -103,12 +104,18 @@ def _opener(endpoint: str) -> urllib.request.OpenerDirector:
     for handler in (
         urllib.request.ProxyHandler({} if on_this_machine else None),
         urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        urllib.request.HTTPSHandler(context=_trust()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
     ):
         opener.add_handler(handler)
     return opener
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom this machine trusts, read once: reading every certificate again took longer than all else in a visit."""
+    return ssl.create_default_context()
 
 
 def _refused(status: int) -> AwsError:

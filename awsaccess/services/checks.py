@@ -46,6 +46,7 @@ from engagements.services.moves import engagement_locked
 from engagements.services.standing import offers_standing
 from portal.kernel import clock, due, outbox
 from portal.kernel.actor import machine
+from portal.kernel.database.repeated import Repeated, any_id
 
 CHECK: Final = "grant.check"
 WATCHER: Final = machine("watch")
@@ -59,10 +60,15 @@ LOOKED_AT: Final = CLOSED_BY_ITSELF
 OFFER: Final = "offer_sha256"  # among the findings of a good check
 
 
-def found_as_agreed(grant: Grant) -> bool:
+def found_as_agreed(grant: Grant, held: Offer | None = None) -> bool:
     """True if the newest good check found in the account what the offer that holds asks for, by the offer's hash."""
-    newest = Verification.objects.filter(grant=grant, verdict=Verdict.OK).order_by("-at").first()
-    return newest is not None and newest.findings.get(OFFER) == standing_of(grant).held.offer_sha256
+    newest, held = _NEWEST_GOOD.first(grant.pk), held or standing_of(grant).held
+    return newest is not None and newest.findings.get(OFFER) == held.offer_sha256
+
+
+_NEWEST_GOOD: Final = Repeated(
+    lambda key: Verification.objects.filter(grant=key, verdict=Verdict.OK).order_by("-at")[:1], mark=any_id()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,27 +241,34 @@ def _watched() -> QuerySet[Grant]:
     return rows.exclude(account_id="")
 
 
-def target_of(grant: Grant, rotation: Rotation | None = None) -> Target:
-    """The role as it should be now, changes that hold included.
+def target_of(grant: Grant, rotation: Rotation | None = None, *, held: Offer | None = None) -> Target:
+    """The role as it should be now, changes that hold included; `held` as `standing_of` told, if that was asked before.
 
     While `rotation` is under way the lock may accept its other external ID, too.
     """
-    return _target(grant, standing_of(grant).held, rotation)
+    return _target(grant, held or standing_of(grant).held, rotation)
 
 
 def standing_of(grant: Grant) -> Standing:
     """What holds for a role, and the change that was agreed to and is not in AWS yet, if any."""
-    return standings_of([grant])[grant.pk]
+    return _standing(grant, _CHANGES_OF_ONE.rows(grant.engagement_id))
 
 
 def standings_of(grants: Sequence[Grant]) -> dict[UUID, Standing]:
     """The same for many, in one query, by the grant's key."""
-    rows = ScopeChange.objects.select_related("offer__practice").order_by("offer__number")
-    rows = rows.filter(engagement__in={grant.engagement_id for grant in grants}, status__in=STANDING)
+    rows = _changes().filter(engagement__in={grant.engagement_id for grant in grants})
     changes: dict[UUID, list[ScopeChange]] = defaultdict(list)
     for change in rows:
         changes[change.engagement_id].append(change)
     return {grant.pk: _standing(grant, changes[grant.engagement_id]) for grant in grants}
+
+
+def _changes() -> QuerySet[ScopeChange]:
+    rows = ScopeChange.objects.select_related("offer__practice").filter(status__in=STANDING)
+    return rows.order_by("offer__number")
+
+
+_CHANGES_OF_ONE: Final = Repeated(lambda key: _changes().filter(engagement=key), mark=any_id())
 
 
 def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:

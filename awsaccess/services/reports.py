@@ -56,10 +56,13 @@ class _Seen:
     partition: str
 
 
-def report_expect_within(visit: Visit, *, now: dt.datetime) -> None:
-    """A visit was issued: its report will be fetched, where that was agreed. In the caller's transaction."""
+def report_expect_within(visit: Visit, held: Offer, *, now: dt.datetime) -> None:
+    """A visit was issued under what holds: its report will be fetched, where that was agreed.
+
+    In the caller's transaction.
+    """
     tenancy.require_transaction("a report")
-    if not _is_agreed(standing_of(visit.grant).held):
+    if not _is_agreed(held):
         return
     VisitReport.objects.create(
         practice_id=visit.practice_id,
@@ -108,7 +111,7 @@ def _may_look(visit: Visit) -> bool:
     held = standing_of(grant).held
     agreed = _is_agreed(held) and consent_stands(engagement=grant.engagement, offer=held)
     is_on = grant.is_enterable and grant.engagement.status in WORKS
-    return agreed and is_on and found_as_agreed(grant)
+    return agreed and is_on and found_as_agreed(grant, held)
 
 
 def _is_agreed(held: Offer) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.services.attempts import Limit, attempt_count
@@ -27,6 +28,7 @@ from awsaccess.policy.narrowing import (
     session_policy,
     session_policy_arns,
 )
+from awsaccess.probes import Target
 from awsaccess.services.checks import (
     CHECK,
     found_as_agreed,
@@ -37,12 +39,13 @@ from awsaccess.services.reports import (
     report_expect_within,
 )
 from engagements.lifecycle import WORKING, EngagementStatus
-from engagements.models import Doorbell, Engagement
+from engagements.models import Doorbell, Engagement, Offer
 from engagements.services.doorbells import doorbell_force_within, doorbell_use_within, has_doorbell
 from engagements.services.moves import engagement_locked
 from engagements.services.standing import consent_stands, works_on_it
 from portal.kernel import audit, clock, due, refusals, tenancy
 from portal.kernel.actor import Actor, machine
+from portal.kernel.database.repeated import Repeated, any_id
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, RateLimited, Unavailable
 
 Found = TypeVar("Found")
@@ -252,8 +255,10 @@ def _intend(*, engagement: Engagement, consultant: User, reason: str, actor: Act
     if not reason.strip():
         raise VisitRefused("Say in a few words what you are going to do. The client reads it.")
     current = engagement_locked(engagement.pk)
-    grant = _usable_grant(current, consultant)
+    locked = _grant_locked(current)
+    # Read once, and after both waits for locks: how long AWS may let in is counted from it.
     now = clock.now()
+    grant, held = _enterable(current, locked, consultant, now)
     duration = min(LONGEST, max(wish.longest, SHORTEST), current.ends_at - now - ANSWER_TAKES)
     if duration < SHORTEST:
         raise VisitRefused("The agreed time is nearly over, and AWS gives no visit shorter than 15 minutes.")
@@ -273,7 +278,8 @@ def _intend(*, engagement: Engagement, consultant: User, reason: str, actor: Act
     )
     due.schedule(ORPHAN, visit.pk, at=now + ORPHANED_AFTER, client_id=visit.client_id)
     _record(AccessEvent.VISIT_INTENDED, visit, actor, {"reason": visit.reason, "kind": visit.kind})
-    return _intent(visit, grant, consultant, int(duration.total_seconds()), wish.narrowing)
+    target = target_of(grant, held=held)
+    return _intent(visit, target, consultant, int(duration.total_seconds()), wish.narrowing)
 
 
 @transaction.atomic(durable=True)
@@ -283,25 +289,31 @@ def visit_issue(*, intent: Intent, credentials: SessionCredentials, actor: Actor
     The end of an unused credential stays on record. Raises InvalidMove if the visit was given up meanwhile.
     """
     current = engagement_locked(intent.engagement_id)
-    asked = Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
-    agreed = consent_stands(engagement=current, offer=standing_of(asked.grant).held)
+    visit, now = _WITH_OFFER.get(intent.visit_id), clock.now()
+    held = standing_of(visit.grant).held
+    agreed = consent_stands(engagement=current, offer=held)
     is_on = agreed and current.status == EngagementStatus.ACTIVE
-    holds = is_on and works_on_it(current, asked.consultant_id)
+    holds = is_on and works_on_it(current, visit.consultant_id, now=now)
     why_not = TAKEN_OFF if is_on else SWITCHED_OFF
     status = VisitStatus.ISSUED if holds else VisitStatus.REFUSED
     changes: dict[str, object] = {
         "status": status,
         "ends_at": credentials.expires_at,
         "access_key_id": credentials.access_key_id,
-        "issued_at": clock.now() if holds else None,
+        "issued_at": now if holds else None,
         "refusal": "" if holds else why_not,
     }
-    visit = _swap(intent, changes)
+    _swap(visit, changes)
     kind = AccessEvent.VISIT_ISSUED if holds else AccessEvent.VISIT_REFUSED
     if holds:
-        report_expect_within(visit, now=clock.now())
+        report_expect_within(visit, held, now=now)
     _record(kind, visit, actor, {"until": credentials.expires_at.isoformat()})
     return holds
+
+
+_WITH_OFFER: Final = Repeated(
+    lambda key: Visit.objects.select_related("grant__offer").filter(pk=key), mark=any_id()
+)
 
 
 @transaction.atomic(durable=True)
@@ -314,25 +326,40 @@ def visit_orphan(*, visit_id: UUID) -> None:
     _record(AccessEvent.VISIT_ORPHANED, visit, machine("visits"), {})
 
 
-def _usable_grant(engagement: Engagement, consultant: User) -> Grant:
-    if not works_on_it(engagement, consultant.pk):
+def _grant_locked(engagement: Engagement) -> Grant | None:
+    """The role that may be good to enter, held as the engagement is."""
+    grant = _PASSED_LOCKED.first(engagement.pk)
+    if grant is not None:
+        grant.engagement = engagement
+    return grant
+
+
+def _passed_locked(engagement_id: UUID) -> QuerySet[Grant]:
+    rows = Grant.objects.select_for_update(of=("self",)).select_related("offer__practice")
+    passed = (GrantStatus.VERIFIED, GrantStatus.DRIFTED)
+    return rows.filter(engagement=engagement_id, status__in=passed).order_by("pk")[:1]
+
+
+_PASSED_LOCKED: Final = Repeated(_passed_locked, mark=any_id())
+
+
+def _enterable(
+    engagement: Engagement, grant: Grant | None, consultant: User, now: dt.datetime
+) -> tuple[Grant, Offer]:
+    """The role and the offer that holds, if all is well with the person, the engagement, the role and the consent."""
+    if not works_on_it(engagement, consultant.pk, now=now):
         raise NotAllowed("Only people who work on this engagement may enter.")
     if engagement.status != EngagementStatus.ACTIVE:
         raise VisitRefused(NOT_ON)
-    grant = (
-        Grant.objects.select_for_update(of=("self",))
-        .select_related("offer__practice", "engagement")
-        .filter(engagement=engagement, status__in=(GrantStatus.VERIFIED, GrantStatus.DRIFTED))
-        .first()
-    )
     if grant is None or not grant.is_enterable:
         raise VisitRefused("The last check of the role did not pass, so nobody gets in until it does.")
-    if not consent_stands(engagement=engagement, offer=standing_of(grant).held):
+    held = standing_of(grant).held
+    if not consent_stands(engagement=engagement, offer=held):
         raise VisitRefused(NOT_ON)
-    _require_fresh(grant)
-    if not found_as_agreed(grant):
+    _require_fresh(grant, now)
+    if not found_as_agreed(grant, held):
         raise VisitRefused("The last good check was of another agreement. Check it again, then enter.")
-    return grant
+    return grant, held
 
 
 def _let_in(grant: Grant, consultant: User, reason: str, wish: Wish, actor: Actor) -> Doorbell | None:
@@ -361,9 +388,9 @@ def _unused(visit_id: UUID | None) -> UUID:
     return visit_id or uuid4()
 
 
-def _require_fresh(grant: Grant) -> None:
+def _require_fresh(grant: Grant, now: dt.datetime) -> None:
     fresh = dt.timedelta(seconds=settings.GRANT_FRESH_SECONDS)
-    if grant.last_ok_at is None or clock.now() - grant.last_ok_at > fresh:
+    if grant.last_ok_at is None or now - grant.last_ok_at > fresh:
         raise VisitRefused("The last good check of the role is too old. Check it again, then enter.")
 
 
@@ -388,9 +415,8 @@ def _write_intent(
     )
 
 
-def _intent(visit: Visit, grant: Grant, consultant: User, seconds: int, narrowing: Narrowing) -> Intent:
+def _intent(visit: Visit, target: Target, consultant: User, seconds: int, narrowing: Narrowing) -> Intent:
     """Raises VisitRefused for an address that is none: behind a proxy that nobody set up, say."""
-    target = target_of(grant)
     try:
         inline = session_policy(narrowing)
     except BadNarrowing:
@@ -445,20 +471,22 @@ def _give_up(intent: Intent, error: AwsError, dropped: SessionCredentials | None
         "ends_at": dropped.expires_at if dropped else None,
         "access_key_id": dropped.access_key_id if dropped else "",
     }
-    visit = _swap(intent, changes)
+    visit = Visit.objects.get(pk=intent.visit_id)
+    _swap(visit, changes)
     # The role may have been changed in this minute: look at it now instead of in an hour.
     due.schedule(CHECK, visit.grant_id, at=clock.now(), client_id=visit.client_id)
     kind = AccessEvent.VISIT_ORPHANED if unanswered else AccessEvent.VISIT_REFUSED
     _record(kind, visit, actor, {"reason": error.user_message})
 
 
-def _swap(intent: Intent, changes: dict[str, object]) -> Visit:
-    """intended -> its end, once. Raises InvalidMove if it ended otherwise meanwhile."""
-    rows = Visit.objects.filter(pk=intent.visit_id, status=VisitStatus.INTENDED)
+def _swap(visit: Visit, changes: dict[str, object]) -> None:
+    """intended -> its end, once, in the row and in `visit`. Raises InvalidMove if it ended otherwise meanwhile."""
+    rows = Visit.objects.filter(pk=visit.pk, status=VisitStatus.INTENDED)
     if rows.update(**changes) != 1:
         raise InvalidMove
-    due.drop(ORPHAN, intent.visit_id)
-    return Visit.objects.select_related("grant__offer").get(pk=intent.visit_id)
+    for name, value in changes.items():
+        setattr(visit, name, value)
+    due.drop(ORPHAN, visit.pk)
 
 
 def _as_refusal(error: AwsError) -> PortalError:

@@ -80,11 +80,11 @@ def doorbell_ring(
 @transaction.atomic(durable=True)
 def _ring(engagement: Engagement, consultant: User, reason: str, kind: str, actor: Actor) -> Doorbell:
     current = engagement_locked(engagement.pk)
-    _require_on(current, consultant)
+    now = clock.now()
+    _require_on(current, consultant, now)
     offer = current.offers.order_by("-number").first()
     if offer is None or not has_doorbell(offer):
         raise NoDoorbell("Nobody has to let you in: open AWS as usual.")
-    now = clock.now()
     _clear_away(current, consultant, now)
     made = _make(current, consultant, reason, kind, status=_S.RINGING, rung_at=now, expires_at=now + LASTS)
     due.schedule(RING_OVER, made.pk, at=made.expires_at, client_id=made.client_id)
@@ -157,8 +157,8 @@ def doorbell_force_within(
     return made
 
 
-def _require_on(engagement: Engagement, consultant: User) -> None:
-    if not works_on_it(engagement, consultant.pk):
+def _require_on(engagement: Engagement, consultant: User, now: dt.datetime) -> None:
+    if not works_on_it(engagement, consultant.pk, now=now):
         raise NotAllowed("Only people who work on this engagement may ring.")
     if engagement.status != EngagementStatus.ACTIVE:
         raise InvalidMove("Access is not on: it is waiting, paused or ended.")

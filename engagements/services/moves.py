@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from engagements.models import Engagement
 from engagements.services.reminders import reminders_plan_within
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
+from portal.kernel.database.repeated import Repeated, any_id
 from portal.kernel.errors import InvalidMove, NotVisible
 
 WINDOW = "engagement.window"  # the due row that ends an engagement at the end of its window
@@ -30,10 +32,15 @@ def engagement_locked(engagement_id: UUID) -> Engagement:
     Raises NotVisible, also for a consultant who was taken off it a moment ago.
     """
     tenancy.require_transaction("a lock of an engagement")
-    found = Engagement.objects.select_for_update(of=("self",)).filter(pk=engagement_id).first()
-    if found is None:
+    if (found := _LOCKED.first(engagement_id)) is None:
         raise NotVisible
     return found
+
+
+# Nearly every service begins with it.
+_LOCKED: Final = Repeated(
+    lambda key: Engagement.objects.select_for_update(of=("self",)).filter(pk=key), mark=any_id()
+)
 
 
 def engagement_move_within(

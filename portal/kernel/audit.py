@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError, connection, models
 
 from portal.kernel import clock, due, tenancy
 from portal.kernel.actor import Actor
@@ -80,12 +80,12 @@ def _append(
     client_id: UUID | None,
     body: str,
 ) -> AuditEvent:
-    head = _lock_head(tenancy.practice_id())
+    head, now = _lock_head(tenancy.practice_id())
     event = AuditEvent(
         practice_id=head.practice_id,
         client_id=client_id or tenancy.current().client_id,
         seq=head.seq + 1,
-        at=clock.now(),
+        at=now,
         kind=kind.value,
         actor=actor.reference,
         subject=reference(subject),
@@ -188,7 +188,29 @@ def _body(actor: Actor, details: Mapping[str, str | int | None]) -> str:
     return canonical(named).decode()
 
 
-def _lock_head(practice: UUID) -> AuditHead:
-    """A locked row, not a sequence: a sequence leaves gaps on rollback."""
-    AuditHead.objects.bulk_create([AuditHead(practice_id=practice, hash=START)], ignore_conflicts=True)
-    return AuditHead.objects.select_for_update(of=("self",)).get(pk=practice)
+# The clock is read outside of the locked rows, and so after the wait for them: no event is older than the one before.
+LOCK_SQL: Final = """
+with head as materialized (select seq, hash from kernel_audithead where practice_id = %s for update)
+select seq, hash, clock_timestamp() from head
+"""
+
+
+def _lock_head(practice: UUID) -> tuple[AuditHead, dt.datetime]:
+    """A locked row and the time it was locked; not a sequence: a sequence leaves gaps on rollback."""
+    found = _locked(practice)
+    if found is None:
+        AuditHead.objects.bulk_create([AuditHead(practice_id=practice, hash=START)], ignore_conflicts=True)
+        found = _locked(practice)
+    if found is None:
+        raise AuditHead.DoesNotExist
+    return found
+
+
+def _locked(practice: UUID) -> tuple[AuditHead, dt.datetime] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_SQL, [practice])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    seq, digest, now = row
+    return AuditHead(practice_id=practice, seq=seq, hash=digest), clock.told(now)

@@ -20,8 +20,12 @@ def now() -> dt.datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (found,) = cursor.fetchone()
-    told: dt.datetime = found
-    return told.astimezone(dt.UTC)
+    return told(found)
+
+
+def told(moment: dt.datetime) -> dt.datetime:
+    """What the database said beside something else, as `now()` would have given it in a statement of its own."""
+    return _frozen.get() or moment.astimezone(dt.UTC)
 
 
 @contextmanager

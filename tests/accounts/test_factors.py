@@ -304,6 +304,13 @@ def test_twenty_tries_at_once_are_twenty(real_db: None) -> None:
     assert got.count(RateLimited) == 15
 
 
+def test_where_no_try_is_let_through_none_is_later(real_db: None) -> None:
+    none = Limit(name="test", tries=0, within=dt.timedelta(0))
+    for _ in range(2):
+        with pytest.raises(RateLimited):
+            attempt_count(none, "somebody")
+
+
 def test_two_who_set_up_at_once_make_one(firm: Firm) -> None:
     got = together(3, lambda _number: len(totp_enrol(user=firm.owner, secret=SECRET, code=now_code())))
     assert sorted(map(str, got)) == sorted(["10", str(InvalidMove), str(InvalidMove)])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.test import Client as Browser
 
-import accounts.tasks
+import accounts.handlers
 import engagements.tasks  # noqa: F401  # keeps the promises, as the worker does
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact, User
@@ -48,7 +48,7 @@ def test_a_found_invitation_is_mailed_to_its_own_address_once(
         assert not SealedLetter.objects.exists()
         for found in OutboxMessage.objects.filter(kind=finding.FIND):
             finding.invitation_find_do(letter_id=found.object_id)  # a second time: nothing is left
-    assert outbox.HANDLERS[finding.FIND] is accounts.tasks.invitation_find
+    assert outbox.HANDLERS[finding.FIND] is accounts.handlers.invitation_find
 
 
 def test_what_is_no_address_promises_nothing(real_db: None) -> None:

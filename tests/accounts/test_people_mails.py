@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-import accounts.tasks  # noqa: F401  # the worker's handlers
+import accounts.handlers  # noqa: F401  # the worker's handlers
 from accounts.lifecycle import ContactRole, MemberRole
 from accounts.models import Contact, Membership, User
 from accounts.services.people import Person, contact_add, membership_add

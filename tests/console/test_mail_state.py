@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client as Browser
 
-import accounts.tasks  # noqa: F401  # keeps the promises, as the worker does
+import accounts.handlers  # noqa: F401  # keeps the promises, as the worker does
 import engagements.tasks  # noqa: F401  # as above
 from accounts import emails
 from accounts.models import Contact, Invitation

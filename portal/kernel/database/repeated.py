@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable
+from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row", bound=Model)
 Key = TypeVar("Key", UUID, str)
@@ -43,6 +45,12 @@ class Repeated(Generic[Row, Key]):
     def first(self, key: Key) -> Row | None:
         """The first of them; for a queryset that is cut to one."""
         return next(iter(self.rows(key)), None)
+
+    def get(self, key: Key) -> Row:
+        """The row of this key; for a queryset that compares with a key of the table. Raises ObjectDoesNotExist."""
+        if (found := self.first(key)) is None:
+            raise ObjectDoesNotExist
+        return found
 
 
 def any_id() -> UUID:
@@ -92,6 +100,9 @@ class _Asked:
         """The compiler of the statement, on this thread's connection."""
         found = copy.copy(self._statement.compiler)
         found.connection = connections[using]
+        # Django asks only while it writes the SQL; a lock outside of a transaction would be gone before it is used.
+        if found.query.select_for_update and found.connection.get_autocommit():
+            raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         written = (self._statement.sql, self._statement.params_for(self._key))
         found.as_sql = lambda: written
         return found

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -84,6 +83,8 @@ def _own_certificate(content: Any, ours: set[str]) -> bytes | None:  # Any: as a
 
 def _holds(content: Any, certificate: bytes, digest: bytes) -> bool:  # Any: as above
     """Whether that certificate's key signed attributes that name this digest."""
+    from cryptography import x509
+
     signer = content["signer_infos"][0]
     key = x509.load_der_x509_certificate(certificate).public_key()
     named = [one["values"].native for one in signer["signed_attrs"] if one["type"].native == "message_digest"]

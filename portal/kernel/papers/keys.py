@@ -10,16 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cryptography.x509.oid import NameOID, ObjectIdentifier
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -27,8 +25,12 @@ from django.db import transaction
 from portal.kernel import clock
 from portal.kernel.models import SigningCertificate
 
+# Loaded where a certificate is made or read: forty modules that a web process seldom needs.
+if TYPE_CHECKING:
+    from cryptography import x509
+
 VALID_FOR: Final = dt.timedelta(days=3653)
-DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
+DOCUMENT_SIGNING: Final = "1.3.6.1.5.5.7.3.36"  # RFC 9336
 # The order of the curve P-256, whose private keys are the numbers below it.
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -84,6 +86,9 @@ def new_private_key() -> ec.EllipticCurvePrivateKey:
 
 def self_signed(private: ec.EllipticCurvePrivateKey, *, now: dt.datetime) -> x509.Certificate:
     """A certificate over itself, in the name of the installation, for ten years."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID, ObjectIdentifier
+
     host = urlsplit(settings.SITE_URL).netloc
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Receipts of {host}"[:64])])
     usage = x509.KeyUsage(
@@ -108,7 +113,7 @@ def self_signed(private: ec.EllipticCurvePrivateKey, *, now: dt.datetime) -> x50
     )
     made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     made = made.add_extension(usage, critical=True)
-    made = made.add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
+    made = made.add_extension(x509.ExtendedKeyUsage([ObjectIdentifier(DOCUMENT_SIGNING)]), critical=False)
     return made.add_extension(own_id, critical=False).sign(private, hashes.SHA256())
 
 
@@ -119,10 +124,14 @@ def pem_of_key(private: ec.EllipticCurvePrivateKey) -> str:
 
 def pem_of(certificate: bytes) -> str:
     """A DER certificate as PEM."""
+    from cryptography import x509
+
     return x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM).decode()
 
 
 def _given() -> SigningKey:
+    from cryptography import x509
+
     try:
         private = serialization.load_pem_private_key(settings.RECEIPT_SIGNING_KEY.encode(), password=None)
         chain = x509.load_pem_x509_certificates(settings.RECEIPT_CERTIFICATE.encode())
@@ -153,6 +162,8 @@ def _derived() -> SigningKey:
 
 def _certificate_for(private: ec.EllipticCurvePrivateKey) -> bytes:
     """The one made before for this key and this name while it lasts; otherwise a new one."""
+    from cryptography import x509
+
     now = clock.now()
     made = self_signed(private, now=now)
     for der in known_certificates():

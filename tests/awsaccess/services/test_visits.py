@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
@@ -96,6 +97,18 @@ def test_a_visit_is_issued_for_an_hour_under_the_consultants_name(north: Firm, w
         AccessEvent.VISIT_INTENDED,
         AccessEvent.VISIT_ISSUED,
     ]
+
+
+def test_a_visit_asks_the_database_no_more_than_it_must(north: Firm, memory: InMemory) -> None:
+    case = verified(north, memory)
+    enter(case)  # what is written once in a process is written by now
+    settle(case)
+    with clock.frozen(clock.now()), CaptureQueriesContext(connection) as asked:
+        enter(case)
+    heads = [each["sql"].split(maxsplit=1)[0] for each in asked]
+    statements = [head for head in heads if head not in {"SAVEPOINT", "RELEASE"}]
+    # One of them is this test's own; beside them the time is asked once in each of the two transactions.
+    assert len(statements) <= 26
 
 
 def test_the_form_leads_to_aws_and_carries_the_token_in_its_body(north: Firm, memory: InMemory) -> None:
