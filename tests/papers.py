@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,20 @@ def is_pades(pdf: bytes) -> bool:
         and "signing_time" not in signed  # it stands in the PDF, and nowhere else
         and covered is SignatureCoverageLevel.ENTIRE_FILE
     )
+
+
+def objects_within_a_line(pdf: bytes) -> list[int]:
+    """Where an object does not begin a line of its own, which ISO 19005-2 wants in 6.1.9; the cross-reference tables tell."""
+    places = [int(one[1]) for one in re.finditer(rb"(\d{10}) \d{5} n[ \r]?[\r\n]", pdf)]
+    assert len(places) > 1
+    assert all(re.match(rb"\d+ \d+ obj[\r\n]", pdf[place : place + 24]) for place in places)
+    return [place for place in places if pdf[place - 1 : place] not in {b"\r", b"\n"}]
+
+
+def certificates_in(pdf: bytes) -> list[bytes]:
+    """Those that the one signature brings along."""
+    (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    return [one.chosen.dump() for one in signature.signed_data["certificates"]]
 
 
 def stamp_is_valid(pdf: bytes, certificates: list[bytes]) -> bool:
