@@ -68,6 +68,10 @@ bench: env ## Measure, each against its anchor in the same run (NAME=boot measur
 screenshots: env ## Pictures of every page and mail, light, dark and phone, into docs/screenshots
 	$(PY) -m pytest -q -p no:randomly tests/ux/pictures.py $(ARGS)
 
+pdfa: env ## Have veraPDF judge signed papers of every profile (PDF/A-2a, PDF/UA-1); verapdf has to be on the PATH
+	@command -v verapdf >/dev/null || { echo "Nothing was judged: install veraPDF (verapdf.org) and put verapdf on the PATH."; exit 1; }
+	$(PY) -m pytest -q -p no:randomly tests/awsaccess/services/papers_for_archives.py $(ARGS)
+
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)
 
