@@ -16,7 +16,7 @@ DEPLOY := SITE_URL=https://portal.example.com SECRET_KEY=$$(python3 -c 'import s
   REDIS_URL=redis://localhost/0 EMAIL_URL=smtp://localhost:25 MAIL_FROM=portal@example.com \
   DATABASE_URL=postgresql://portal_web:x@127.0.0.1:1/portal PYTHONWARNINGS="ignore::RuntimeWarning"
 
-.PHONY: papers help demo demo-reset messages bench browser ministack screenshots test check fix lint types arch migrations deploy cov lock env
+.PHONY: papers pdfa help demo demo-reset messages bench browser ministack screenshots test check fix lint types arch migrations deploy cov lock env
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
