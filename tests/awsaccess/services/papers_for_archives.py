@@ -87,7 +87,7 @@ def papers_of(firm: Firm, as_worker: AsWorker, engagement: Engagement) -> list[D
 @pytest.mark.parametrize("stamped", [False, True], ids=["without a stamp", "with a time stamp"])
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_an_independent_judge_finds_every_paper_fit_for_an_archive(
-    firm: Firm, as_worker: AsWorker, tmp_path: Path, settings: Any, tsa: Tsa, language: str, stamped: bool
+    firm: Firm, as_worker: AsWorker, tmp_path: Path, settings: Any, tsa: Tsa, *, language: str, stamped: bool
 ) -> None:
     settings.RECEIPT_TIMESTAMP_URL = tsa.url if stamped else ""
     User.objects.filter(pk=firm.approver.pk).update(language=language)
