@@ -65,9 +65,7 @@ def paper_of(
 
 
 def _grade_of(told: OfferWords) -> int | None:
-    """Of everything that the profile says, what may be added included. The measure is for English alone."""
-    if not (get_language() or "en").startswith("en"):
-        return None
+    """Of everything that the profile says, what may be added included, by the measure for the language it is written in."""
     lines = [text for line in (*told.lines, *told.optional) for text in (line["title"], line["why"])]
     return grade_stated([told.summary, *lines, *told.warnings, *told.limits])
 
