@@ -200,6 +200,14 @@ def test_a_record_of_a_real_page_holds_permissions_limits_and_the_sentence_that_
     service = purpose["service"]
     assert (service["kind"], service["region"]) == ("look", "eu-west-1")
     assert service["permissions"]["statements"] == consent.offer.documents["statements"]
+    canonical = json.dumps(service["permissions"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert service["permissions_sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
+    assert service["abilities"] == [line["title"] for line in consent.offer.lines]
+    assert service["agreed_sha256"] == consent.agreed_sha256
+    assert service["template_sha256"] == hashlib.sha256(consent.offer.template.encode()).hexdigest()
+    engagement = scene.engagement
+    assert (purpose["purpose"], purpose["purpose_description"]) == (engagement.title, engagement.purpose)
+    assert purpose["contract_reference"] == engagement.contract_reference != ""
     assert service["limits"] == [limit["title"] for limit in consent.offer.documents["limits"]]
     displayed, accepted = record["events"]
     assert displayed["ticket"] == page.fields["shown"]
