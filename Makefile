@@ -34,6 +34,7 @@ define install
 @command -v python3 >/dev/null || { echo "Latchkey needs Python 3.11 or newer: there is no python3."; exit 1; }
 @python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latchkey needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")'
 @python3 -c 'import ensurepip, ssl, venv' 2>/dev/null || { echo "This Python cannot make environments: install its venv package (Debian: apt-get install python3-venv)."; exit 1; }
+@[ ! -L $(1) ] || { echo "$(1) is a link to an environment that other checkouts use, and it does not hold what $(2) locks: remove the link, or make it where it lies."; exit 1; }
 @echo "Installing $(2) into $(1)."
 python3 -m venv --clear $(1)
 $(1)/bin/python -m pip install -q --disable-pip-version-check $(UV) \

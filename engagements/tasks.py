@@ -8,12 +8,12 @@ refused address keeps nobody else from hearing, and nobody is mailed again becau
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Final, Protocol
 
 from django.db import transaction
 
 from accounts import selectors as accounts
-from accounts.models import User
+from accounts.models import Invitation, User
 from engagements.emails import letters
 from engagements.emails.news import NEWS
 from engagements.emails.scenes import promised_at
@@ -59,21 +59,26 @@ def ring_over(turn: due.Turn) -> None:
 @outbox.handles(INVITATION)
 def invitation_mail(held: outbox.Claim) -> None:
     """Ask an approver, if the link still leads anywhere."""
-    invitation = accounts.invitation_to_send(held.object_id)
-    if invitation is None:
-        return
-    letter = letters.invitation_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
-    if letter is not None:
-        mail.send(letter)
+    _send_link(held, letters.invitation_letter)
 
 
 @outbox.handles(LETTER)
 def handover_mail(held: outbox.Claim) -> None:
     """Ask a colleague for the step in AWS, if the link still leads anywhere."""
+    _send_link(held, letters.handover_letter)
+
+
+class LetterOfLink(Protocol):
+    """Writes the mail of an invitation's link, or None when there is nothing to send any more."""
+
+    def __call__(self, invitation: Invitation, *, reason: str, message_key: str) -> mail.Letter | None: ...
+
+
+def _send_link(held: outbox.Claim, write: LetterOfLink) -> None:
     invitation = accounts.invitation_to_send(held.object_id)
     if invitation is None:
         return
-    letter = letters.handover_letter(invitation, reason=held.kind, message_key=mail.key_of(held))
+    letter = write(invitation, reason=held.kind, message_key=mail.key_of(held))
     if letter is not None:
         mail.send(letter)
 

@@ -10,7 +10,7 @@ from portal.health import live, ready
 from portal.pages import hooks, intake
 from portal.pages.strangers import not_mine
 from portal.pages.verifying import verify
-from portal.pages.views import home as client_home
+from portal.pages.views.fronts import home as client_home
 
 handler400 = "portal.kernel.web.bad_request"
 handler403 = "portal.kernel.web.forbidden"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from tests.mailbox import Mailbox
+from tests.plugins import canary
 from tests.plugins.servers import TEMPLATE
 
 # Tests that walk past everything once more, by the thousand: cells of the matrix, pages in every width and language,
@@ -55,6 +58,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _listening() -> Iterator[None]:
+    """Every line that is logged and every answer to a browser of the tests is searched for marked secrets."""
+    from django.test import Client as Browser
+
+    request, call, ear = Browser.request, logging.Logger.callHandlers, canary.ear()
+
+    def watched(
+        self: Browser, **asked: Any
+    ) -> Any:  # Any: WSGI's environment, and the test client's own answer
+        answer = request(self, **asked)
+        canary.heed_answer(asked["REQUEST_METHOD"], asked["PATH_INFO"], answer)
+        return answer
+
+    # Not as a handler of the root: what sets logging up anew, as a worker does, would take it away.
+    def heard(self: logging.Logger, record: logging.LogRecord) -> None:
+        ear.handle(copy(record))
+        call(self, record)
+
+    Browser.request = watched  # type: ignore[method-assign]
+    logging.Logger.callHandlers = heard  # type: ignore[method-assign]
+    yield
+    logging.Logger.callHandlers = call  # type: ignore[method-assign]
+    Browser.request = request  # type: ignore[method-assign]
+    canary.search_cache()
+    assert canary.take() == []
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_told(_listening: None) -> Iterator[None]:
+    """First set up, so last torn down: what other fixtures searched when they ended counts too."""
+    yield
+    assert canary.take() == []
+
+
 @pytest.fixture(scope="session")
 def database_name() -> str:
     """This worker's own database."""
@@ -85,6 +123,7 @@ def real_db(django_db_setup: None, django_db_blocker: Any, database_name: str) -
     with django_db_blocker.unblock():
         yield
         connection.close()
+    canary.search_rows(database_name)
     _clone(database_name)
 
 

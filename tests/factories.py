@@ -258,8 +258,12 @@ def give_consent(
     account_id: str = ACCOUNT_ID,
     contact: Contact | None = None,
     code: str = "",
+    signed_in: dt.timedelta | None = dt.timedelta(),
 ) -> Consent:
-    """The firm's approver, or another, agrees to the newest offer, from the client's side."""
+    """The firm's approver, or another, agrees to the newest offer, from the client's side.
+
+    `signed_in`: how long ago; None where nobody knows.
+    """
     person = contact or firm.contact
     with tenancy.use(firm.client_side):
         return consent_give(
@@ -269,6 +273,7 @@ def give_consent(
             account_id=account_id,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=None if signed_in is None else clock.now() - signed_in,
             actor=acting(person.user),
             code=code,
         )

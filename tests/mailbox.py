@@ -10,6 +10,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.plugins import canary
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -42,6 +44,7 @@ class Mailbox:
         if self.data_answer.startswith("250"):
             letter = email.message_from_bytes(envelope.content, policy=email.policy.default)
             assert isinstance(letter, EmailMessage)
+            canary.heed_letter(letter)
             self.letters.append(letter)
         return self.data_answer
 

@@ -18,17 +18,18 @@ from accounts.lifecycle import FactorKind, Proof
 from accounts.models import User
 from accounts.services.step_up import step_up_make
 from engagements.models import Engagement
-from portal.kernel import tenancy
+from portal.kernel import clock, tenancy
 from portal.kernel.step_up import Act
 
 
 def let_in(browser: Browser, user: User, *, factor: FactorKind | None = FactorKind.TOTP) -> Browser:
     """The browser, signed in as the person; a consultant's session says which factor it has seen, or none."""
     browser.force_login(user)
+    session = browser.session
+    session["signed_in_at"] = clock.now().isoformat()
     if user.is_staff and factor is not None:
-        session = browser.session
         session["factor"] = factor.value
-        session.save()
+    session.save()
     return browser
 
 

@@ -31,6 +31,7 @@ from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
 from tests.conftest import SqlAs
 from tests.mailbox import Mailbox
 from tests.pages.stage import Stage, invited
+from tests.signing_in import let_in
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RECEIPT: Final = "engagements.receipt"
@@ -150,8 +151,7 @@ def asked(sql_as: SqlAs) -> Stage:
 
 
 def agree_on_the_page(stage: Stage) -> None:
-    browser = Browser()
-    browser.force_login(stage.sam)
+    browser = let_in(Browser(), stage.sam)
     page = browser.get(stage.path()).content.decode()
     shown = re.search(r'name="shown" value="([^"]*)"', page)
     assert shown is not None

@@ -80,6 +80,7 @@ def give(firm: Firm, **over: Any) -> None:  # Any: what consent_give takes
                 "account_id": ACCOUNT_ID,
                 "shown": paper_shown(),
                 "evidence": EVIDENCE,
+                "signed_in_at": clock.now(),
                 "actor": acting(firm.approver),
                 **over,
             }

@@ -40,9 +40,10 @@ from awsaccess.models import Callback, DeadLetter, Grant, Hub
 from awsaccess.services.checks import CHECK, LOOKED_AT, grant_verify
 from awsaccess.services.hubs import LISTEN
 from awsaccess.services.leaving import CLOSING
+from awsaccess.services.records import grant_record_within
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
-from portal.kernel import audit, clock, due, tenancy
+from portal.kernel import clock, due, tenancy
 from portal.kernel.actor import machine
 from portal.kernel.secrets import Unreadable, fingerprint, place_of, seal, unseal
 
@@ -189,7 +190,9 @@ def _keep(hint: Hint, message: QueuedMessage) -> Refusal | None:
     told.answer_by = _sent(message, now) + CALLBACK_ANSWER_WITHIN
     told.sealed_url = seal(PURPOSE, hint.response.url.encode(), bound_to=place_of(told))
     told.save()
-    _record(AccessEvent.STACK_TOLD, grant, {"kind": hint.kind.value, "stack": str(hint.stack)})
+    grant_record_within(
+        AccessEvent.STACK_TOLD, grant, LISTENER, {"kind": hint.kind.value, "stack": str(hint.stack)}
+    )
     due.schedule(ANSWER, told.pk, at=now, client_id=grant.client_id)
     return None
 
@@ -330,7 +333,7 @@ def _decided(told: Callback, decision: Decision) -> Callback:
         if decision.status is CallbackStatus.GRANTED:
             Grant.objects.filter(pk=told.grant_id).update(callback_stack=told.stack_id)
         details = {"answer": decision.status.value, "reason": decision.reason[:300], "stack": told.stack_id}
-        _record(AccessEvent.STACK_ANSWERED, told.grant, details)
+        grant_record_within(AccessEvent.STACK_ANSWERED, told.grant, LISTENER, details)
     return Callback.objects.select_related("grant").get(pk=told.pk)
 
 
@@ -425,20 +428,11 @@ def _look_again(hint: Hint) -> Reason | None:
     told.save()
     if grant.callback_stack == str(hint.stack):  # the same template may make a new one
         Grant.objects.filter(pk=grant.pk).update(callback_stack="")
-    _record(AccessEvent.STACK_TOLD, grant, {"kind": hint.kind.value, "stack": str(hint.stack)})
+    grant_record_within(
+        AccessEvent.STACK_TOLD, grant, LISTENER, {"kind": hint.kind.value, "stack": str(hint.stack)}
+    )
     if grant.status in WATCHED:
         due.schedule(CHECK, grant.pk, at=now + AFTER_A_DELETE, client_id=grant.client_id)
     elif grant.status == GrantStatus.ENDING:
         due.schedule(CLOSING, grant.pk, at=now + AFTER_A_DELETE, client_id=grant.client_id)
     return None
-
-
-def _record(kind: AccessEvent, grant: Grant, details: dict[str, str]) -> None:
-    audit.record(
-        kind,
-        subject=grant,
-        actor=LISTENER,
-        about_id=grant.engagement_id,
-        client_id=grant.client_id,
-        details=details,
-    )

@@ -36,6 +36,7 @@ from awsaccess.models import Grant, Rotation, Verification
 from awsaccess.probes import OK, Entered, Overlap, Result, Target, enter, examine
 from awsaccess.provision.access_stack import expected_role
 from awsaccess.provision.naming import LOOK, Names
+from awsaccess.services.records import grant_record_within
 from awsaccess.services.turning import rotation_look_within
 from engagements.lifecycle import CLOSED_BY_ITSELF, ChangeStatus, EngagementStatus
 from engagements.models import Engagement, Offer, ScopeChange
@@ -43,8 +44,8 @@ from engagements.services.changes import change_in_force_within
 from engagements.services.closing import engagement_activate_within
 from engagements.services.moves import engagement_locked
 from engagements.services.standing import offers_standing
-from portal.kernel import audit, clock, due, outbox
-from portal.kernel.actor import Actor, machine
+from portal.kernel import clock, due, outbox
+from portal.kernel.actor import machine
 
 CHECK: Final = "grant.check"
 WATCHER: Final = machine("watch")
@@ -446,7 +447,7 @@ def _notice(
     """What follows from a verdict: access that is on, a role made anew, a problem told to both sides."""
     after, made_anew = outcome.status, is_made_anew(grant, result)
     if made_anew:
-        _record(AccessEvent.ROLE_MADE_ANEW, grant, WATCHER, {"role_id": result.role_id})
+        grant_record_within(AccessEvent.ROLE_MADE_ANEW, grant, WATCHER, {"role_id": result.role_id})
     if after is GrantStatus.VERIFIED and engagement.status == EngagementStatus.AGREED:
         engagement_activate_within(engagement=engagement, actor=WATCHER)
     if outcome.is_last:
@@ -482,15 +483,4 @@ def is_told(grant: Grant, before: GrantStatus, outcome: Outcome, result: Result)
 
 def _record_move(grant: Grant, before: GrantStatus, after: GrantStatus, reason: str) -> None:
     details = {"from": before.value, "to": after.value, "reason": reason[:300]}
-    _record(AccessEvent.GRANT_MOVED, grant, WATCHER, details)
-
-
-def _record(kind: AccessEvent, grant: Grant, actor: Actor, details: dict[str, str]) -> None:
-    audit.record(
-        kind,
-        subject=grant,
-        actor=actor,
-        about_id=grant.engagement_id,
-        client_id=grant.client_id,
-        details=details,
-    )
+    grant_record_within(AccessEvent.GRANT_MOVED, grant, WATCHER, details)

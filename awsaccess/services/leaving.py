@@ -17,6 +17,7 @@ from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus, closing_w
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import is_refused
 from awsaccess.services.checks import CHECK, rotations_open, target_of
+from awsaccess.services.records import grant_record_within
 from engagements.models import Consent, Document, Engagement
 from engagements.papers.certificate import EndFacts
 from engagements.services.closing import certificate_key, engagement_close_within
@@ -52,7 +53,9 @@ def closing_begin(*, engagement_id: UUID) -> None:
             grant=grant,
             begun_at=now,
         )
-        _record(AccessEvent.GRANT_MOVED, grant, CLOSER, {"from": grant.status, "to": GrantStatus.ENDING})
+        grant_record_within(
+            AccessEvent.GRANT_MOVED, grant, CLOSER, {"from": grant.status, "to": GrantStatus.ENDING}
+        )
         due.drop(CHECK, grant.pk)
         due.schedule(CLOSING, grant.pk, at=now, client_id=grant.client_id)
 
@@ -70,7 +73,7 @@ def deletion_confirm(*, engagement: Engagement, contact: Contact, actor: Actor) 
             ExitProof.objects.filter(pk=proof.pk).update(
                 confirmed_at=clock.now(), confirmed_by_id=actor.user_id
             )
-            _record(AccessEvent.DELETION_CONFIRMED, proof.grant, actor, {})
+            grant_record_within(AccessEvent.DELETION_CONFIRMED, proof.grant, actor, {})
         due.schedule(CLOSING, proof.grant_id, at=clock.now(), client_id=proof.client_id)
 
 
@@ -140,7 +143,7 @@ def _prove(proof: ExitProof, grant: Grant, engagement: Engagement, now: dt.datet
         proved_at=now, sessions_over_at=now, evidence=evidence, evidence_sha256=digest
     )
     Grant.objects.filter(pk=grant.pk).update(status=GrantStatus.GONE, gone_at=now)
-    _record(AccessEvent.EXIT_PROVED, grant, CLOSER, {"sha256": digest})
+    grant_record_within(AccessEvent.EXIT_PROVED, grant, CLOSER, {"sha256": digest})
     still_there = Grant.objects.filter(engagement=engagement).exclude(status=GrantStatus.GONE)
     if not still_there.exists():
         # Before the news of the end, which waits for it.
@@ -200,14 +203,3 @@ def _evidence(
 
 def _iso(moment: dt.datetime | None) -> str | None:
     return moment.astimezone(dt.UTC).isoformat(timespec="seconds") if moment else None
-
-
-def _record(kind: AccessEvent, grant: Grant, actor: Actor, details: dict[str, str]) -> None:
-    audit.record(
-        kind,
-        subject=grant,
-        actor=actor,
-        about_id=grant.engagement_id,
-        client_id=grant.client_id,
-        details=details,
-    )

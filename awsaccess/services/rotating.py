@@ -22,12 +22,13 @@ from awsaccess.provision import links
 from awsaccess.provision.access_stack import with_lock
 from awsaccess.selectors import StackUpdate, is_denial_awaited, stack_update, template_address
 from awsaccess.services.checks import CHECK, standing_of
+from awsaccess.services.records import grant_record_within
 from awsaccess.services.turning import DENIAL, lock_key, rotation_move_within
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
 from engagements.selectors import change_open, template_agreed
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due, outbox
+from portal.kernel import clock, due, outbox
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
@@ -69,7 +70,7 @@ def rotation_begin(*, grant: Grant, actor: Actor) -> Rotation:
     )
     Grant.objects.filter(pk=current.pk).update(is_rotating=True, lock_changed_at=now)
     outbox.put(PUBLISH, rotation.pk, dedupe_key=f"key:{rotation.pk}", client_id=current.client_id)
-    _record(AccessEvent.ROTATION_BEGUN, current, actor)
+    grant_record_within(AccessEvent.ROTATION_BEGUN, current, actor, {})
     return rotation
 
 
@@ -150,7 +151,7 @@ def rotation_cancel(*, grant: Grant, actor: Actor) -> None:
     # Without a template nobody can have done anything yet.
     to = RotationStatus.UNDOING if rotation.both_version_id else RotationStatus.CANCELLED
     rotation_move_within(rotation, to=to, actor=actor)
-    _record(AccessEvent.ROTATION_CANCELLED, current, actor)
+    grant_record_within(AccessEvent.ROTATION_CANCELLED, current, actor, {})
     due.schedule(CHECK, current.pk, at=clock.now(), client_id=current.client_id)
     if rotation.seen_at is not None:
         outbox.put(
@@ -186,9 +187,3 @@ def rotation_update(rotation: Rotation) -> StackUpdate | None:
         partition=documents["partition"],
     )
     return stack_update(grant, address)
-
-
-def _record(kind: AccessEvent, grant: Grant, actor: Actor) -> None:
-    audit.record(
-        kind, subject=grant, actor=actor, about_id=grant.engagement_id, client_id=grant.client_id, details={}
-    )

@@ -17,11 +17,12 @@ from awsaccess.door import gateway, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import BadGrant, render_template
+from awsaccess.services.records import grant_record_within
 from engagements.models import Engagement, Offer, Variant
 from engagements.selectors import lead_of
 from engagements.services.drafts import offer_freeze_within, offer_published, variant_published
 from engagements.services.moves import engagement_invite_within, engagement_locked
-from portal.kernel import audit, clock, outbox
+from portal.kernel import clock, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import PortalError
 from portal.kernel.secrets import fingerprint
@@ -184,12 +185,7 @@ def _expect(engagement: Engagement, offer: Offer, hub: Hub, external_id: str, ac
         role_name=spec.role_name,
         external_id=external_id,
     )
-    audit.record(
-        AccessEvent.GRANT_EXPECTED,
-        subject=grant,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"role": spec.role_name, "account": engagement.account_id},
+    grant_record_within(
+        AccessEvent.GRANT_EXPECTED, grant, actor, {"role": spec.role_name, "account": engagement.account_id}
     )
     return grant

@@ -20,7 +20,8 @@ from awsaccess.lifecycle import (
 from awsaccess.models import Grant, Rotation
 from awsaccess.probes import Result
 from awsaccess.selectors import is_denial_awaited
-from portal.kernel import audit, clock, outbox, tenancy
+from awsaccess.services.records import grant_record_within
+from portal.kernel import clock, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
@@ -70,14 +71,7 @@ def rotation_move_within(rotation: Rotation, *, to: RotationStatus, actor: Actor
         raise InvalidMove
     _turn_grant(rotation, to, now, is_over=is_over)
     grant = Grant.objects.get(pk=rotation.grant_id)
-    audit.record(
-        AccessEvent.ROTATION_MOVED,
-        subject=grant,
-        actor=actor,
-        about_id=grant.engagement_id,
-        client_id=grant.client_id,
-        details={"from": seen.value, "to": to.value},
-    )
+    grant_record_within(AccessEvent.ROTATION_MOVED, grant, actor, {"from": seen.value, "to": to.value})
     if kind := MAILS.get(to):
         key = f"{kind}:{rotation.pk}"
         outbox.put(kind, grant.engagement_id, dedupe_key=key, client_id=grant.client_id)

@@ -123,6 +123,7 @@ def _agree(contact: Contact, engagement: Engagement) -> None:
                 sign_in="code",
                 timezone=user.timezone,
             ),
+            signed_in_at=clock.now(),
             actor=person(user.pk, name=user.name, email=user.email),
         )
 

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from accounts.emails import invitation_url
 from accounts.models import Invitation, User
-from engagements.emails import nudges, words
+from engagements.emails import client_words, nudges
 from engagements.emails.news import News
 from engagements.emails.readers import Reader
 from engagements.emails.scenes import Matter, Scene, matter_of_invitation, scene_for
@@ -46,7 +46,7 @@ def invitation_letter(invitation: Invitation, *, reason: str, message_key: str) 
     if matter.engagement.status in HIDDEN:
         return None
     scene = scene_for(matter, Reader(user=invitation.contact.user, is_client=True))
-    write = words.asking if _is_open(scene) else words.link
+    write = client_words.asking if _is_open(scene) else client_words.link
     with translation.override(scene.reader.user.reads):
         told = write(scene, invitation, _url(invitation))
         return _letter(scene, told, reason=reason, message_key=message_key)

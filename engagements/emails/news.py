@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from accounts.lifecycle import HANDS, ContactRole
-from engagements.emails import nudges, words
+from engagements.emails import both_words, client_words, consultant_words, nudges, staff_words
 from engagements.emails.links import live_link, opened_at
 from engagements.emails.readers import (
     READERS,
@@ -96,11 +96,11 @@ def _client_and_hands(matter: Matter) -> list[Reader]:
 
 
 def _key_first(scene: Scene) -> Words:
-    return words.key_step(scene, is_first=True)
+    return client_words.key_step(scene, is_first=True)
 
 
 def _key_last(scene: Scene) -> Words:
-    return words.key_step(scene, is_first=False)
+    return client_words.key_step(scene, is_first=False)
 
 
 def _practice(matter: Matter) -> list[Reader]:
@@ -119,8 +119,8 @@ def _receipt_or_agreed(scene: Scene) -> Words | None:
     """The receipt stays true; that the client agreed does not, once they took it back."""
     consent = _consent(scene.matter)
     if scene.reader.is_client:
-        return words.receipt(scene, consent)
-    return None if consent.withdrawn_at else words.agreed(scene, consent)
+        return client_words.receipt(scene, consent)
+    return None if consent.withdrawn_at else consultant_words.agreed(scene, consent)
 
 
 def _other_approvers(matter: Matter) -> list[Reader]:
@@ -134,17 +134,17 @@ def _who_asked(matter: Matter) -> list[Reader]:
 
 
 def _asked(scene: Scene) -> Words:
-    return words.question(scene, _remark(scene.matter))
+    return consultant_words.question(scene, _remark(scene.matter))
 
 
 def _answered(scene: Scene) -> Words:
-    return words.answer(scene, _remark(scene.matter))
+    return client_words.answer(scene, _remark(scene.matter))
 
 
 def _named(scene: Scene) -> Words:
     row = scene.matter.referral
     assert row is not None  # noqa: S101  # this kind of news is found by its referral
-    return words.colleague(scene, row)
+    return consultant_words.colleague(scene, row)
 
 
 def _remark(matter: Matter) -> Remark:
@@ -156,7 +156,7 @@ def _one_of_several(scene: Scene) -> Words | None:
     """As long as it is waited for: the others, or the step in AWS after the last of them."""
     change, is_on = scene.matter.change, scene.engagement.status in CHANGEABLE
     is_awaited = change.status in OPEN_CHANGES if change else not is_on
-    return words.approved(scene, _consent(scene.matter)) if is_awaited else None
+    return client_words.approved(scene, _consent(scene.matter)) if is_awaited else None
 
 
 def _practice_and_others_who_were_asked(matter: Matter) -> list[Reader]:
@@ -184,12 +184,12 @@ def _joined(scene: Scene) -> Words:
     row = _assignment(scene.matter)
     if row.role == AssignmentRole.LEAD:
         beside = scene.matter.beside
-        return words.leads(scene, row, beside, stays=beside is not None and is_on_it(beside))
-    return words.joins(scene, row)
+        return staff_words.leads(scene, row, beside, stays=beside is not None and is_on_it(beside))
+    return staff_words.joins(scene, row)
 
 
 def _left(scene: Scene) -> Words:
-    return words.leaves(scene, _assignment(scene.matter))
+    return staff_words.leaves(scene, _assignment(scene.matter))
 
 
 def _assignment(matter: Matter) -> Assignment:
@@ -271,19 +271,19 @@ def _who_rang(matter: Matter) -> list[Reader]:
 
 
 def _rings(scene: Scene) -> Words:
-    return words.rings(scene, _ring(scene.matter))
+    return client_words.rings(scene, _ring(scene.matter))
 
 
 def _let_in(scene: Scene) -> Words:
-    return words.door_answered(scene, _ring(scene.matter), let_in=True)
+    return consultant_words.door_answered(scene, _ring(scene.matter), let_in=True)
 
 
 def _not_now(scene: Scene) -> Words:
-    return words.door_answered(scene, _ring(scene.matter), let_in=False)
+    return consultant_words.door_answered(scene, _ring(scene.matter), let_in=False)
 
 
 def _came_in(scene: Scene) -> Words:
-    return words.came_in_unasked(scene, _ring(scene.matter))
+    return both_words.came_in_unasked(scene, _ring(scene.matter))
 
 
 def _always(_engagement: Engagement, _told_at: dt.datetime) -> bool:
@@ -336,23 +336,23 @@ NEWS: Final[dict[str, News]] = {
         find=matter_of_referral, is_true=_is(_S.INVITED), readers=_practice, words=_named
     ),
     "engagements.declined": _of_engagement(
-        _is(_S.DECLINED), words.declined, _practice_and_others_who_were_asked
+        _is(_S.DECLINED), both_words.declined, _practice_and_others_who_were_asked
     ),
-    "engagements.access_on": _of_engagement(_is_since(_S.ACTIVE), words.access_on, _both_sides()),
-    "engagements.paused": _of_engagement(_is_since(_S.PAUSED), words.paused, _both_sides()),
-    "engagements.resumed": _of_engagement(_is_since(_S.ACTIVE), words.resumed, _both_sides()),
+    "engagements.access_on": _of_engagement(_is_since(_S.ACTIVE), both_words.access_on, _both_sides()),
+    "engagements.paused": _of_engagement(_is_since(_S.PAUSED), both_words.paused, _both_sides()),
+    "engagements.resumed": _of_engagement(_is_since(_S.ACTIVE), both_words.resumed, _both_sides()),
     "engagements.problem": _of_engagement(
-        _is(_S.AGREED, _S.ACTIVE, _S.PAUSED), words.problem, _both_sides(READERS_AND_HANDS)
+        _is(_S.AGREED, _S.ACTIVE, _S.PAUSED), both_words.problem, _both_sides(READERS_AND_HANDS)
     ),
     "engagements.not_switched_on": _of_engagement(
-        _is(_S.AGREED), words.not_switched_on, _both_sides(READERS_AND_HANDS)
+        _is(_S.AGREED), both_words.not_switched_on, _both_sides(READERS_AND_HANDS)
     ),
     "engagements.key_add": _of_engagement(_is(_S.ACTIVE, _S.PAUSED), _key_first, _client_and_hands),
     "engagements.key_drop": _of_engagement(_is(_S.ACTIVE, _S.PAUSED), _key_last, _client_and_hands),
     "engagements.key_done": _of_engagement(
-        _is(_S.ACTIVE, _S.PAUSED), words.key_done, _both_sides(READERS_AND_HANDS)
+        _is(_S.ACTIVE, _S.PAUSED), both_words.key_done, _both_sides(READERS_AND_HANDS)
     ),
-    "engagements.ended": _of_engagement(_is(_S.CLOSING), words.ended, _both_sides(READERS_AND_HANDS)),
+    "engagements.ended": _of_engagement(_is(_S.CLOSING), both_words.ended, _both_sides(READERS_AND_HANDS)),
     "engagements.person_added": News(
         find=matter_of_joining,
         is_true=_is(*KNOWN_TO_CLIENT),
@@ -366,22 +366,22 @@ NEWS: Final[dict[str, News]] = {
         find=matter_of_change(ChangeStatus.ASKED),
         is_true=_is(*CHANGEABLE),
         readers=_approvers,
-        words=_of_change(words.change_asked),
+        words=_of_change(client_words.change_asked),
     ),
     "engagements.change_declined": News(
         find=matter_of_change(ChangeStatus.DECLINED),
         is_true=_is(*CHANGEABLE),
         readers=_practice,
-        words=_of_change(words.change_declined),
+        words=_of_change(consultant_words.change_declined),
     ),
     "engagements.changed": News(
         find=matter_of_change(ChangeStatus.IN_FORCE),
         is_true=_is(*CHANGEABLE),
         readers=_both_sides(),
-        words=_of_change(words.changed),
+        words=_of_change(both_words.changed),
     ),
     "engagements.closed": News(
-        find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=words.closed
+        find=matter_of_closing, is_true=_is(_S.CLOSED), readers=_both_sides(), words=both_words.closed
     ),
     "engagements.rang": News(
         find=matter_of_doorbell, is_true=_is(_S.ACTIVE), readers=_approvers_while_it_rings, words=_rings
@@ -393,7 +393,7 @@ NEWS: Final[dict[str, News]] = {
     "engagements.came_in": News(
         find=matter_of_doorbell, is_true=_always, readers=_both_sides(), words=_came_in
     ),
-    "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), words.order_arrived, _practice),
+    "engagements.order_arrived": _of_engagement(_is(_S.DRAFT), consultant_words.order_arrived, _practice),
     "engagements.misdirected": News(
         find=matter_of_referral, is_true=_is(*KNOWN_TO_CLIENT), readers=_practice, words=_not_theirs
     ),

@@ -10,23 +10,23 @@ from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from accounts.models import Contact, Invitation
+from engagements.emails.client_words import asking
 from engagements.emails.scenes import Scene
 from engagements.emails.words import (
     Fact,
     Line,
     Words,
-    _account,
-    _client,
-    _link_note,
-    _moment,
-    _names,
-    _three_facts,
-    _title,
-    _to_client,
-    _to_practice,
-    _verb,
-    asking,
+    account_fact,
+    client_of,
+    link_note,
+    moment_words,
+    names_of,
     subject,
+    three_facts,
+    title_of,
+    to_client,
+    to_practice,
+    verb_of,
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Handover, Referral
@@ -63,12 +63,12 @@ def ends_soon(scene: Scene) -> Words:
     engagement = scene.engagement
     day = date_format(engagement.ends_at.astimezone(scene.zone), pgettext("date format", "l j F"))
     when = gettext("The access for “%(title)s” ends by itself on %(moment)s.") % {
-        **_title(engagement),
-        "moment": _moment(scene, engagement.ends_at),
+        **title_of(engagement),
+        "moment": moment_words(scene, engagement.ends_at),
     }
     after = gettext("After that, nobody can start a visit.")
     if scene.reader.is_client:
-        return _to_client(
+        return to_client(
             scene,
             subject=subject(
                 gettext("Access ends on %(day)s") % {"day": day}, engagement.title, engagement.practice.name
@@ -81,20 +81,20 @@ def ends_soon(scene: Scene) -> Words:
                 + " "
                 + gettext("We then ask you to delete the access in AWS, and prove that it is gone."),
             ),
-            facts=_three_facts(scene),
+            facts=three_facts(scene),
             button=gettext("See the access"),
             note=gettext("You have nothing to do now. You can end it sooner at any time."),
         )
-    return _to_practice(
+    return to_practice(
         scene,
         subject=subject(
-            gettext("Access ends on %(day)s: %(client)s") % {"day": day, **_client(engagement)},
+            gettext("Access ends on %(day)s: %(client)s") % {"day": day, **client_of(engagement)},
             engagement.title,
         ),
         preview=after,
         heading=gettext("The access ends soon"),
         lines=(when, after),
-        facts=_three_facts(scene),
+        facts=three_facts(scene),
         note=gettext("The client is told too. Is something left to do? Then ask them in time."),
     )
 
@@ -105,8 +105,8 @@ def unopened(scene: Scene, invitation: Invitation | None, url: str) -> Words:
     if scene.reader.is_client:
         return _asked_again(scene, invitation, url, gettext("The invitation has not been opened yet."))
     told = gettext("Nobody at %(client)s has opened the invitation to “%(title)s” yet.") % {
-        **_client(engagement),
-        **_title(engagement),
+        **client_of(engagement),
+        **title_of(engagement),
     }
     return _stuck(scene, gettext("%(client)s has not opened the invitation"), told, engagement.invited_at)
 
@@ -119,8 +119,8 @@ def unanswered(scene: Scene, invitation: Invitation | None, url: str) -> Words:
             scene, invitation, url, gettext("There is no answer yet. You can say no as well.")
         )
     told = gettext("%(client)s has opened the invitation to “%(title)s”, and not answered yet.") % {
-        **_client(engagement),
-        **_title(engagement),
+        **client_of(engagement),
+        **title_of(engagement),
     }
     return _stuck(scene, gettext("%(client)s has not answered the invitation"), told, engagement.invited_at)
 
@@ -130,8 +130,8 @@ def unconnected(scene: Scene) -> Words:
     engagement = scene.engagement
     if not scene.reader.is_client:
         told = gettext("%(client)s agreed to “%(title)s”, and has not switched it on in AWS yet.") % {
-            **_client(engagement),
-            **_title(engagement),
+            **client_of(engagement),
+            **title_of(engagement),
         }
         return _stuck(
             scene,
@@ -141,7 +141,7 @@ def unconnected(scene: Scene) -> Words:
             _search(scene),
         )
     left = gettext("One step is left: switch the access on in AWS. It takes about two minutes.")
-    return _to_client(
+    return to_client(
         scene,
         subject=subject(
             gettext("Reminder: one step is left in AWS"), engagement.title, engagement.practice.name
@@ -153,7 +153,7 @@ def unconnected(scene: Scene) -> Words:
             gettext("Can’t sign in to AWS as an administrator? The page sends the step to a colleague."),
             *_search(scene),
         ),
-        facts=_three_facts(scene),
+        facts=three_facts(scene),
         button=gettext("Switch on access"),
         note=gettext("Nothing is switched on until then, and nobody can come in."),
     )
@@ -174,8 +174,13 @@ def _search(scene: Scene) -> tuple[str, ...]:
 def handover(scene: Scene, row: Handover, invitation: Invitation, url: str) -> Words:
     """To a colleague: who asks them for the step in AWS, and what it is."""
     engagement, asker = scene.engagement, row.contact.user
-    who = {"name": asker.name, "first": asker.first_name, **_client(engagement), **_title(engagement)}
-    told = {**who, "names": _names(scene), "practice": engagement.practice.name, "look": _verb(engagement)}
+    who = {"name": asker.name, "first": asker.first_name, **client_of(engagement), **title_of(engagement)}
+    told = {
+        **who,
+        "names": names_of(scene),
+        "practice": engagement.practice.name,
+        "look": verb_of(engagement),
+    }
     return Words(
         subject=subject(
             gettext("%(name)s asks you to switch on access in AWS") % who, engagement.practice.name
@@ -197,10 +202,10 @@ def handover(scene: Scene, row: Handover, invitation: Invitation, url: str) -> W
                 % who
             ),
         ),
-        facts=(Fact(name=gettext("Asked by"), value=f"{asker.name}, {asker.email}"), *_three_facts(scene)),
+        facts=(Fact(name=gettext("Asked by"), value=f"{asker.name}, {asker.email}"), *three_facts(scene)),
         button=gettext("See what to do"),
         url=url,
-        note=gettext("The page opens this one step and nothing else.") + " " + _link_note(scene, invitation),
+        note=gettext("The page opens this one step and nothing else.") + " " + link_note(scene, invitation),
         why=gettext("because %(name)s named you for the step in AWS.") % who,
         doubt=gettext("Ask %(first)s in person before you press anything.") % who,
     )
@@ -208,8 +213,8 @@ def handover(scene: Scene, row: Handover, invitation: Invitation, url: str) -> W
 
 def bounced(scene: Scene, contact: Contact, trace: MailTrace) -> Words:
     """To the consultants: a person at the client gets no mail."""
-    engagement, who = scene.engagement, {"name": contact.user.name, **_client(scene.engagement)}
-    return _to_practice(
+    engagement, who = scene.engagement, {"name": contact.user.name, **client_of(scene.engagement)}
+    return to_practice(
         scene,
         subject=subject(gettext("Mail to %(name)s came back: %(client)s") % who, engagement.title),
         preview=gettext("They may not know that you asked."),
@@ -222,15 +227,15 @@ def bounced(scene: Scene, contact: Contact, trace: MailTrace) -> Words:
         facts=(
             Fact(name=gettext("Address"), value=trace.address),
             Fact(name=gettext("Why"), value=cause_of(trace)),
-            _account(engagement),
+            account_fact(engagement),
         ),
     )
 
 
 def misdirected(scene: Scene, row: Referral) -> Words:
     """To the consultants: the invitation came to somebody else."""
-    engagement, who = scene.engagement, {"name": row.contact.user.name, **_client(scene.engagement)}
-    return _to_practice(
+    engagement, who = scene.engagement, {"name": row.contact.user.name, **client_of(scene.engagement)}
+    return to_practice(
         scene,
         subject=subject(gettext("%(client)s: the invitation came to somebody else") % who, engagement.title),
         preview=gettext("The link was switched off. Nobody was added."),
@@ -254,7 +259,7 @@ def misdirected(scene: Scene, row: Referral) -> Words:
 def _asked_again(scene: Scene, invitation: Invitation | None, url: str, line: str) -> Words:
     """The question once more, with the link that works still, or with the way by a code."""
     engagement, host = scene.engagement, scene.host_name
-    named = {"name": host, "look": _verb(engagement)}
+    named = {"name": host, "look": verb_of(engagement)}
     told = gettext("Reminder: %(name)s asks to %(look)s your AWS account") % named
     if invitation is not None:
         first = asking(scene, invitation, url)
@@ -264,14 +269,14 @@ def _asked_again(scene: Scene, invitation: Invitation | None, url: str, line: st
             subject=subject(told, engagement.practice.name, engagement.title),
             lines=(again, *first.lines),
         )
-    return _to_client(
+    return to_client(
         scene,
         subject=subject(told, engagement.practice.name, engagement.title),
         preview=gettext("Nothing happens until you agree."),
         heading=gettext("%(name)s asks to %(look)s your AWS account")
         % {**named, "name": scene.host_first_name},
         lines=(line,),
-        facts=_three_facts(scene),
+        facts=three_facts(scene),
         button=gettext("Review what they can see"),
         note=gettext("Nothing happens until you agree. You sign in with a code that we mail you."),
     )
@@ -282,15 +287,15 @@ def _stuck(
 ) -> Words:
     """To the consultants: what waits, since when, and what they can do about it."""
     engagement = scene.engagement
-    named = heading % _client(engagement)
-    waiting = Fact(name=gettext("Since"), value=_moment(scene, since)) if since else None
-    return _to_practice(
+    named = heading % client_of(engagement)
+    waiting = Fact(name=gettext("Since"), value=moment_words(scene, since)) if since else None
+    return to_practice(
         scene,
         subject=subject(named, engagement.title),
         preview=told,
         heading=named,
         lines=(told, *more),
-        facts=(*([waiting] if waiting else []), *_three_facts(scene)),
+        facts=(*([waiting] if waiting else []), *three_facts(scene)),
         note=gettext("We have reminded them too. You can send it again, or call.")
         if engagement.status == EngagementStatus.INVITED
         else gettext("We have reminded them too. A call often helps."),

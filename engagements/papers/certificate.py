@@ -9,7 +9,7 @@ from engagements.models import Consent
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
 from engagements.papers.receipt import verify_url
-from engagements.papers.wording import Wording, account_number
+from engagements.papers.wording import Wording
 from portal.kernel import checkpoints
 from portal.kernel.models import AuditCheckpoint
 
@@ -81,11 +81,7 @@ def _what_it_was(ended: Ended, say: Wording) -> Part:
                 value=say.joined(ended.people),
                 notes=(engagement.practice.legal_name,),
             ),
-            Fact(
-                name=say("short.account"),
-                value=account_number(consent.account_id),
-                notes=(engagement.account_name,) if engagement.account_name else (),
-            ),
+            parts.account_fact(consent, say),
             Fact(
                 name=say("end.period"),
                 value=say("end.from_to", begun=say.day(begun), ended=say.day(over)),
@@ -119,11 +115,7 @@ def _proof(end: EndFacts, say: Wording) -> Part:
         ("proof.sessions", end.sessions_over_at),
         ("proof.confirmed", end.confirmed_at),
     )
-    told = [
-        Fact(name=say(key), value=say.moment(at), notes=(f"{say.zone_words(at)} · {say.exact(at)}",))
-        for key, at in moments
-        if at is not None
-    ]
+    told = [parts.moment_fact(say(key), at, say) for key, at in moments if at is not None]
     return parts.facts(
         say("proof.heading"),
         (

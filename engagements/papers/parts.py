@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,8 +11,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from engagements.models import Engagement
-from engagements.papers.wording import Wording
+from engagements.models import Consent, Engagement
+from engagements.papers.wording import Wording, account_number
 from portal.kernel.papers.drawings import icons
 
 TEMPLATE: Final[Path] = settings.BASE_DIR / "templates" / "engagements" / "documents" / "document.typ"
@@ -55,6 +56,24 @@ def facts(heading: str, rows: Sequence[Fact], *, note: str = "") -> Part:
     """A card of questions and answers; answers that are empty are left out."""
     told = [asdict(row) for row in rows if row.value]
     return {"kind": "facts", "heading": heading, "rows": told, "note": note}
+
+
+def moment_fact(name: str, at: dt.datetime, say: Wording) -> Fact:
+    """A moment where the reader is, and to the second in UTC."""
+    return Fact(name=name, value=say.moment(at), notes=(zone_note(at, say),))
+
+
+def zone_note(at: dt.datetime, say: Wording) -> str:
+    """What stands below a moment: whose time it is, and the same in UTC."""
+    return f"{say.zone_words(at)} · {say.exact(at)}"
+
+
+def account_fact(consent: Consent, say: Wording) -> Fact:
+    """The number, and what the client calls it."""
+    name = consent.engagement.account_name
+    return Fact(
+        name=say("short.account"), value=account_number(consent.account_id), notes=(name,) if name else ()
+    )
 
 
 def able(heading: str, rows: Sequence[dict[str, str]]) -> Part:

@@ -16,7 +16,7 @@ from engagements.models import Consent
 from engagements.offer_words import OfferWords, words_of
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
-from engagements.papers.wording import Wording, account_number
+from engagements.papers.wording import Wording
 from engagements.selectors import lines_agreed, role_in, template_with, with_choice
 from portal.kernel import audit, checkpoints
 from portal.kernel.models import AuditCheckpoint
@@ -126,11 +126,7 @@ def _short(agreed: Agreed, say: Wording) -> Part:
                 value=say.joined(agreed.people),
                 notes=(engagement.practice.legal_name,),
             ),
-            Fact(
-                name=say("short.account"),
-                value=account_number(consent.account_id),
-                notes=(engagement.account_name,) if engagement.account_name else (),
-            ),
+            parts.account_fact(consent, say),
             Fact(
                 name=say("short.kind"),
                 value=say("short.look" if is_look else "short.change"),
@@ -149,7 +145,7 @@ def _until(consent: Consent, say: Wording) -> Fact:
         name=say("short.until"),
         value=say.moment(until),
         notes=(
-            f"{say.zone_words(until)} · {say.exact(until)}",
+            parts.zone_note(until, say),
             say("short.days_one" if days == 1 else "short.days_many", days=days),
             say("short.by_itself"),
         ),
@@ -181,18 +177,14 @@ def _signer(consent: Consent, say: Wording) -> Part:
                 value=who,
                 notes=(f"{consent.engagement.client.name} · {contact.user.email}",),
             ),
-            _at(say("signer.shown"), shown, say),
-            _at(say("signer.when"), consent.given_at, say),
+            parts.moment_fact(say("signer.shown"), shown, say),
+            parts.moment_fact(say("signer.when"), consent.given_at, say),
             _sign_in(evidence.get("sign_in", ""), say),
             Fact(name=say("signer.address"), value=evidence.get("ip") or say("signer.no_record")),
             Fact(name=say("signer.browser"), value=evidence.get("user_agent") or say("signer.no_record")),
         ),
         note=say("signer.note", host=urlsplit(settings.SITE_URL).netloc),
     )
-
-
-def _at(name: str, at: dt.datetime, say: Wording) -> Fact:
-    return Fact(name=name, value=say.moment(at), notes=(f"{say.zone_words(at)} · {say.exact(at)}",))
 
 
 def _sign_in(told: str, say: Wording) -> Fact:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils import translation
 from django.utils.dateformat import format as date_format
 
+from portal.kernel.languages import spelling
+
 LANGUAGES: Final = ("en", "de")
 AND: Final = {"en": "and", "de": "und"}
 ZONE: Final = {"en": "{city} time ({short})", "de": "Ortszeit {city} ({short})"}
@@ -43,13 +45,11 @@ class Wording:
 
     def zone_words(self, at: dt.datetime) -> str:
         """London time (GMT); zones without a usual abbreviation show their offset."""
-        if self.zone.key in {"UTC", "Etc/UTC"}:
+        named = spelling.zone_named(self.zone, at)
+        if named is None:
             return "UTC"
-        local = at.astimezone(self.zone)
-        short = local.tzname() or ""
-        shown = short if short.isalpha() else f"UTC{local.isoformat()[-6:]}"
-        city = self.zone.key.rpartition("/")[2].replace("_", " ")
-        return ZONE[self.language].format(city=city, short=shown)
+        city, short = named
+        return ZONE[self.language].format(city=city, short=short)
 
     def exact(self, at: dt.datetime) -> str:
         """To the second in UTC, as machines and lawyers write it."""

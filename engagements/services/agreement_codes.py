@@ -1,4 +1,8 @@
-"""A code that is mailed to whoever is about to agree, and retyped: good for one person, one offer, ten minutes, once."""
+"""A code that is mailed to whoever is about to agree, and retyped: good for one person, one offer, ten minutes, once.
+
+Each agreement asks for it where the engagement says so; elsewhere only somebody whose sign-in is older than `FRESH` is
+asked (ADR 16).
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,14 @@ from accounts.services.letters import letter_promise
 from engagements.emails.letters import agreement_code_letter
 from engagements.lifecycle import EngagementEvent
 from engagements.models import AgreementCode, Engagement, Offer
-from portal.kernel import audit, clock, secrets, tenancy
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, secrets, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import PortalError
 
 LIFE: Final = dt.timedelta(minutes=10)
+# Who signed in within it has just proved who they are, and needs the time to read.
+FRESH: Final = dt.timedelta(minutes=30)
 TRIES: Final = 5
 MAILS: Final = Limit(name="mail with an agreement code", tries=5, within=dt.timedelta(hours=1))
 PURPOSE: Final = "agreement-code"
@@ -48,6 +55,14 @@ def agreement_code_mail(*, engagement: Engagement, offer: Offer, contact: Contac
             engagement=engagement, person=contact.user, code=digits, minutes=LIFE.seconds // 60
         )
     )
+
+
+def agreement_code_is_asked(
+    *, engagement: Engagement, signed_in_at: dt.datetime | None, now: dt.datetime
+) -> bool:
+    """True where a yes needs the mailed code. A sign-in whose time is not known counts as an old one."""
+    is_fresh = signed_in_at is not None and now - FRESH <= signed_in_at <= now
+    return engagement.code_at_agreement or not is_fresh
 
 
 def agreement_code_is_out(*, offer: Offer, contact: Contact) -> bool:
@@ -88,13 +103,8 @@ def _make(*, engagement: Engagement, offer: Offer, contact: Contact, digits: str
         made_at=moment,
         expires_at=moment + LIFE,
     )
-    audit.record(
-        EngagementEvent.CODE_MAILED,
-        subject=made,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"offer_sha256": offer.offer_sha256},
+    engagement_record_within(
+        EngagementEvent.CODE_MAILED, made, engagement, actor, {"offer_sha256": offer.offer_sha256}
     )
 
 

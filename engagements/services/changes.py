@@ -14,6 +14,7 @@ from engagements.lifecycle import (
 )
 from engagements.models import Engagement, Offer, ScopeChange
 from engagements.services.moves import WINDOW
+from engagements.services.records import engagement_record_within
 from portal.kernel import audit, clock, due, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
@@ -44,13 +45,12 @@ def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, ac
         before=before,
         asked_at=clock.now(),
     )
-    audit.record(
+    engagement_record_within(
         EngagementEvent.CHANGE_ASKED,
-        subject=change,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"offer_sha256": offer.offer_sha256, "before_sha256": before.offer_sha256},
+        change,
+        engagement,
+        actor,
+        {"offer_sha256": offer.offer_sha256, "before_sha256": before.offer_sha256},
     )
     outbox.put(
         "engagements.change_asked",

@@ -17,10 +17,11 @@ from accounts.lifecycle import ContactRole
 from accounts.models import Contact
 from engagements.consent_record import digest, utc
 from engagements.lifecycle import EngagementEvent, EngagementStatus
-from engagements.models import AgreementCode, Consent, Engagement, Offer
+from engagements.models import AgreementCode, Consent, Engagement, Offer, ScopeChange
 from engagements.selectors import choice_fixed
 from engagements.services.agreement_codes import (
     CodeNeeded,
+    agreement_code_is_asked,
     agreement_code_match,
     agreement_code_use_within,
 )
@@ -28,7 +29,8 @@ from engagements.services.changes import change_agree_within, change_to_answer
 from engagements.services.choices import Chosen, chosen_from
 from engagements.services.evidence import record_text
 from engagements.services.moves import engagement_locked, engagement_move_within
-from portal.kernel import audit, clock, outbox, refusals
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, outbox, refusals
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
 
@@ -74,6 +76,20 @@ class Evidence:
     authority: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """One person's yes, as it came. `typed`: the mailed code that they typed, if it was right."""
+
+    offer: Offer
+    contact: Contact
+    account_id: str
+    shown: Shown
+    evidence: Evidence
+    choice: Sequence[str]
+    signed_in_at: dt.datetime | None
+    typed: AgreementCode | None
+
+
 @refusals.told(EngagementEvent.CONSENT_REFUSED, about="engagement")
 def consent_give(
     *,
@@ -85,6 +101,7 @@ def consent_give(
     evidence: Evidence,
     actor: Actor,
     choice: Sequence[str] = (),
+    signed_in_at: dt.datetime | None = None,
     code: str = "",
 ) -> Consent:
     """One yes, with its evidence, record and receipt; with the last that is needed, invited -> agreed. Or nothing at all.
@@ -93,63 +110,40 @@ def consent_give(
     several people have to agree, the first one's choice is everybody's. Of a change, the last yes makes it agreed.
 
     Raises NotAllowed for anyone but an approver, Stale if offer, choice or bytes are not those that hold now,
-    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked,
+    BadAccount for an account that cannot be the client's, CodeNeeded without the mailed code where one is asked: by the
+    engagement, or because the person's sign-in (`signed_in_at`) is not fresh.
     InvalidMove if it was answered meanwhile, or by this person before.
     """
-    typed = agreement_code_match(offer=offer, contact=contact, typed=code) if code else None
-    return _give(engagement, offer, contact, account_id, shown, evidence, actor, choice, typed)
+    answer = _Answer(
+        offer=offer,
+        contact=contact,
+        account_id=account_id,
+        shown=shown,
+        evidence=evidence,
+        choice=choice,
+        signed_in_at=signed_in_at,
+        typed=agreement_code_match(offer=offer, contact=contact, typed=code) if code else None,
+    )
+    return _give(engagement, answer, actor)
 
 
 @transaction.atomic(durable=True)
-def _give(
-    engagement: Engagement,
-    offer: Offer,
-    contact: Contact,
-    account_id: str,
-    shown: Shown,
-    evidence: Evidence,
-    actor: Actor,
-    choice: Sequence[str],
-    typed: AgreementCode | None,
-) -> Consent:
-    current = engagement_locked(engagement.pk)
-    require_approver(contact, current)
-    _require_same_offer(offer, current, shown)
-    chosen = chosen_from(offer, choice)
-    change = change_to_answer(engagement=current, offer=offer)
-    if change is None and (current.status != EngagementStatus.INVITED or current.ends_at <= clock.now()):
-        raise InvalidMove
-    before = _require_first(offer, contact)
+def _give(engagement: Engagement, answer: _Answer, actor: Actor) -> Consent:
+    current, offer = engagement_locked(engagement.pk), answer.offer
+    require_approver(answer.contact, current)
+    _require_same_offer(offer, current, answer.shown)
+    chosen = chosen_from(offer, answer.choice)
+    change = _require_open(current, offer)
+    number = _require_first(offer, answer.contact) + 1
     _require_same_choice(offer, chosen)
-    code = _code_evidence(current, offer, contact, typed)
-    _settle_account(current, offer, account_id)
-    is_last = before + 1 >= current.approvals_needed
-    if is_last and change is not None:
-        change_agree_within(engagement=current, change=change, actor=actor)
-    elif is_last:
-        engagement_move_within(engagement=current, to=EngagementStatus.AGREED, actor=actor)
-    kept = {**asdict(evidence), **code}
-    consent = _write(current, offer, chosen, contact, shown, kept, number=before + 1)
+    code = _code_evidence(current, answer)
+    _settle_account(current, offer, answer.account_id)
+    is_last = number >= current.approvals_needed
+    if is_last:
+        _make_agreed(current, change, actor)
+    consent = _write(current, answer, chosen, code, number=number)
     _promise(consent, current, is_last=is_last)
-    details: dict[str, str | int | None] = {
-        "offer_sha256": offer.offer_sha256,
-        "agreed_sha256": chosen.agreed_sha256,
-        "choice": ", ".join(chosen.keys),
-        "shown_sha256": shown.sha256,
-        "account": account_id,
-        "displayed_at": shown.displayed_at.isoformat(),
-        "record_sha256": digest(consent.record),
-    }
-    if current.approvals_needed > 1:
-        details["agreement"] = f"{before + 1} of {current.approvals_needed}"
-    audit.record(
-        EngagementEvent.CONSENT_GIVEN,
-        subject=consent,
-        actor=actor,
-        about_id=current.pk,
-        client_id=current.client_id,
-        details=details,
-    )
+    _record(consent, current, answer, actor, number=number)
     return consent
 
 
@@ -189,13 +183,7 @@ def consent_withdraw_within(*, engagement: Engagement, actor: Actor, offer: Offe
     for consent in rows.order_by("given_at"):
         mine = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
         mine.update(withdrawn_at=clock.now(), withdrawn_by_id=actor.user_id)
-        audit.record(
-            EngagementEvent.CONSENT_WITHDRAWN,
-            subject=consent,
-            actor=actor,
-            about_id=engagement.pk,
-            client_id=engagement.client_id,
-        )
+        engagement_record_within(EngagementEvent.CONSENT_WITHDRAWN, consent, engagement, actor, {})
 
 
 def require_approver(contact: Contact, engagement: Engagement) -> None:
@@ -210,6 +198,16 @@ def _require_same_offer(offer: Offer, engagement: Engagement, shown: Shown) -> N
     same_bytes = hashlib.sha256(shown.html.encode()).hexdigest() == shown.sha256
     if newest is None or newest.pk != offer.pk or not same_bytes:
         raise Stale
+
+
+def _require_open(engagement: Engagement, offer: Offer) -> ScopeChange | None:
+    """The change that this offer asks for, or None for the first question. Raises InvalidMove for one that is over."""
+    change = change_to_answer(engagement=engagement, offer=offer)
+    if change is None and (
+        engagement.status != EngagementStatus.INVITED or engagement.ends_at <= clock.now()
+    ):
+        raise InvalidMove
+    return change
 
 
 def _require_first(offer: Offer, contact: Contact) -> int:
@@ -229,16 +227,16 @@ def _require_same_choice(offer: Offer, chosen: Chosen) -> None:
         )
 
 
-def _code_evidence(
-    engagement: Engagement, offer: Offer, contact: Contact, typed: AgreementCode | None
-) -> dict[str, str]:
+def _code_evidence(engagement: Engagement, answer: _Answer) -> dict[str, str]:
     """What is kept of the mailed code, which is used up here. Raises CodeNeeded where one is asked."""
-    if not engagement.code_at_agreement:
+    now = clock.now()
+    if not agreement_code_is_asked(engagement=engagement, signed_in_at=answer.signed_in_at, now=now):
         return {}
+    typed = answer.typed
     if typed is None:
         raise CodeNeeded
-    agreement_code_use_within(row=typed, offer=offer, contact=contact)
-    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(clock.now())}
+    agreement_code_use_within(row=typed, offer=answer.offer, contact=answer.contact)
+    return {"code_mailed_at": utc(typed.made_at), "code_typed_at": utc(now)}
 
 
 def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> None:
@@ -252,18 +250,25 @@ def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> No
     engagement.account_id = account_id
 
 
+def _make_agreed(engagement: Engagement, change: ScopeChange | None, actor: Actor) -> None:
+    """With the last yes that is needed."""
+    if change is not None:
+        change_agree_within(engagement=engagement, change=change, actor=actor)
+    else:
+        engagement_move_within(engagement=engagement, to=EngagementStatus.AGREED, actor=actor)
+
+
 def _write(
-    engagement: Engagement,
-    offer: Offer,
-    chosen: Chosen,
-    contact: Contact,
-    shown: Shown,
-    evidence: dict[str, str],
-    *,
-    number: int,
+    engagement: Engagement, answer: _Answer, chosen: Chosen, code: dict[str, str], *, number: int
 ) -> Consent:
     key, given_at = uuid4(), clock.now()
-    kept = {**evidence, "ticket": shown.ticket, "displayed_at": shown.displayed_at.isoformat()}
+    offer, contact, shown = answer.offer, answer.contact, answer.shown
+    kept = {
+        **asdict(answer.evidence),
+        **code,
+        "ticket": shown.ticket,
+        "displayed_at": shown.displayed_at.isoformat(),
+    }
     return Consent.objects.create(
         pk=key,
         practice_id=engagement.practice_id,
@@ -303,3 +308,18 @@ def _promise(consent: Consent, engagement: Engagement, *, is_last: bool) -> None
         outbox.put("engagements.approved", consent.pk, dedupe_key=f"approved:{consent.pk}", client_id=client)
     if is_last:
         outbox.put("engagement.agreed", engagement.pk, dedupe_key=f"agreed:{consent.pk}", client_id=client)
+
+
+def _record(consent: Consent, engagement: Engagement, answer: _Answer, actor: Actor, *, number: int) -> None:
+    details: dict[str, str | int | None] = {
+        "offer_sha256": consent.offer_sha256,
+        "agreed_sha256": consent.agreed_sha256,
+        "choice": ", ".join(consent.choice),
+        "shown_sha256": consent.shown_sha256,
+        "account": answer.account_id,
+        "displayed_at": answer.shown.displayed_at.isoformat(),
+        "record_sha256": digest(consent.record),
+    }
+    if engagement.approvals_needed > 1:
+        details["agreement"] = f"{number} of {engagement.approvals_needed}"
+    engagement_record_within(EngagementEvent.CONSENT_GIVEN, consent, engagement, actor, details)

@@ -28,6 +28,7 @@ from engagements.papers.parts import Paper
 from engagements.papers.receipt import Agreed, receipt_paper
 from engagements.papers.wording import wording_for
 from engagements.selectors import REFERENCE_LETTERS, consent_checkpoint, document_of, grouped, reference_mark
+from engagements.services.records import engagement_record_within
 from portal.kernel import audit, checkpoints, clock
 from portal.kernel.actor import Actor, machine
 from portal.kernel.papers import keys
@@ -92,13 +93,8 @@ def certificate_make(*, consent_id: UUID, end: EndFacts) -> Document:
 @transaction.atomic(durable=True)
 def evidence_taken_record(*, engagement: Engagement, actor: Actor, sha256: str) -> None:
     """Tell of an evidence pack that somebody took out of the house. `sha256` is the file's."""
-    audit.record(
-        EngagementEvent.EVIDENCE_TAKEN,
-        subject=engagement,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"sha256": sha256},
+    engagement_record_within(
+        EngagementEvent.EVIDENCE_TAKEN, engagement, engagement, actor, {"sha256": sha256}
     )
 
 

@@ -20,6 +20,7 @@ from engagements.models import MOST_APPROVALS, Assignment, Engagement, Offer, Va
 from engagements.profiles import Kind
 from engagements.selectors import profile_for
 from engagements.services.moves import engagement_locked
+from engagements.services.records import engagement_record_within
 from portal.kernel import audit, clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, PortalError, Stale
@@ -123,7 +124,7 @@ def engagement_draft_within(*, client: Client, lead: User, terms: Terms, actor: 
     place = memberships_locked(lead.pk).get(lead.pk)
     if place is None or place.role not in WORKERS:
         raise NotAllowed(f"{lead.name} can’t lead it: they don’t work here. Nothing was changed.")
-    _record(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": terms.title})
+    engagement_record_within(EngagementEvent.DRAFTED, engagement, engagement, actor, {"title": terms.title})
     assignment_make_within(engagement=engagement, consultant=lead, role=AssignmentRole.LEAD, actor=actor)
     return engagement
 
@@ -157,7 +158,7 @@ def engagement_edit(*, engagement: Engagement, terms: Terms, seen: str, actor: A
     )  # still a draft: its row is locked since the look
     for name, value in changed.items():
         setattr(current, name, value)
-    _record(
+    engagement_record_within(
         EngagementEvent.EDITED,
         current,
         current,
@@ -201,7 +202,7 @@ def assignment_make_within(
     )
     if made.ends_at is not None:
         due.schedule(PART_OVER, made.pk, at=made.ends_at, client_id=made.client_id)
-    _record(
+    engagement_record_within(
         EngagementEvent.ASSIGNED,
         made,
         engagement,
@@ -249,7 +250,9 @@ def offer_freeze_within(
         frozen_at=clock.now(),
     )
     Variant.objects.bulk_create(_variant(offer, choice, text) for choice, text in (variants or {}).items())
-    _record(EngagementEvent.OFFER_FROZEN, offer, engagement, actor, {"sha256": offer.offer_sha256})
+    engagement_record_within(
+        EngagementEvent.OFFER_FROZEN, offer, engagement, actor, {"sha256": offer.offer_sha256}
+    )
     return offer
 
 
@@ -281,7 +284,9 @@ def offer_published(*, offer: Offer, version_id: str, actor: Actor) -> bool:
     rows = Offer.objects.filter(pk=offer.pk, template_version_id="")
     if rows.update(template_version_id=version_id) != 1:
         return False
-    _record(EngagementEvent.OFFER_PUBLISHED, offer, offer.engagement, actor, {"version": version_id})
+    engagement_record_within(
+        EngagementEvent.OFFER_PUBLISHED, offer, offer.engagement, actor, {"version": version_id}
+    )
     return True
 
 
@@ -292,7 +297,9 @@ def variant_published(*, variant: Variant, version_id: str, actor: Actor) -> boo
     if rows.update(template_version_id=version_id) != 1:
         return False
     details: dict[str, str | int | None] = {"version": version_id, "choice": ", ".join(variant.choice)}
-    _record(EngagementEvent.OFFER_PUBLISHED, variant.offer, variant.engagement, actor, details)
+    engagement_record_within(
+        EngagementEvent.OFFER_PUBLISHED, variant.offer, variant.engagement, actor, details
+    )
     return True
 
 
@@ -333,20 +340,3 @@ def _settled(terms: Terms, client_id: UUID) -> Terms:
 def _terms_of(engagement: Engagement) -> Terms:
     read = {field.name: getattr(engagement, field.name) for field in fields(Terms)}
     return Terms(**{**read, "optional": tuple(engagement.optional)})
-
-
-def _record(
-    kind: EngagementEvent,
-    subject: Assignment | Engagement | Offer,
-    engagement: Engagement,
-    actor: Actor,
-    details: dict[str, str | int | None],
-) -> None:
-    audit.record(
-        kind,
-        subject=subject,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details=details,
-    )

@@ -21,8 +21,9 @@ from accounts.services.people import Person, contact_add_within
 from engagements.lifecycle import WITH_A_STEP, EngagementEvent
 from engagements.models import Engagement, Handover
 from engagements.services.moves import engagement_locked
+from engagements.services.records import engagement_record_within
 from portal.kernel import actor as actors
-from portal.kernel import audit, clock, outbox
+from portal.kernel import clock, outbox
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed
 
@@ -74,14 +75,7 @@ def _ask(engagement: Engagement, contact: Contact, name: str, address: str, acto
         asked_at=clock.now(),
     )
     outbox.put(ASKED, made.pk, dedupe_key=f"handover:{made.pk}", client_id=current.client_id)
-    audit.record(
-        EngagementEvent.STEP_HANDED_OVER,
-        subject=made,
-        actor=actor,
-        about_id=current.pk,
-        client_id=current.client_id,
-        details={"email": address},
-    )
+    engagement_record_within(EngagementEvent.STEP_HANDED_OVER, made, current, actor, {"email": address})
     return made
 
 

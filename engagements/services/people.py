@@ -27,7 +27,8 @@ from engagements.lifecycle import KNOWN_TO_CLIENT, TERMINAL, AssignmentRole, Eng
 from engagements.models import Assignment, Engagement
 from engagements.services.drafts import ALWAYS, PART_OVER, Span, assignment_make_within
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, due, outbox, tenancy
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, due, outbox, tenancy
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, PortalError
 
@@ -253,13 +254,12 @@ def _end_within(row: Assignment, engagement: Engagement, moment: dt.datetime, ac
 
 
 def _record_end(row: Assignment, engagement: Engagement, actor: Actor) -> None:
-    audit.record(
+    engagement_record_within(
         EngagementEvent.UNASSIGNED,
-        subject=row,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details={"consultant": row.consultant.email, "role": row.role},
+        row,
+        engagement,
+        actor,
+        {"consultant": row.consultant.email, "role": row.role},
     )
 
 

@@ -18,7 +18,8 @@ from accounts.services.attempts import Limit, attempt_count
 from engagements.lifecycle import KNOWN_TO_CLIENT, EngagementEvent, EngagementStatus
 from engagements.models import LANDING, Engagement, Referral, Remark
 from engagements.services.moves import engagement_locked
-from portal.kernel import audit, clock, outbox
+from engagements.services.records import engagement_record_within
+from portal.kernel import clock, outbox
 from portal.kernel.actor import Actor, machine
 from portal.kernel.errors import InvalidMove, LinkDead, NotAllowed, PortalError
 
@@ -95,7 +96,9 @@ def _misdirected(found: Invitation, email: str) -> None:
     outbox.put(
         "engagements.misdirected", made.pk, dedupe_key=f"referral:{made.pk}", client_id=found.client_id
     )
-    _record(EngagementEvent.MISDIRECTED, made, engagement, machine("wrong-person"), {"email": email})
+    engagement_record_within(
+        EngagementEvent.MISDIRECTED, made, engagement, machine("wrong-person"), {"email": email}
+    )
 
 
 @transaction.atomic(durable=True)
@@ -119,7 +122,7 @@ def _say(
     kind = "engagements.question" if contact is not None else "engagements.answer"
     outbox.put(kind, made.pk, dedupe_key=f"remark:{made.pk}", client_id=current.client_id)
     event = EngagementEvent.QUESTION_ASKED if contact is not None else EngagementEvent.QUESTION_ANSWERED
-    _record(event, made, current, actor, {})
+    engagement_record_within(event, made, current, actor, {})
     return made
 
 
@@ -141,7 +144,7 @@ def _name(engagement: Engagement, contact: Contact, name: str, email: str, actor
     outbox.put(
         "engagements.colleague", made.pk, dedupe_key=f"referral:{made.pk}", client_id=current.client_id
     )
-    _record(EngagementEvent.COLLEAGUE_NAMED, made, current, actor, {"email": email})
+    engagement_record_within(EngagementEvent.COLLEAGUE_NAMED, made, current, actor, {"email": email})
     return made
 
 
@@ -160,20 +163,3 @@ def _require_reader(contact: Contact, engagement: Engagement) -> None:
     rows = Contact.objects.filter(pk=contact.pk, client_id=engagement.client_id, ended_at=None)
     if not rows.filter(role__in=READERS).exists():
         raise NotAllowed(gettext("Nothing was sent."))
-
-
-def _record(
-    kind: EngagementEvent,
-    subject: Remark | Referral,
-    engagement: Engagement,
-    actor: Actor,
-    details: dict[str, str | int | None],
-) -> None:
-    audit.record(
-        kind,
-        subject=subject,
-        actor=actor,
-        about_id=engagement.pk,
-        client_id=engagement.client_id,
-        details=details,
-    )

@@ -13,7 +13,7 @@ from engagements.models import Engagement
 from engagements.selectors import change_open, choice_of, offer_current
 from engagements.services.change_answers import change_take_back
 from portal.console import reads, words
-from portal.console.forms import ChangeForm, line_value
+from portal.console.terms_forms import ChangeForm, line_value
 from portal.kernel.admin import Cell, Fact, ObjectAction, Panel
 from portal.kernel.web import actor_of
 

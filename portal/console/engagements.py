@@ -39,16 +39,10 @@ from portal.console import (
     staffing,
     words,
 )
-from portal.console.forms import (
-    AnswerForm,
-    DraftForm,
-    EmergencyForm,
-    EntryForm,
-    InviteForm,
-    ReasonForm,
-    RingForm,
-    VisitForm,
-)
+from portal.console.forms import AnswerForm, ReasonForm
+from portal.console.people_forms import InviteForm
+from portal.console.terms_forms import DraftForm
+from portal.console.visit_forms import EmergencyForm, EntryForm, RingForm, VisitForm
 from portal.kernel.admin import (
     WRITERS,
     Cell,

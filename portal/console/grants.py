@@ -23,7 +23,7 @@ from awsaccess.services.rotating import rotation_begin, rotation_can_begin, rota
 from awsaccess.services.sending import offer_publish, variant_publish
 from engagements.models import Engagement, Offer
 from portal.console import engagement_page, filters, marks, reads, words
-from portal.console.forms import HubForm
+from portal.console.practice_forms import HubForm
 from portal.kernel import outbox
 from portal.kernel.admin import (
     OWNERS,
@@ -34,7 +34,6 @@ from portal.kernel.admin import (
     Panel,
     ScopedModelAdmin,
     Table,
-    has_role,
     page_of,
 )
 from portal.kernel.errors import Unavailable
@@ -492,6 +491,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
     add_form = HubForm
     add_step_up = True
     adders = OWNERS
+    is_single = True
     list_display = ("account", "role_arn", "region", "template_bucket")
     list_display_links = ("account",)
     list_select_related = ("practice",)
@@ -536,10 +536,6 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             step_up=True,
         ),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Once; after that it is changed."""
-        return has_role(request, self.adders) and not self.get_queryset(request).exists()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Hub]:
         """With its practice, which the door to AWS asks for."""

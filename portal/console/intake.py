@@ -27,7 +27,6 @@ from portal.kernel.admin import (
     Panel,
     ScopedModelAdmin,
     Table,
-    has_role,
     page_of,
 )
 from portal.kernel.web import actor_of
@@ -134,6 +133,7 @@ class IntakePageAdmin(ScopedModelAdmin[IntakePage]):
     heading = "Intake"
     readers = OWNERS
     adders = OWNERS
+    is_single = True
     add_form = IntakeForm
     add_heading = "Set up the page"
     add_step_up = True
@@ -158,10 +158,6 @@ class IntakePageAdmin(ScopedModelAdmin[IntakePage]):
             is_main=True,
         ),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Once; after that it is changed."""
-        return has_role(request, self.adders) and not self.get_queryset(request).exists()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntakePage]:
         """With what it makes."""

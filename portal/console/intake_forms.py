@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.services.branding import BadBrand, Look
 from engagements.lifecycle import ShopKind
 from engagements.models import EngagementTemplate
-from portal.console.forms import profile_choices
+from portal.console.terms_forms import profile_choices
 from portal.console.words import SHOPS
 from portal.kernel.fields import Line
 

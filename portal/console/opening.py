@@ -24,7 +24,7 @@ from awsaccess.services.visits import Keys, SigninForm, VisitRefused, visit_keys
 from engagements.models import Engagement
 from engagements.services.doorbells import doorbell_ring
 from portal.console import reads, words
-from portal.console.forms import SERVICES
+from portal.console.visit_forms import SERVICES
 from portal.kernel.admin import ScopedModelAdmin
 from portal.kernel.web import actor_of
 from portal.pages.circumstances import address_of

@@ -24,7 +24,7 @@ from engagements.services.people import (
 from portal.console import mails, marks, reads, words
 from portal.console.engagement_page import history_panel
 from portal.console.filters import MailFilter
-from portal.console.forms import (
+from portal.console.people_forms import (
     ClientForm,
     ContactForm,
     ContactRoleForm,

@@ -23,7 +23,7 @@ from accounts.services.sign_in_services import (
 )
 from portal.console import reads, words
 from portal.console.engagement_page import history_panel
-from portal.console.forms import ForgetForm, SignInServiceForm, SwitchForm
+from portal.console.practice_forms import ForgetForm, SignInServiceForm, SwitchForm
 from portal.kernel.admin import (
     OWNERS,
     RECORD_READERS,
@@ -33,7 +33,6 @@ from portal.kernel.admin import (
     Panel,
     ScopedModelAdmin,
     Table,
-    has_role,
 )
 from portal.kernel.web import actor_of
 
@@ -131,6 +130,7 @@ class SignInServiceAdmin(ScopedModelAdmin[SignInService]):
     add_form = SignInServiceForm
     add_step_up = True
     adders = OWNERS
+    is_single = True
     list_display = ("issuer", "oauth_client", "state")
     list_display_links = ("issuer",)
     ordering = ("issuer",)
@@ -181,10 +181,6 @@ class SignInServiceAdmin(ScopedModelAdmin[SignInService]):
             step_up=True,
         ),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Once; after that it is changed."""
-        return has_role(request, self.adders) and not self.get_queryset(request).exists()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SignInService]:
         """With its practice, whose name stands in addresses."""

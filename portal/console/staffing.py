@@ -17,7 +17,8 @@ from engagements.selectors import lead_of
 from engagements.services.drafts import Span, Terms, draft_mark, engagement_edit
 from engagements.services.people import assignment_end, assignment_make, lead_hand_over
 from portal.console import reads
-from portal.console.forms import AssignForm, EditForm, LeadForm, ReleaseForm, line_value
+from portal.console.people_forms import AssignForm, LeadForm, ReleaseForm
+from portal.console.terms_forms import EditForm, line_value
 from portal.kernel.admin import ObjectAction, page_of
 from portal.kernel.errors import NotVisible
 from portal.kernel.web import actor_of

@@ -155,6 +155,7 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
     add_heading: ClassVar[str] = ""
     add_words: ClassVar[str] = ""
     add_template: ClassVar[str] = "admin/object_add.html"
+    is_single: ClassVar[bool] = False  # one for each practice: added once, and changed after that
     add_step_up: ClassVar[bool] = False  # as for an ObjectAction, bound to the practice
     object_actions: ClassVar[tuple[ObjectAction[Any], ...]] = ()  # Any: of this admin's model
 
@@ -197,8 +198,10 @@ class ScopedModelAdmin(admin.ModelAdmin[M]):
         return has_role(request, self.readers)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only where there is a form and a service."""
-        return self.add_form is not None and has_role(request, self.adders)
+        """Only where there is a form and a service, and room for one more."""
+        if self.add_form is None or not has_role(request, self.adders):
+            return False
+        return not (self.is_single and self.get_queryset(request).exists())
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
         """Nothing is edited in place."""

@@ -146,17 +146,7 @@ def find_turn(*, due_id: int, lease_id: UUID, practice_id: UUID) -> Turn | None:
         row = Due.objects.filter(
             pk=due_id, practice_id=practice_id, lease_id=lease_id, lease_until__gt=Now()
         ).first()
-    if row is None:
-        return None
-    return Turn(
-        due_id=row.pk,
-        lease_id=lease_id,
-        practice_id=practice_id,
-        client_id=row.client_id,
-        kind=row.kind,
-        object_id=row.object_id,
-        attempts=row.attempts,
-    )
+    return None if row is None else _turn_of(row, lease_id)
 
 
 def find_turns(found: Iterable[tuple[int, UUID, UUID]]) -> list[Turn]:
@@ -164,18 +154,22 @@ def find_turns(found: Iterable[tuple[int, UUID, UUID]]) -> list[Turn]:
     wanted = {due_id: (lease_id, practice_id) for due_id, lease_id, practice_id in found}
     rows = Due.objects.filter(pk__in=wanted, lease_until__gt=Now())
     return [
-        Turn(
-            due_id=row.pk,
-            lease_id=row.lease_id,
-            practice_id=row.practice_id,
-            client_id=row.client_id,
-            kind=row.kind,
-            object_id=row.object_id,
-            attempts=row.attempts,
-        )
+        _turn_of(row, row.lease_id)
         for row in rows
         if row.lease_id is not None and wanted[row.pk] == (row.lease_id, row.practice_id)
     ]
+
+
+def _turn_of(row: Due, lease_id: UUID) -> Turn:
+    return Turn(
+        due_id=row.pk,
+        lease_id=lease_id,
+        practice_id=row.practice_id,
+        client_id=row.client_id,
+        kind=row.kind,
+        object_id=row.object_id,
+        attempts=row.attempts,
+    )
 
 
 def take_many(kind: str, turns: Sequence[Turn]) -> int:

@@ -13,7 +13,8 @@ from awsaccess.selectors import template_address
 from engagements.models import Offer, ScopeChange
 from engagements.offer_words import ends_at
 from engagements.selectors import choice_of, template_agreed
-from portal.pages import consenting, words
+from portal.kernel.languages import spelling
+from portal.pages import consenting
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import ConsentPaper
 
@@ -79,9 +80,9 @@ def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> C
         now_impossible=tuple(text for text in limits_after if text not in limits_before),
         kind_before=consenting.kind_of(change.before).tag,
         kind_after=consenting.kind_of(change.offer).tag,
-        until_before=words.long_moment(ends_before, desk.zone),
-        until_after=words.long_moment(ends_after, desk.zone),
-        until_zone=words.zone_words(desk.zone, ends_after),
+        until_before=spelling.long_moment(ends_before, desk.zone),
+        until_after=spelling.long_moment(ends_after, desk.zone),
+        until_zone=spelling.zone_words(desk.zone, ends_after),
         opens_more=bool(read["opens_more"]),
         takes_away=bool(read["takes_away"]),
         warnings=tuple(text for text in told_after.warnings if text not in told_before.warnings),

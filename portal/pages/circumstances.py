@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Final
 
 from django.conf import settings
@@ -42,6 +43,12 @@ def address_of(request: HttpRequest) -> str:
     if proxies and len(forwarded) >= proxies:
         return forwarded[-proxies]
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def signed_in_at(request: HttpRequest) -> dt.datetime | None:
+    """When this session began, as aware UTC; None where it does not say so."""
+    told = request.session.get("signed_in_at")
+    return dt.datetime.fromisoformat(told) if told else None
 
 
 def sign_in_of(request: HttpRequest) -> str:

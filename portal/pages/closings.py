@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 
 from awsaccess.models import ExitProof, Visit
 from engagements.models import Consent, Engagement
-from portal.pages import words
+from portal.kernel.languages import spelling
 from portal.pages.activity import reference_of
 from portal.pages.connecting import pace_seconds
 from portal.pages.frames import Desk, had_access
@@ -70,15 +70,15 @@ def certificate_of(
     return Certificate(
         reference=reference_of(engagement, consent),
         title=engagement.title,
-        people=words.joined([person.name for person in had_access(desk)]),
+        people=spelling.joined([person.name for person in had_access(desk)]),
         firm=facts.firm,
         client=desk.frame.client,
         account=f"{facts.account_name} {facts.account_number}".strip(),
         kind=facts.kind.tag,
         period=gettext("%(begun)s to %(ended)s")
-        % {"begun": words.day(begun, zone), "ended": words.day(ended, zone)},
+        % {"begun": spelling.day(begun, zone), "ended": spelling.day(ended, zone)},
         visits=ngettext("%(count)s visit", "%(count)s visits", issued) % {"count": issued},
-        proved=words.long_moment(proved_at, zone) if proved_at else "",
+        proved=spelling.long_moment(proved_at, zone) if proved_at else "",
         checks=_checks(proof, zone),
         sha256=proof.evidence_sha256 if proof else "",
     )
@@ -113,7 +113,7 @@ def _refused(proof: ExitProof | None) -> str:
 def _proof(proof: ExitProof | None, *, deleted: bool, zone: ZoneInfo) -> Task:
     title = gettext("Check it is gone")
     if proof is not None and proof.proved_at is not None:
-        at = words.long_moment(proof.proved_at, zone)
+        at = spelling.long_moment(proof.proved_at, zone)
         text = gettext("Proved on %(time)s.") % {"time": at}
         return Task(title=title, text=text, state=DONE, tag=gettext("Done"))
     if deleted:
@@ -142,5 +142,5 @@ def _checks(proof: ExitProof | None, zone: ZoneInfo) -> tuple[tuple[str, str], .
         (gettext("AWS refused us last"), proof.last_refused_at),
         (gettext("The last visit was over by"), proof.sessions_over_at),
     )
-    told = [(title, words.long_moment(at, zone)) for title, at in moments if at is not None]
+    told = [(title, spelling.long_moment(at, zone)) for title, at in moments if at is not None]
     return (*told, (gettext("Refusals counted"), str(proof.refusals)))

@@ -39,7 +39,7 @@ from engagements.selectors import (
     optional_keys,
     remarks_of,
 )
-from engagements.services.agreement_codes import agreement_code_is_out
+from engagements.services.agreement_codes import agreement_code_is_asked, agreement_code_is_out
 from engagements.services.consents import Shown
 from engagements.services.evidence import record_now
 from portal.kernel import clock, spreadsheets
@@ -97,7 +97,7 @@ def asked(request: HttpRequest, desk: Desk) -> HttpResponse:
     form = AgreeForm(
         account_known=bool(desk.engagement.account_id),
         optional=optional_keys(offer),
-        code_out=code_is_out(desk, offer),
+        code_out=code_is_out(desk, offer, now=shown.displayed_at),
         initial=keeping.kept(request, desk.engagement.code),
     )
     return consent_page(request, desk, offer, shown, form)
@@ -159,9 +159,14 @@ def change_update_page(request: HttpRequest, desk: Desk, change: ScopeChange) ->
     )
 
 
-def code_is_out(desk: Desk, offer: Offer) -> bool:
+def code_is_asked(desk: Desk, *, now: dt.datetime) -> bool:
+    """True where this reader's yes needs a mailed code."""
+    return agreement_code_is_asked(engagement=desk.engagement, signed_in_at=desk.signed_in_at, now=now)
+
+
+def code_is_out(desk: Desk, offer: Offer, *, now: dt.datetime) -> bool:
     """True while this reader could type a code that was mailed to them for this offer."""
-    return desk.engagement.code_at_agreement and agreement_code_is_out(offer=offer, contact=desk.contact)
+    return code_is_asked(desk, now=now) and agreement_code_is_out(offer=offer, contact=desk.contact)
 
 
 def connect_page(request: HttpRequest, desk: Desk) -> HttpResponse:

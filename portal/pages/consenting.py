@@ -22,6 +22,7 @@ from engagements.selectors import approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from engagements.services.doorbells import has_doorbell, may_force
 from portal.kernel.errors import Stale
+from portal.kernel.languages import spelling
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Ability, AccessKind, Approval, Choice, ConsentPaper, Facts, Kind
@@ -95,17 +96,17 @@ def facts_of(
     """The short answers that stand first. `ends_at`: of a change that does not hold yet."""
     ends_at = ends_at or engagement.ends_at
     return Facts(
-        people=words.joined([person.name for person in people]),
-        first_names=words.joined([person.first_name for person in people]),
+        people=spelling.joined([person.name for person in people]),
+        first_names=spelling.joined([person.first_name for person in people]),
         firm=engagement.practice.legal_name,
         title=engagement.title,
         contract=engagement.contract_reference,
         account_name=engagement.account_name,
         account_number=words.account_number(engagement.account_id),
         kind=kind_of(offer),
-        until_long=words.long_moment(ends_at, zone),
-        until_day=words.day(ends_at, zone),
-        until_zone=words.zone_words(zone, ends_at),
+        until_long=spelling.long_moment(ends_at, zone),
+        until_day=spelling.day(ends_at, zone),
+        until_zone=spelling.zone_words(zone, ends_at),
     )
 
 
@@ -158,7 +159,7 @@ def approval_of(desk: Desk, offer: Offer | None = None) -> Approval | None:
     return Approval(
         words=gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % told,
         agreed=tuple(
-            (consent.contact.user.name, words.long_moment(consent.given_at, desk.zone))
+            (consent.contact.user.name, spelling.long_moment(consent.given_at, desk.zone))
             for consent in found.agreed
         ),
         asked=tuple(contact.user.name for contact in found.asked),

@@ -20,6 +20,7 @@ from engagements.selectors import engagement_for_client, is_handed_elsewhere, st
 from portal.kernel import actor, web
 from portal.kernel.errors import NotAllowed, NotVisible
 from portal.pages import keeping
+from portal.pages.circumstances import signed_in_at
 from portal.pages.frames import Desk, desk_of
 
 FOUND: Final = 302
@@ -116,6 +117,7 @@ def _sit_down(request: HttpRequest, code: str, roles: frozenset[ContactRole]) ->
         assignments=staffing_of(engagement),
         contact=contact,
         user=user_of(request),
+        signed_in_at=signed_in_at(request),
     )
 
 

@@ -63,6 +63,11 @@ class AgreeForm(forms.Form):
             field.choices = [(key, key) for key in optional]
 
     @property
+    def takes_code(self) -> bool:
+        """True while there is a code to type."""
+        return "code" in self.fields
+
+    @property
     def ticked(self) -> list[str]:
         """The optional lines that are ticked: as they were sent, or as they stood there before."""
         return (

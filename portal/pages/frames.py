@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from accounts.lifecycle import HANDS, ContactRole
 from accounts.models import Contact, User
 from engagements.lifecycle import WORKING
 from engagements.models import Assignment, Engagement
+from portal.kernel.languages import spelling
 from portal.pages import words
 from portal.pages.pagemodels import Frame, Human
 
@@ -25,7 +27,7 @@ HOME_ZONE: Final = "Europe/London"
 class Desk:
     """One contact before one engagement: the rows a page is made of, read once.
 
-    `people` work on it, the lead first; `staffing` tells who ever did.
+    `people` work on it, the lead first; `staffing` tells who ever did. `signed_in_at`: None where the session tells no time.
     """
 
     engagement: Engagement
@@ -35,10 +37,16 @@ class Desk:
     user: User
     zone: ZoneInfo
     frame: Frame
+    signed_in_at: dt.datetime | None = None
 
 
 def desk_of(
-    *, engagement: Engagement, assignments: Sequence[Assignment], contact: Contact, user: User
+    *,
+    engagement: Engagement,
+    assignments: Sequence[Assignment],
+    contact: Contact,
+    user: User,
+    signed_in_at: dt.datetime | None = None,
 ) -> Desk:
     """Everything a page of this engagement starts from. `assignments` may hold those that are over, noted as such."""
     people = tuple(row.consultant for row in assignments if not is_over(row))
@@ -51,6 +59,7 @@ def desk_of(
         user=user,
         zone=zone,
         frame=_frame(engagement, people, contact, user, zone),
+        signed_in_at=signed_in_at,
     )
 
 
@@ -100,7 +109,7 @@ def _frame(
         lead=human(people[0], title=lead_title) if people else _switchboard(engagement),
         me=human(user, title=contact.title),
         host=urlsplit(settings.SITE_URL).netloc,
-        zone=words.zone_words(zone, engagement.ends_at),
+        zone=spelling.zone_words(zone, engagement.ends_at),
         may_decide=contact.role == ContactRole.APPROVER,
         does_aws=contact.role in HANDS,
         sees_paper=contact.role != ContactRole.AWS_ADMIN,

@@ -10,7 +10,8 @@ from awsaccess.selectors import Access
 from engagements.models import Consent, Handover
 from engagements.selectors import consents_of, handovers_of
 from engagements.services.handing import Obstacle
-from portal.pages import consenting, words
+from portal.kernel.languages import spelling
+from portal.pages import consenting
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Hands, Sent
 
@@ -50,7 +51,7 @@ def _asked(desk: Desk) -> str:
         return ""
     return gettext("%(name)s asks you to do this step. They asked on %(when)s.") % {
         "name": own.contact.user.name,
-        "when": words.long_moment(own.asked_at, desk.zone),
+        "when": spelling.long_moment(own.asked_at, desk.zone),
     }
 
 
@@ -58,7 +59,7 @@ def _agreed(consent: Consent, desk: Desk) -> str:
     return gettext("%(name)s agreed to it for %(client)s on %(when)s.") % {
         "name": consent.contact.user.name,
         "client": desk.frame.client,
-        "when": words.long_moment(consent.given_at, desk.zone),
+        "when": spelling.long_moment(consent.given_at, desk.zone),
     }
 
 
@@ -69,5 +70,9 @@ def _sent(row: Handover, desk: Desk) -> Sent:
     elif row.hands_id is not None:
         text, tone = gettext("Has got a mail with a link."), "ok"
     return Sent(
-        name=row.name, email=row.email, when=words.long_moment(row.asked_at, desk.zone), text=text, tone=tone
+        name=row.name,
+        email=row.email,
+        when=spelling.long_moment(row.asked_at, desk.zone),
+        text=text,
+        tone=tone,
     )

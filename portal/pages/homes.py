@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
-from portal.pages import words
+from portal.kernel.languages import spelling
 from portal.pages.pagemodels import Project
 
 _S = EngagementStatus
@@ -39,7 +39,7 @@ def _project(engagement: Engagement, zone: ZoneInfo, *, broken: frozenset[UUID])
     tag, tone, link = TAGS[status]
     if status is _S.ACTIVE and engagement.pk in broken:
         tag, tone = gettext_lazy("Problem"), "stop"
-    until = gettext("Until %(day)s") % {"day": words.day(engagement.ends_at, zone)}
+    until = gettext("Until %(day)s") % {"day": spelling.day(engagement.ends_at, zone)}
     return Project(
         code=engagement.code,
         title=engagement.title,

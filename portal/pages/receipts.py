@@ -10,6 +10,7 @@ from django.utils.translation import get_language, gettext
 from engagements.models import Consent
 from engagements.offer_words import titles_of
 from portal.kernel import checkpoints
+from portal.kernel.languages import spelling
 from portal.kernel.models import AuditCheckpoint
 from portal.pages import words
 from portal.pages.activity import reference_of
@@ -25,7 +26,9 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
     displayed = dt.datetime.fromisoformat(evidence["displayed_at"])
     rows = (
         Fact(
-            title=gettext("Shown to them at"), text=words.long_moment(displayed, zone), exact=_utc(displayed)
+            title=gettext("Shown to them at"),
+            text=spelling.long_moment(displayed, zone),
+            exact=_utc(displayed),
         ),
         _sign_in(evidence.get("sign_in", ""), zone),
         *_choice(consent),
@@ -36,15 +39,15 @@ def receipt_of(desk: Desk, consent: Consent, checkpoint: AuditCheckpoint | None)
     return Receipt(
         reference=reference_of(desk.engagement, consent),
         signer=human(signer.user, title=signer.title),
-        given_local=words.long_moment(consent.given_at, zone),
-        given_zone=words.zone_words(zone, consent.given_at),
+        given_local=spelling.long_moment(consent.given_at, zone),
+        given_zone=spelling.zone_words(zone, consent.given_at),
         given_utc=_utc(consent.given_at),
         account_number=words.account_number(consent.account_id),
         rows=rows,
         shown_sha256=consent.shown_sha256,
         offer_sha256=consent.offer_sha256,
         agreed_sha256=consent.agreed_sha256,
-        withdrawn=words.long_moment(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
+        withdrawn=spelling.long_moment(consent.withdrawn_at, zone) if consent.withdrawn_at else "",
         withdrawn_utc=_utc(consent.withdrawn_at) if consent.withdrawn_at else "",
         seal=bytes(checkpoint.hash).hex() if checkpoint else "",
         seal_words=_seal_words(checkpoint, zone) if checkpoint else "",
@@ -58,7 +61,7 @@ def _choice(consent: Consent) -> tuple[Fact, ...]:
     if not consent.offer.documents.get("optional"):
         return ()
     titles = titles_of(consent.offer, consent.choice, get_language() or "")
-    return (Fact(title=gettext("You also allowed"), text=words.joined(titles) or gettext("nothing more")),)
+    return (Fact(title=gettext("You also allowed"), text=spelling.joined(titles) or gettext("nothing more")),)
 
 
 def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:
@@ -71,7 +74,7 @@ def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:
         found.append(
             Fact(
                 title=gettext("Typed the code we emailed"),
-                text=words.long_moment(moment, zone),
+                text=spelling.long_moment(moment, zone),
                 exact=_utc(moment),
             )
         )
@@ -81,7 +84,7 @@ def _confirmed(evidence: dict[str, str], zone: ZoneInfo) -> tuple[Fact, ...]:
 def _seal_words(checkpoint: AuditCheckpoint, zone: ZoneInfo) -> str:
     told = {
         "size": checkpoint.size,
-        "moment": words.long_moment(checkpoint.signed_at, zone),
+        "moment": spelling.long_moment(checkpoint.signed_at, zone),
         "key": checkpoint.key_id,
     }
     return gettext("The record up to event %(size)s, signed %(moment)s with key %(key)s.") % told
@@ -97,7 +100,9 @@ def _sign_in(told: str, zone: ZoneInfo) -> Fact:
     if not at:
         return Fact(title=title, text=words_for[by])
     moment = dt.datetime.fromisoformat(at)
-    return Fact(title=title, text=f"{words_for[by]}, {words.long_moment(moment, zone)}", exact=_utc(moment))
+    return Fact(
+        title=title, text=f"{words_for[by]}, {spelling.long_moment(moment, zone)}", exact=_utc(moment)
+    )
 
 
 def _utc(moment: dt.datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engagements.selectors import remarks_of
+from portal.kernel.languages import spelling
 from portal.pages import words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Said
@@ -15,7 +16,7 @@ def talk_of(desk: Desk) -> tuple[Said, ...]:
             name=remark.author.name,
             initials=words.initials(remark.author.name),
             text=remark.text,
-            when=words.long_moment(remark.said_at, desk.zone),
+            when=spelling.long_moment(remark.said_at, desk.zone),
             iso=remark.said_at.isoformat(timespec="minutes"),
         )
         for remark in remarks_of(desk.engagement)

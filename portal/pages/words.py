@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as date_format
@@ -16,26 +15,9 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
 
 
-def joined(names: Sequence[str]) -> str:
-    """ "Maya", "Maya and Tomasz", "Maya, Tomasz and Ines"."""
-    if len(names) < 2:
-        return "".join(names)
-    return gettext("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
-
-
 def account_number(account_id: str) -> str:
     """Grouped by four, as AWS shows it; empty while unknown."""
     return " ".join(account_id[start : start + 4] for start in range(0, len(account_id), 4))
-
-
-def day(moment: dt.datetime, zone: ZoneInfo) -> str:
-    """18 December 2026."""
-    return date_format(moment.astimezone(zone), pgettext("date format", "j F Y"))
-
-
-def long_moment(moment: dt.datetime, zone: ZoneInfo) -> str:
-    """Friday 18 December 2026, 18:00. For dates on which something is decided."""
-    return date_format(moment.astimezone(zone), pgettext("date format", "l j F Y, H:i"))
 
 
 def clock_time(moment: dt.datetime, zone: ZoneInfo) -> str:
@@ -71,15 +53,3 @@ def days_left(moment: dt.datetime, zone: ZoneInfo, *, now: dt.datetime) -> str:
     if days > 0:
         return ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days}
     return gettext("today") if days == 0 else gettext("already over")
-
-
-def zone_words(zone: ZoneInfo, moment: dt.datetime) -> str:
-    """London time (GMT); zones without a usual abbreviation show their offset."""
-    local = moment.astimezone(zone)
-    short = local.tzname() or ""
-    if not short.isalpha():
-        short = f"UTC{local:%z}"[:6] + f":{local:%z}"[-2:].rjust(3, ":")
-    if zone.key in {"UTC", "Etc/UTC"}:
-        return "UTC"
-    city = zone.key.rpartition("/")[2].replace("_", " ")
-    return gettext("%(city)s time (%(short)s)") % {"city": city, "short": short}

@@ -16,6 +16,7 @@ from engagements.models import AgreementCode, Consent, Engagement
 from engagements.selectors import offer_current
 from engagements.services import agreement_codes
 from engagements.services.agreement_codes import (
+    FRESH,
     LIFE,
     MAILS,
     TRIES,
@@ -99,6 +100,28 @@ def test_without_a_code_nobody_agrees(north: Firm, engagement: Engagement) -> No
         give_consent(north, engagement)
     with refused(north, CodeNeeded):
         give_consent(north, engagement, code="123456")
+
+
+@pytest.mark.parametrize(
+    "signed_in",
+    [None, FRESH + dt.timedelta(seconds=1), dt.timedelta(days=-1)],
+    ids=["unknown", "old", "future"],
+)
+def test_whoever_did_not_sign_in_just_now_types_a_code(
+    north: Firm, codes: Codes, signed_in: dt.timedelta | None
+) -> None:
+    """A cookie that somebody took is not enough to agree, even where the engagement asks for no code (ADR 16)."""
+    engagement = make_engagement_invited(north)
+    with refused(north, CodeNeeded):
+        give_consent(north, engagement, signed_in=signed_in)
+    mail(north, engagement)
+    consent = give_consent(north, engagement, signed_in=signed_in, code=codes[0])
+    assert "code_typed_at" in consent.evidence
+
+
+def test_who_signed_in_just_now_has_proved_who_they_are(north: Firm) -> None:
+    consent = give_consent(north, make_engagement_invited(north), signed_in=FRESH - dt.timedelta(seconds=30))
+    assert "code_typed_at" not in consent.evidence
 
 
 def test_five_wrong_codes_and_the_right_one_is_refused_too(

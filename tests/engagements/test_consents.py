@@ -64,6 +64,7 @@ def agree(
         account_id=account_id,
         shown=shown or paper_shown(),
         evidence=EVIDENCE,
+        signed_in_at=clock.now(),
         actor=acting(person.user),
     )
 

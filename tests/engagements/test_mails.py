@@ -45,6 +45,7 @@ from engagements.services.talk import (
 from portal.kernel import checkpoints, clock, deliveries, mail, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.deliveries import Outcome
+from portal.kernel.languages import spelling
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState, TraceState
 from tests.engagements.records import as_stored
 from tests.factories import (
@@ -907,7 +908,7 @@ def test_moments_are_the_readers(firm: Firm, mailbox: Mailbox, deliver: Deliver)
     ],
 )
 def test_a_zone_has_a_name_that_people_know(zone: str, month: int, expected: str) -> None:
-    assert words.zone_words(ZoneInfo(zone), dt.datetime(2026, month, 15, tzinfo=dt.UTC)) == expected
+    assert spelling.zone_words(ZoneInfo(zone), dt.datetime(2026, month, 15, tzinfo=dt.UTC)) == expected
 
 
 @pytest.mark.parametrize(
@@ -924,8 +925,8 @@ def test_a_subject_keeps_to_its_length(main: str, more: tuple[str, ...], expecte
 
 
 def test_names_are_read_as_a_list() -> None:
-    assert words.joined(["Maya", "Tomasz", "Ines"]) == "Maya, Tomasz and Ines"
-    assert words.joined([]) == ""
+    assert spelling.joined(["Maya", "Tomasz", "Ines"]) == "Maya, Tomasz and Ines"
+    assert spelling.joined([]) == ""
 
 
 def test_a_reason_is_words_and_nothing_else(firm: Firm, mailbox: Mailbox, deliver: Deliver) -> None:

@@ -614,6 +614,7 @@ def test_of_an_approvers_yes_and_their_end_each_is_whole(firm: Firm) -> None:
                     account_id=seen.account_id,
                     shown=paper_shown(),
                     evidence=EVIDENCE,
+                    signed_in_at=clock.now(),
                     actor=acting(contact.user),
                 )
 

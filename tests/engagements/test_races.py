@@ -92,6 +92,7 @@ def agree_to(firm: Firm, engagement: Engagement, offer: Offer) -> None:
             account_id=engagement.account_id,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=acting(firm.approver),
         )
 

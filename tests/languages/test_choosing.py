@@ -15,7 +15,7 @@ from accounts.services.languages import language_take_over
 from accounts.services.people import Person, client_add, contact_add
 from engagements.emails.letters import order_letter
 from engagements.models import Order
-from portal.console.forms import ContactForm
+from portal.console.people_forms import ContactForm
 from portal.kernel import actor, checkpoints, tenancy
 from portal.pages import intake
 from tests.engagements.test_orders import make_page

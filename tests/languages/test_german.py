@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from engagements.papers.wording import wording_for
 from engagements.profiles import PROFILES, AccessProfile, profiles_in
-from portal.kernel.languages import keeping
+from portal.kernel.languages import keeping, spelling
 from portal.pages import words
 
 BERLIN, LONDON = ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/London")
@@ -31,8 +31,8 @@ def _german() -> Iterator[None]:
 
 
 def test_days_and_moments() -> None:
-    assert words.day(NOON, BERLIN) == "20. November 2026"
-    assert words.long_moment(NOON, BERLIN) == "Freitag, 20. November 2026, 13:00 Uhr"
+    assert spelling.day(NOON, BERLIN) == "20. November 2026"
+    assert spelling.long_moment(NOON, BERLIN) == "Freitag, 20. November 2026, 13:00 Uhr"
     assert words.clock_time(NOON, BERLIN) == "13:00"
     assert words.when(NOON, BERLIN, now=NOON) == "Heute, 13:00"
     assert words.when(NOON, BERLIN, now=NOON + dt.timedelta(days=3)) == "20. November, 13:00"
@@ -52,15 +52,15 @@ def test_days_and_moments() -> None:
     ],
 )
 def test_the_days_on_which_the_clock_changes(at: dt.datetime, told: str) -> None:
-    assert words.long_moment(at, BERLIN) == told
+    assert spelling.long_moment(at, BERLIN) == told
 
 
 def test_zones_tell_the_two_half_past_twos_apart() -> None:
     before, after = (dt.datetime(2026, 10, 25, hour, 30, tzinfo=dt.UTC) for hour in (0, 1))
-    assert words.zone_words(BERLIN, before) == "Ortszeit Berlin (CEST)"
-    assert words.zone_words(BERLIN, after) == "Ortszeit Berlin (CET)"
-    assert words.zone_words(LONDON, NOON) == "Ortszeit London (GMT)"
-    assert words.zone_words(ZoneInfo("UTC"), NOON) == "UTC"
+    assert spelling.zone_words(BERLIN, before) == "Ortszeit Berlin (CEST)"
+    assert spelling.zone_words(BERLIN, after) == "Ortszeit Berlin (CET)"
+    assert spelling.zone_words(LONDON, NOON) == "Ortszeit London (GMT)"
+    assert spelling.zone_words(ZoneInfo("UTC"), NOON) == "UTC"
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_how_many_days_are_left(days: int, told: str) -> None:
 
 
 def test_names_are_joined_as_people_say_them() -> None:
-    assert words.joined(["Maya", "Tomasz", "Ines"]) == "Maya, Tomasz und Ines"
+    assert spelling.joined(["Maya", "Tomasz", "Ines"]) == "Maya, Tomasz und Ines"
 
 
 def test_papers_write_moments_as_pages_do() -> None:
     say = wording_for("de", "Europe/Berlin")
-    assert say.moment(NOON) == words.long_moment(NOON, BERLIN)
-    assert say.day(NOON) == words.day(NOON, BERLIN)
-    assert say.zone_words(NOON) == words.zone_words(BERLIN, NOON)
+    assert say.moment(NOON) == spelling.long_moment(NOON, BERLIN)
+    assert say.day(NOON) == spelling.day(NOON, BERLIN)
+    assert say.zone_words(NOON) == spelling.zone_words(BERLIN, NOON)
 
 
 def test_nobody_is_addressed_as_a_friend() -> None:

@@ -313,5 +313,6 @@ def _give_consent(stage: Stage, evidence: Evidence) -> Consent:
         account_id=engagement.account_id,
         shown=Shown(html=html, sha256=consenting.digest(html), displayed_at=clock.now()),
         evidence=evidence,
+        signed_in_at=clock.now(),
         actor=stage.sam_acts,
     )

@@ -25,6 +25,7 @@ from tests.pages import stage
 from tests.pages.conftest import Overtake
 from tests.pages.reading import Page, read
 from tests.pages.stage import Stage
+from tests.signing_in import let_in
 
 pytestmark = pytest.mark.usefixtures("db")
 ACCOUNT = "441709265583"
@@ -103,7 +104,8 @@ def test_the_circumstances_are_kept_as_evidence() -> None:
     scene = stage.invited()
     browser = scene.browser()
     session = browser.session
-    session.update({"signed_in_by": "code", "signed_in_at": "2026-11-19T14:20:00+00:00"})
+    moment = clock.now().isoformat()
+    session.update({"signed_in_by": "code", "signed_in_at": moment})
     session.save()
     form = filled(scene, browser)
     headers = {"User-Agent": "Firefox " + "x" * 500, "Accept-Language": "en-GB"}
@@ -112,7 +114,7 @@ def test_the_circumstances_are_kept_as_evidence() -> None:
     evidence = consent.evidence
     assert (evidence["ip"], evidence["accept_language"]) == ("192.0.2.7", "en-GB")
     assert (len(evidence["user_agent"]), evidence["timezone"]) == (400, "Europe/London")
-    assert evidence["sign_in"] == "code at 2026-11-19T14:20:00+00:00"
+    assert evidence["sign_in"] == f"code at {moment}"
     displayed = dt.datetime.fromisoformat(evidence["displayed_at"])
     assert dt.timedelta() < consent.given_at - displayed < dt.timedelta(minutes=1)
 
@@ -415,7 +417,7 @@ def test_a_number_typed_before_the_sign_in_was_over_is_still_there_after_the_nex
     form = filled(scene, browser)
     browser.logout()
     browser.post(scene.path("agree/"), {**form, "account_id": "4417 0926 5583"})
-    browser.force_login(scene.sam)
+    let_in(browser, scene.sam)
     page = browser.get(scene.path("agree/"), follow=True).content.decode()
     assert 'value="4417 0926 5583"' in page
     assert "checked" not in page  # agreeing is a new act
@@ -430,7 +432,7 @@ def test_a_number_that_was_typed_for_one_project_is_not_kept_for_another() -> No
     browser.logout()
     browser.post("/e/7qk2m4w9xz/agree/", {"account_id": "4417 0926 5583"})
     assert browser.cookies["kept"]["path"] == "/"
-    browser.force_login(scene.sam)
+    let_in(browser, scene.sam)
     assert "4417 0926 5583" not in browser.get(scene.path()).content.decode()
 
 
@@ -445,7 +447,7 @@ def test_a_form_from_elsewhere_is_refused_in_words() -> None:
     scene = stage.invited()
     form = filled(scene, scene.browser())
     strict = Browser(enforce_csrf_checks=True)
-    strict.force_login(scene.sam)
+    let_in(strict, scene.sam)
     response = strict.post(scene.path("agree/"), form)
     assert response.status_code == 403
     assert "Nothing was saved. Open the page again" in read(response).text

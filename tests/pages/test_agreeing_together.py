@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -13,9 +14,11 @@ from accounts.models import Contact, User
 from awsaccess.services.sending import engagement_send
 from engagements.models import Engagement, Referral, Remark
 from engagements.services import agreement_codes
+from engagements.services.agreement_codes import CodeNeeded
 from engagements.services.talk import question_answer
-from portal.kernel import actor, tenancy
+from portal.kernel import actor, clock, tenancy
 from portal.kernel.mail import Letter
+from portal.pages.views import agreeing
 from tests.pages import stage
 from tests.pages.reading import read
 from tests.pages.stage import Stage
@@ -81,6 +84,45 @@ def test_the_first_press_mails_a_code_and_the_second_agrees(codes: list[str]) ->
     receipt = read(browser.get(scene.path("receipt/")))
     assert "Typed the code we emailed" in receipt.text
     assert "They confirmed I’ve read this page" in " ".join(receipt.text.split())
+
+
+def hours_later(browser: Browser) -> Browser:
+    """The same session, which began two hours ago."""
+    session = browser.session
+    session["signed_in_at"] = (clock.now() - dt.timedelta(hours=2)).isoformat()
+    session.save()
+    return browser
+
+
+def test_a_session_of_this_morning_types_a_code_first(codes: list[str]) -> None:
+    """Nothing has to be typed right after the sign-in; later, a cookie alone agrees to nothing."""
+    scene = stage.invited()
+    browser = hours_later(scene.browser())
+    form = form_of(scene, browser)
+    page = read(browser.post(scene.path("agree/"), form))
+    assert "We emailed a code to sam@brightwater.example. Type it here, then agree." in page.text
+    assert scene.consents() == []
+    assert "Type it here, then agree." in read(browser.get(scene.path())).text
+    assert browser.post(scene.path("agree/"), {**form, "code": codes[0]}).status_code == 302
+    (consent,) = scene.consents()
+    assert "code_typed_at" in consent.evidence
+
+
+def test_a_sign_in_that_grows_old_on_the_way_to_the_lock_gets_its_code(
+    codes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page thought that no code is needed, and the service, a moment later, thinks otherwise."""
+    scene = stage.invited()
+    browser = scene.browser()
+    form = form_of(scene, browser)
+
+    def too_late(**_: object) -> None:
+        raise CodeNeeded
+
+    monkeypatch.setattr(agreeing, "consent_give", too_late)
+    page = read(browser.post(scene.path("agree/"), form))
+    assert "Type it here, then agree." in page.text
+    assert len(codes) == 1
 
 
 def test_the_account_number_stays_while_the_code_is_fetched(codes: list[str]) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import RequestFactory
 
+from portal.kernel.languages import spelling
 from portal.pages import circumstances, words
 from portal.pages.connecting import pace_seconds
 
@@ -33,7 +34,7 @@ def test_initials_are_first_and_last(name: str, letters: str) -> None:
     ],
 )
 def test_names_are_joined_as_people_say_them(names: list[str], joined: str) -> None:
-    assert words.joined(names) == joined
+    assert spelling.joined(names) == joined
 
 
 def test_account_numbers_are_grouped_by_four() -> None:
@@ -56,11 +57,11 @@ def test_account_numbers_are_grouped_by_four() -> None:
 def test_a_zone_is_named_by_its_city_and_what_holds_there_on_the_day(
     zone: str, moment: dt.datetime, told: str
 ) -> None:
-    assert words.zone_words(ZoneInfo(zone), moment) == told
+    assert spelling.zone_words(ZoneInfo(zone), moment) == told
 
 
 def test_a_decision_has_weekday_date_and_time() -> None:
-    assert words.long_moment(NOON, LONDON) == "Friday 20 November 2026, 12:00"
+    assert spelling.long_moment(NOON, LONDON) == "Friday 20 November 2026, 12:00"
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,14 @@ def test_an_environment_that_fits_is_kept(bare: Path) -> None:
     assert again.returncode == 0
     assert "Installing" not in again.stdout
     assert (bare / ".venv" / "mine").exists()
+
+
+def test_an_environment_that_another_checkout_uses_is_not_emptied(bare: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "kept").touch()
+    (bare / ".venv").symlink_to(theirs)
+    made = make(bare, "env")
+    assert made.returncode != 0
+    assert "remove the link, or make it where it lies" in made.stdout
+    assert (theirs / "kept").exists()

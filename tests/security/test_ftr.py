@@ -15,8 +15,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import DatabaseError, IntegrityError, transaction
 
 import accounts.forms
-import portal.console.forms
-import portal.pages.forms  # noqa: F401  # imported so that every form is known
+import portal.urls  # noqa: F401  # imported so that every form is known
 from awsaccess.aws.errors import AwsDenied
 from awsaccess.aws.gateway import AssumeRequest
 from awsaccess.models import Grant

@@ -22,7 +22,7 @@ from engagements.services.closing import engagement_end
 from engagements.services.consents import consent_give, engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause
-from portal.kernel import audit, tenancy
+from portal.kernel import audit, clock, tenancy
 from portal.kernel.models import AuditEvent, AuditHead, OutboxMessage
 from portal.kernel.step_up import Act as StepUpAct
 from tests.awsaccess.services.cast import Case, check, enter, make_practice, sent, verified, watched
@@ -62,6 +62,7 @@ def agreeing(firm: Firm, contact: Contact) -> Act:
                 account_id=one.engagement.account_id,
                 shown=shown,
                 evidence=EVIDENCE,
+                signed_in_at=clock.now(),
                 actor=acting(user),
             )
 

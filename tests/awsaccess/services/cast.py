@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from accounts.models import User
 from awsaccess.aws.arns import ConsoleService
 from awsaccess.lifecycle import PROPAGATION
-from awsaccess.models import ExitProof, Grant, Hub, Verification, Visit
+from awsaccess.models import ExitProof, Grant, Hub, Rotation, Verification, Visit
 from awsaccess.services.checks import CHECK, grant_verify, grant_watch
 from awsaccess.services.hubs import hub_set_up
 from awsaccess.services.leaving import closing_begin
@@ -181,6 +181,16 @@ def settle(case: Case) -> None:
     """The role was made long enough ago that AWS knows it everywhere: from now on a refusal counts."""
     with tenancy.use(case.firm.practice_side):
         Grant.objects.filter(engagement=case.engagement).update(role_seen_at=clock.now() - PROPAGATION)
+
+
+def look_twice(case: Case) -> None:
+    """Two looks at an exchange of the key, as far apart as IAM takes to spread a change."""
+    check(case)
+    past = clock.now() - PROPAGATION
+    with tenancy.use(case.firm.practice_side):
+        Rotation.objects.filter(seen_at__isnull=False).update(seen_at=past)
+        Grant.objects.update(checked_at=past)
+    check(case)
 
 
 def verified(firm: Firm, world: World) -> Case:

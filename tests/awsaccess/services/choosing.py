@@ -6,7 +6,7 @@ from accounts.models import Contact
 from engagements.models import Consent, Engagement, Offer
 from engagements.selectors import offer_current
 from engagements.services.consents import consent_give
-from portal.kernel import tenancy
+from portal.kernel import clock, tenancy
 from tests.awsaccess.services.cast import Case, drafted, send
 from tests.factories import ACCOUNT_ID, EVIDENCE, Firm, acting, paper_shown
 
@@ -32,6 +32,7 @@ def agree(case: Case, *ticked: str, contact: Contact | None = None, offer: Offer
             account_id=ACCOUNT_ID,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=acting(person.user),
             choice=ticked,
         )

@@ -28,7 +28,7 @@ from engagements.services.consents import consent_give
 from engagements.services.drafts import BadDraft
 from engagements.services.moves import WINDOW
 from engagements.services.pauses import engagement_pause
-from portal.kernel import due, tenancy
+from portal.kernel import clock, due, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove, NotAllowed, NotVisible, Stale
 from tests.awsaccess.services.cast import Case, check, end_by_client, enter, verified, watch
@@ -71,6 +71,7 @@ def answer(case: Case, offer: Offer, *ticked: str, who: Actor | None = None) -> 
             account_id=ACCOUNT_ID,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=who or acting(firm.approver),
             choice=ticked,
         )
@@ -269,6 +270,7 @@ def test_only_an_approver_answers(north: Firm, case: Case) -> None:
                 account_id=ACCOUNT_ID,
                 shown=paper_shown(),
                 evidence=EVIDENCE,
+                signed_in_at=clock.now(),
                 actor=TESTER,
             )
     assert change_of(case).status == ChangeStatus.ASKED

@@ -68,6 +68,7 @@ def agree(case: Case, *ticked: str) -> Consent:
             account_id=ACCOUNT_ID,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=acting(firm.approver),
             choice=ticked,
         )
@@ -210,6 +211,7 @@ def test_a_choice_without_its_sealed_template_is_not_agreed_to(north: Firm) -> N
                 account_id=ACCOUNT_ID,
                 shown=paper_shown(),
                 evidence=EVIDENCE,
+                signed_in_at=clock.now(),
                 actor=acting(north.approver),
                 choice=["advice"],
             )
@@ -359,7 +361,7 @@ def test_a_profile_that_is_edited_or_retired_after_sending_changes_nothing_that_
     changed = own_profile(north, policy=SERVERS.replace("ec2:Describe*", "rds:Describe*"), over=row)
     with tenancy.use(north.practice_side):
         practice_profile_retire(row=changed, actor=TESTER)
-        assert words._is_look_only(case.fresh())
+        assert words.is_look_only(case.fresh())
     offer = case.offer()
     assert (offer.lines, offer.documents, offer.template, offer.offer_sha256) == before
     agree(case)
@@ -374,7 +376,7 @@ def test_a_draft_of_a_retired_profile_is_not_sent(north: Firm) -> None:
         practice_profile_retire(row=row, actor=TESTER)
         with pytest.raises(NotReady, match="not offered any more"):
             engagement_send(engagement=case.engagement, actor=TESTER)
-        assert not words._is_look_only(case.fresh())
+        assert not words.is_look_only(case.fresh())
         assert not Offer.objects.exists()
 
 

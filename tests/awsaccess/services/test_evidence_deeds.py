@@ -19,7 +19,7 @@ from awsaccess.asking import spec_of
 from awsaccess.aws import history
 from awsaccess.aws.gateway import HistoryEvent
 from awsaccess.evidence.paper import DECISIONS
-from awsaccess.lifecycle import PROPAGATION, RotationStatus
+from awsaccess.lifecycle import RotationStatus
 from awsaccess.models import Grant, Rotation, Visit
 from awsaccess.provision.access_stack import expected_role
 from awsaccess.services.checks import standing_of
@@ -30,7 +30,17 @@ from engagements.services.doorbells import NotLetIn, doorbell_answer, doorbell_e
 from portal.kernel import clock, tenancy
 from tests.awsaccess.callbacks import scene
 from tests.awsaccess.callbacks.scene import Spy
-from tests.awsaccess.services.cast import Case, check, drafted, enter, publish, send, settle, watch
+from tests.awsaccess.services.cast import (
+    Case,
+    check,
+    drafted,
+    enter,
+    look_twice,
+    publish,
+    send,
+    settle,
+    watch,
+)
 from tests.awsaccess.services.packs import list_anew, pack_of, unpack, verify
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, give_consent
@@ -119,7 +129,7 @@ def rotate(case: Case, memory: InMemory) -> None:
             spec = spec_of(standing_of(grant).held, grant, also_external_id=also)
             role = expected_role(spec, case.account_id)
         memory.fake.roles[grant.role_arn].trust_document = role.trust_document
-        proved(case)
+        look_twice(case)
         with tenancy.use(case.firm.practice_side):
             assert Rotation.objects.get(pk=rotation.pk).status == status
 
@@ -128,16 +138,6 @@ def begin(case: Case) -> None:
     with tenancy.use(case.firm.practice_side):
         rotation = rotation_begin(grant=case.grant(), actor=acting(case.firm.owner))
         rotation_publish(rotation_id=rotation.pk)
-
-
-def proved(case: Case) -> None:
-    """Two looks, as far apart as IAM takes to spread a change."""
-    check(case)
-    past = clock.now() - PROPAGATION
-    with tenancy.use(case.firm.practice_side):
-        Rotation.objects.filter(seen_at__isnull=False).update(seen_at=past)
-        Grant.objects.update(checked_at=past)
-    check(case)
 
 
 def busy(firm: Firm, memory: InMemory) -> Case:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsError, AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.lifecycle import PROPAGATION, ROTATION_MOVES, AccessEvent, GrantStatus, RotationStatus
+from awsaccess.lifecycle import ROTATION_MOVES, AccessEvent, GrantStatus, RotationStatus
 from awsaccess.models import Grant, Rotation
 from awsaccess.provision.access_stack import BadGrant, expected_role, with_lock
 from awsaccess.selectors import quick_create_url, template_text
@@ -26,12 +26,13 @@ from awsaccess.services.rotating import (
 )
 from awsaccess.services.turning import rotation_move_within
 from engagements.services.standing import consent_stands
-from portal.kernel import clock, outbox, tenancy
+from portal.kernel import outbox, tenancy
 from portal.kernel.errors import InvalidMove
 from tests.awsaccess.services.cast import (
     Case,
     check,
     enter,
+    look_twice,
     publish,
     settle,
     verified,
@@ -102,13 +103,7 @@ def act(world: World, case: Case) -> None:
 
 
 def proved(case: Case) -> RotationStatus:
-    """Two looks, as far apart as IAM takes to spread a change."""
-    check(case)
-    past = clock.now() - PROPAGATION
-    with tenancy.use(case.firm.practice_side):
-        Rotation.objects.filter(seen_at__isnull=False).update(seen_at=past)
-        Grant.objects.update(checked_at=past)
-    check(case)
+    look_twice(case)
     return RotationStatus(newest(case).status)
 
 
