@@ -16,7 +16,7 @@ DEPLOY := SITE_URL=https://portal.example.com SECRET_KEY=$$(python3 -c 'import s
   REDIS_URL=redis://localhost/0 EMAIL_URL=smtp://localhost:25 MAIL_FROM=portal@example.com \
   DATABASE_URL=postgresql://portal_web:x@127.0.0.1:1/portal PYTHONWARNINGS="ignore::RuntimeWarning"
 
-.PHONY: papers help demo demo-reset messages bench browser ministack screenshots test check fix lint types arch migrations deploy cov lock env
+.PHONY: papers pdfa help demo demo-reset messages bench browser ministack screenshots test check fix lint types arch migrations deploy cov lock env
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,10 @@ bench: env ## Measure, each against its anchor in the same run (NAME=boot measur
 
 screenshots: env ## Pictures of every page and mail, light, dark and phone, into docs/screenshots
 	$(PY) -m pytest -q -p no:randomly tests/ux/pictures.py $(ARGS)
+
+pdfa: env ## Have veraPDF judge signed papers of every profile (PDF/A-2a, PDF/UA-1); verapdf has to be on the PATH
+	@command -v verapdf >/dev/null || { echo "Nothing was judged: install veraPDF (verapdf.org) and put verapdf on the PATH."; exit 1; }
+	$(PY) -m pytest -q -p no:randomly tests/awsaccess/services/papers_for_archives.py $(ARGS)
 
 test: env ## Run the tests against an own PostgreSQL and Valkey (ARGS="-k wall" narrows them)
 	$(PY) -m pytest -n 2 $(ARGS)

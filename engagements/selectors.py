@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -161,6 +162,18 @@ def template_with(offer: Offer, choice: Sequence[str]) -> AgreedText:
     """The frozen template of an offer with these lines ticked."""
     found = offer.variants.get(choice=list(choice)) if choice else offer
     return AgreedText(text=found.template, sha256=found.template_sha256, version_id=found.template_version_id)
+
+
+def role_in(template: str) -> dict[str, Any] | None:  # Any: JSON
+    """The properties of the role that a template makes; None for one that cannot be read."""
+    try:
+        resources = json.loads(template)["Resources"].values()
+        found: dict[str, Any] = next(
+            one["Properties"] for one in resources if one["Type"] == "AWS::IAM::Role"
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return None
+    return found
 
 
 def is_published(offer: Offer) -> bool:

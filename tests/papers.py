@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
@@ -37,8 +39,11 @@ def is_valid(pdf: bytes, certificates: list[bytes]) -> bool:
 
 
 def is_pades(pdf: bytes) -> bool:
-    """Whether the one signature has the shape of ETSI EN 319 142: CAdES, its certificate signed too, the whole file in it."""
-    (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    """Whether the one signature has the shape of ETSI EN 319 142: CAdES, its certificate signed too, the whole file in it,
+    and certifies the paper so that readers take any later change for a breach.
+    """
+    reader = PdfFileReader(io.BytesIO(pdf))
+    (signature,) = reader.embedded_signatures
     signed = {attribute["type"].native for attribute in signature.signer_info["signed_attrs"]}
     covered = signature.evaluate_signature_coverage()
     return (
@@ -46,7 +51,23 @@ def is_pades(pdf: bytes) -> bool:
         and "signing_certificate_v2" in signed
         and "signing_time" not in signed  # it stands in the PDF, and nowhere else
         and covered is SignatureCoverageLevel.ENTIRE_FILE
+        and signature.docmdp_level is MDPPerm.NO_CHANGES
+        and reader.root["/Perms"].raw_get("/DocMDP") == signature.sig_field.raw_get("/V")
     )
+
+
+def objects_within_a_line(pdf: bytes) -> list[int]:
+    """Where an object does not begin a line of its own, which ISO 19005-2 wants in 6.1.9; the cross-reference tables tell."""
+    places = [int(one[1]) for one in re.finditer(rb"(\d{10}) \d{5} n[ \r]?[\r\n]", pdf)]
+    assert len(places) > 1
+    assert all(re.match(rb"\d+ \d+ obj[\r\n]", pdf[place : place + 24]) for place in places)
+    return [place for place in places if pdf[place - 1 : place] not in {b"\r", b"\n"}]
+
+
+def certificates_in(pdf: bytes) -> list[bytes]:
+    """Those that the one signature brings along."""
+    (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    return [one.chosen.dump() for one in signature.signed_data["certificates"]]
 
 
 def stamp_is_valid(pdf: bytes, certificates: list[bytes]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +17,7 @@ from engagements.offer_words import OfferWords, words_of
 from engagements.papers import parts
 from engagements.papers.parts import Fact, Head, Paper, Part
 from engagements.papers.wording import Wording
-from engagements.selectors import lines_agreed, template_with, with_choice
+from engagements.selectors import lines_agreed, role_in, template_with, with_choice
 from portal.kernel import audit, checkpoints
 from portal.kernel.models import AuditCheckpoint
 
@@ -84,16 +83,13 @@ def receipt_paper(agreed: Agreed, say: Wording) -> Paper:
 
 def policy_of(consent: Consent) -> Json:
     """What the role may do, as the template says it; as the offer froze it where the template cannot be read."""
-    try:
-        template = template_with(consent.offer, consent.choice).text
-        resources = json.loads(template)["Resources"].values()
-        role = next(one["Properties"] for one in resources if one["Type"] == "AWS::IAM::Role")
-        inline = [policy["PolicyDocument"] for policy in role["Policies"]]
+    role = role_in(template_with(consent.offer, consent.choice).text)
+    if role is not None:
+        inline = [policy["PolicyDocument"] for policy in role.get("Policies", ())]
         return {"managed_policies": role.get("ManagedPolicyArns", []), "policies": inline}
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
-        documents: Json = with_choice(consent.offer.documents, consent.choice)
-        names = ("managed_policy_arns", "statements")
-        return {name: documents.get(name, []) for name in names}
+    documents: Json = with_choice(consent.offer.documents, consent.choice)
+    names = ("managed_policy_arns", "statements")
+    return {name: documents.get(name, []) for name in names}
 
 
 def policy_sha256(consent: Consent) -> str:

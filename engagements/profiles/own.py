@@ -144,7 +144,8 @@ def _of_text(line: int | None, field: str, text: str) -> Iterator[WordFault]:
     if len(text) > LONGEST[field]:
         message = f"This is too long: {LONGEST[field]} characters at most."
         yield WordFault(line=line, field=field, message=message)
-    # The measure is for running English; three words in a title say nothing.
+    # The measure is for running English; three words in a title say nothing. A single German sentence swings too far:
+    # what the page of a German profile asks for is stated on it.
     if field != "title" and IN_GERMAN not in text.lower() and grade(text) > HARDEST:
         message = f"This is hard to read (grade {grade(text):.0f}). Use shorter words and sentences."
         yield WordFault(line=line, field=field, message=message)

@@ -12,7 +12,8 @@ from accounts.models import Contact
 from engagements import consent_record
 from engagements.consent_record import Agreement, Asked, Party
 from engagements.models import Consent, Engagement, Offer
-from engagements.selectors import lines_agreed, with_choice
+from engagements.offer_words import titles_of, words_of
+from engagements.selectors import role_in, template_with, with_choice
 from engagements.services.choices import Chosen
 from portal.kernel.errors import NotVisible
 
@@ -35,9 +36,9 @@ def record_text(
     agreement = Agreement(
         record_id=str(consent_id),
         practice=_practice(engagement),
-        client=_client(engagement),
+        client=_client(engagement, contact),
         signer=_signer(contact),
-        asked=_asked(engagement, offer, chosen, shown_html, shown_sha256),
+        asked=_asked(engagement, offer, chosen, evidence.get("language", ""), shown_html, shown_sha256),
         displayed_at=displayed_at,
         given_at=given_at,
         ends_at=_ends_at(engagement, offer),
@@ -73,12 +74,20 @@ def _practice(engagement: Engagement) -> Party:
         address=practice.address,
         email=practice.support_email,
         phone=practice.support_phone,
+        contact=practice.support_email,
     )
 
 
-def _client(engagement: Engagement) -> Party:
+def _client(engagement: Engagement, contact: Contact) -> Party:
+    """Nobody asks a client for its address: who agreed for it says how to reach it."""
     client = engagement.client
-    return Party(party_id=f"client:{client.pk}", role="client", kind="organisation", name=client.name)
+    return Party(
+        party_id=f"client:{client.pk}",
+        role="client",
+        kind="organisation",
+        name=client.name,
+        contact=contact.user.email,
+    )
 
 
 def _signer(contact: Contact) -> Party:
@@ -91,6 +100,7 @@ def _signer(contact: Contact) -> Party:
         title=contact.title,
         email=user.email,
         phone=user.phone,
+        contact=user.email,
     )
 
 
@@ -100,7 +110,11 @@ def _ends_at(engagement: Engagement, offer: Offer) -> dt.datetime:
     return dt.datetime.fromisoformat(frozen) if frozen else engagement.ends_at
 
 
-def _asked(engagement: Engagement, offer: Offer, chosen: Chosen, shown_html: str, shown_sha256: str) -> Asked:
+def _asked(
+    engagement: Engagement, offer: Offer, chosen: Chosen, language: str, shown_html: str, shown_sha256: str
+) -> Asked:
+    told, template = words_of(offer, language), template_with(offer, chosen.keys)
+    role = role_in(template.text) or {}
     return Asked(
         engagement=engagement.code,
         title=engagement.title,
@@ -110,8 +124,11 @@ def _asked(engagement: Engagement, offer: Offer, chosen: Chosen, shown_html: str
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
         template_sha256=chosen.template_sha256,
+        template_version_id=template.version_id,
         agreed_sha256=chosen.agreed_sha256,
-        lines=tuple(line["title"] for line in lines_agreed(offer, chosen.keys)),
+        role_name=str(role.get("RoleName", "")),
+        lines=(*(line["title"] for line in told.lines), *titles_of(offer, chosen.keys, language)),
+        limits=told.limits,
         documents=with_choice(offer.documents, chosen.keys),
         shown_html=shown_html,
         shown_sha256=shown_sha256,

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language, gettext
 
 from accounts.models import User
+from engagements.consent_record import SHOWN_FOR
 from engagements.models import Engagement, Offer
 from engagements.offer_words import OfferWords, summary_of, words_of
 from engagements.profiles.reading import grade_stated
@@ -27,7 +28,6 @@ from portal.pages.frames import Desk
 from portal.pages.pagemodels import Ability, AccessKind, Approval, Choice, ConsentPaper, Facts, Kind
 
 SALT: Final = "portal.pages.consenting"
-SHOWN_FOR_SECONDS: Final = 12 * 60 * 60  # no longer than a sign-in lasts
 PAPER_TEMPLATE: Final = "engagements/consent_document.html"
 
 
@@ -66,9 +66,7 @@ def paper_of(
 
 
 def _grade_of(told: OfferWords) -> int | None:
-    """Of everything that the profile says, what may be added included. The measure is for English alone."""
-    if not (get_language() or "en").startswith("en"):
-        return None
+    """Of everything that the profile says, what may be added included, by the measure for the language it is written in."""
     lines = [text for line in (*told.lines, *told.optional) for text in (line["title"], line["why"])]
     return grade_stated([told.summary, *lines, *told.warnings, *told.limits])
 
@@ -201,7 +199,7 @@ def seal(desk: Desk, shown: Shown) -> str:
 def unseal(value: str, *, html: str, desk: Desk) -> Shown:
     """What this contact was shown, if it is still what holds. Raises Stale otherwise."""
     try:
-        shown = signing.loads(value, salt=SALT, max_age=SHOWN_FOR_SECONDS)
+        shown = signing.loads(value, salt=SALT, max_age=SHOWN_FOR)
     except signing.BadSignature:
         raise Stale from None
     theirs = (shown["engagement"], shown["contact"], shown["sha256"])

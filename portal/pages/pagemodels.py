@@ -95,7 +95,7 @@ class ConsentPaper:
     """Everything that is agreed, and nothing else: rendered to the bytes that are kept.
 
     `doorbell`: each visit is let in by the client; `break_glass`: except in an emergency. `grade`: how many years of school
-    its words ask for (Flesch-Kincaid); None in other languages than English.
+    its words ask for (Flesch-Kincaid in English, Wiener Sachtextformel in German); None in other languages.
     """
 
     facts: Facts

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,17 @@ from accounts.models import User
 from engagements import selectors, tasks
 from engagements.lifecycle import DocumentKind, DocumentState, EngagementEvent
 from engagements.models import Consent, Document, DocumentMark, Engagement
+from engagements.offer_words import words_of
 from engagements.papers import parts
 from engagements.papers.certificate import EndFacts
+from engagements.papers.receipt import policy_of
+from engagements.papers.wording import account_number, words_in
 from engagements.selectors import document_verify_file, document_verify_reference, grouped
 from engagements.services import documents
 from engagements.services.closing import certificate_key, engagement_end
 from engagements.services.documents import PaperFailed, certificate_make, receipt_make
-from portal.kernel import checkpoints, clock, outbox, tenancy
-from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState
+from portal.kernel import audit, checkpoints, clock, outbox, tenancy
+from portal.kernel.models import AuditCheckpoint, AuditEvent, OutboxMessage, OutboxState
 from portal.kernel.papers import keys, signing, typesetting
 from tests.conftest import SqlAs
 from tests.factories import (
@@ -41,11 +45,14 @@ from tests.factories import (
     make_firm,
 )
 from tests.mailbox import Mailbox
+from tests.pages import stage
 from tests.papers import authority, is_pades, is_valid, stamp_is_valid
+from tests.ux.pdf_text import text_of as words_in_pdf
 
 Deliver = Callable[[], int]
 AsWorker = Callable[[], AbstractContextManager[None]]
 NOON = dt.datetime(2026, 12, 18, 12, 0, 30, tzinfo=dt.UTC)
+SECTIONS = ("short", "lines", "signer", "back", "prints", "seal", "annex")
 END = EndFacts(
     role_arn="arn:aws:iam::441709265583:role/latchkey-x",
     visits=3,
@@ -403,3 +410,39 @@ def test_a_receipt_is_in_the_language_of_whoever_agreed(
     assert title in pdf_of(made)
     assert f"/Lang ({made.language})".encode() in pdf_of(made).replace(b"/Lang(", b"/Lang (")
     assert grouped(made.reference).encode() in pdf_of(made)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_receipt_says_all_that_was_agreed_by_whom_and_how_to_take_it_back(
+    real_db: None, as_worker: AsWorker, language: str
+) -> None:
+    """Read out of the PDF as a reader copies it; lines break anywhere, so spaces do not count."""
+    scene = stage.agreed(evidence=replace(stage.EVIDENCE, language=language))
+    with as_worker(), tenancy.use(scene.scope):
+        checkpoints.checkpoint_make()
+        consent = Consent.objects.select_related("offer", "engagement").get()
+        made = receipt_make(consent_id=consent.pk)
+        offer, told = consent.offer, words_of(consent.offer, language)
+        policy, seal = policy_of(consent), AuditCheckpoint.objects.get()
+    assert made is not None
+    text = words_in_pdf(pdf_of(made)).replace(" ", "")
+    names = words_in(language)
+    digest = hashlib.sha256(audit.canonical(policy)).hexdigest()
+    for words in (
+        *(name["heading"] for section, name in names.items() if section in SECTIONS),
+        *(said for line in told.lines for said in (line["title"], line["why"])),
+        *told.limits,
+        told.summary,
+        *(scene.sam.name, scene.sam.email, scene.maya.name, scene.practice.legal_name, scene.client.name),
+        *(consent.engagement.title, consent.engagement.purpose, account_number(consent.account_id)),
+        f"{offer.documents['expires_at'][:10]}",
+        *(consent.shown_sha256, consent.offer_sha256, consent.agreed_sha256, digest, offer.template_sha256),
+        *(offer.template_version_id, str(consent.pk), grouped(made.reference)),
+        f"http://testserver/e/{consent.engagement.code}/end/",
+        f"latchkey-{consent.engagement.code}",
+        "http://testserver/verify/",
+        *(action for line in offer.lines for action in line["actions"]),
+        *(str(one["Sid"]) for inline in policy["policies"] for one in inline["Statement"] if "Sid" in one),
+        *checkpoints.note_of(seal).split(),
+    ):
+        assert words.replace(" ", "") in text, words

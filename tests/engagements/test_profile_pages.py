@@ -1,4 +1,6 @@
-"""The consent page of every shipped profile, as the client reads it: whole, and readable with eight years of school."""
+"""The consent page of every shipped profile, as the client reads it in either language: whole, and readable with eight years
+of school.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,15 @@ import pytest
 from accounts.models import User
 from awsaccess.services.sending import engagement_send
 from engagements.models import Engagement
-from engagements.profiles import PROFILES, AccessProfile
-from engagements.profiles.reading import HARDEST, grade, grade_stated
+from engagements.profiles import PROFILES, AccessProfile, profiles_in
+from engagements.profiles.reading import HARDEST, grade, grade_in_german, grade_stated
 from portal.kernel import actor, tenancy
 from tests.pages.stage import Stage, set_stage
 
 pytestmark = pytest.mark.django_db
 # AWS's own names are one click away, for technical people; the rest is no running text.
 NOT_READ: Final = frozenset({"details", "head", "nav", "script", "style", "svg"})
+GERMAN: Final = profiles_in("de")
 INLINE: Final = frozenset({"a", "abbr", "b", "em", "small", "span", "strong"})
 
 
@@ -86,15 +89,33 @@ def test_it_states_how_hard_it_is_to_read_and_that_is_not_hard(profile: AccessPr
     assert int(stated[0]) <= HARDEST
 
 
-def test_in_german_no_grade_is_stated_for_the_measure_is_for_english() -> None:
-    stage = asked_for(PROFILES["cost_review"])
+def in_german(profile: AccessProfile, *optional: str) -> str:
+    """What a German reader reads of the page."""
+    stage = asked_for(profile, *optional)
     with tenancy.use(tenancy.user_scope(stage.contact.user_id)):
         User.objects.filter(pk=stage.contact.user_id).update(language="de")
-    html = stage.browser().get(stage.path()).content.decode()
-    assert "2 Minuten Lesezeit" in html
-    assert "reading grade" not in html
-    assert "Lesestufe" not in html
-    assert grade_stated(["Wir sehen die Kosten, damit wir Verschwendung finden."]) is None
+    return prose_of(stage.browser().get(stage.path()).content.decode())
+
+
+@pytest.mark.parametrize("profile", GERMAN.values(), ids=list(GERMAN))
+def test_in_german_it_is_whole_and_states_the_grade_by_the_german_measure(profile: AccessProfile) -> None:
+    """Flesch and Kincaid measured English; German has the Wiener Sachtextformel."""
+    text = in_german(profile, *(line.key for line in profile.optional_lines))
+    lines = (*profile.lines, *profile.optional_lines)
+    assert all(line.title in text and line.why in text for line in lines)
+    said = [text for line in lines for text in (line.title, line.why)]
+    said += [profile.summary, *profile.warnings, *(limit.title for limit in profile.limits)]
+    assert all(each in text for each in said)
+    stated = re.findall(r"2 Minuten Lesezeit, Lesestufe (\d+)\n", text)
+    assert stated == [str(math.ceil(grade_in_german("\n".join(said))))]
+    assert 1 < int(stated[0]) <= HARDEST
+    assert grade_in_german(text) <= HARDEST
+
+
+def test_a_grade_is_stated_only_in_a_language_that_has_a_measure() -> None:
+    assert grade_stated(["We see the costs, so we can find waste."]) == 1
+    assert grade_stated(["Wir sehen die Kosten, damit wir Verschwendung finden."]) == 4
+    assert grade_stated(["Nous voyons les coûts, pour trouver le gaspillage."]) is None
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))

@@ -32,7 +32,13 @@ from engagements.profiles import (
     profiles_in,
 )
 from engagements.profiles.guards import CONTENTS, no_data
-from engagements.profiles.reading import HARDEST, grade, syllables_in
+from engagements.profiles.reading import (
+    HARDEST,
+    german_syllables_in,
+    grade,
+    grade_in_german,
+    syllables_in,
+)
 
 ACCOUNT: Final = "441709265583"
 SPRITE: Final = Path(__file__).parents[2] / "static" / "icons.svg"
@@ -293,6 +299,38 @@ def test_hard_text_has_a_high_grade_and_easy_text_a_low_one() -> None:
     hard = "Notwithstanding organisational considerations, infrastructural permissions necessitate authorisation."
     assert grade("They can look. They can’t change it.") < 2 < HARDEST < grade(hard)
     assert grade("") == grade("123 ...") == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "count"),
+    [
+        ("Kosten", 2),
+        ("Häuser", 2),
+        ("Theater", 3),
+        ("die", 1),
+        ("Quittung", 2),
+        ("Berechtigungen", 5),
+        ("E-Mail", 2),
+        ("AWS", 1),
+        ("s", 1),
+    ],
+)
+def test_german_syllables_are_counted_as_they_are_spoken(word: str, count: int) -> None:
+    assert german_syllables_in(word) == count
+
+
+def test_the_german_measure_is_the_first_vienna_formula() -> None:
+    """Of eight words in two sentences one has three syllables and more, one seven letters and more, six have one syllable."""
+    by_hand = 0.1935 * 12.5 + 0.1672 * 4 + 0.1297 * 12.5 - 0.0327 * 75 - 0.875
+    assert grade_in_german("Das Haus ist alt. Wir sehen die Berechtigungen.") == pytest.approx(by_hand)
+    hard = "Infrastrukturelle Berechtigungsüberlegungen erfordern organisatorische Genehmigungsverfahren."
+    assert grade_in_german("Wir sehen es. Wir ändern es nicht.") < 2 < HARDEST < grade_in_german(hard)
+    assert grade_in_german("") == grade_in_german("123 ...") == 0
+
+
+@pytest.mark.parametrize("profile", profiles_in("de").values(), ids=list(PROFILES))
+def test_its_german_words_are_read_with_eight_years_of_school(profile: AccessProfile) -> None:
+    assert grade_in_german("\n".join(texts_of(profile))) <= HARDEST
 
 
 # ---------------------------------------------------------------- as data

@@ -27,7 +27,7 @@ from portal.kernel import mail
 from portal.kernel.models import SigningCertificate
 from portal.kernel.papers import drawings, judging, keys, signing, stamping, typesetting
 from portal.kernel.papers.judging import Judgement
-from tests.papers import authority, is_valid, stamp_is_valid
+from tests.papers import authority, certificates_in, is_valid, objects_within_a_line, stamp_is_valid
 
 AsWorker = Callable[[], AbstractContextManager[None]]
 NOON = dt.datetime(2026, 12, 18, 12, 0, 30, 999, tzinfo=dt.UTC)
@@ -213,6 +213,25 @@ def test_keys_that_cannot_sign_are_refused(settings: Any) -> None:
 
 def test_only_a_p256_key_has_a_public_part_to_compare() -> None:
     assert keys._public(object()) == b""
+
+
+# Signatures
+
+
+def test_what_is_added_for_a_signature_begins_on_a_line_of_its_own(own_key: keys.SigningKey) -> None:
+    """An archive refuses the paper otherwise: the typesetter's last line has no end."""
+    plain = typeset("x")
+    assert objects_within_a_line(plain) == []
+    assert objects_within_a_line(signing.sign(plain, key=own_key, reason="r").pdf) == []
+    assert objects_within_a_line(signing.sign(plain + b"\r\n", key=own_key, reason="r").pdf) == []
+
+
+def test_a_signature_brings_each_certificate_once(own_key: keys.SigningKey) -> None:
+    above = keys.self_signed(keys.new_private_key(), now=NOON).public_bytes(Encoding.DER)
+    chain = keys.SigningKey(private=own_key.private, certificates=(own_key.certificate, above))
+    for key in (own_key, chain):
+        signed = signing.sign(typeset("x"), key=key, reason="r").pdf
+        assert sorted(certificates_in(signed)) == sorted(key.certificates)
 
 
 # Stamps

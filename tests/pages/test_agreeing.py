@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from accounts.lifecycle import ContactRole
 from accounts.models import Contact
+from engagements.consent_record import SHOWN_FOR
 from engagements.models import Consent, Engagement
 from engagements.services.drafts import offer_freeze_within
 from engagements.services.moves import engagement_cancel
@@ -214,7 +215,7 @@ def test_a_page_that_carries_nothing_agrees_to_nothing() -> None:
 def test_a_page_is_good_for_as_long_as_a_sign_in() -> None:
     scene = stage.invited()
     browser = scene.browser()
-    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=consenting.SHOWN_FOR_SECONDS + 60)
+    long_ago = dt.datetime.now(dt.UTC) - (SHOWN_FOR + dt.timedelta(minutes=1))
     form = filled(scene, browser)
     with time_machine.travel(long_ago):
         form["shown"] = signing.dumps(

@@ -57,25 +57,38 @@ def said(answer: Any) -> str:  # Any: as above
 def test_a_genuine_paper_is_known_by_its_bytes_and_by_its_reference(scene: Stage, paper: Document) -> None:
     for answer in (upload(bytes(paper.pdf)), typed(grouped(paper.reference))):
         assert said(answer) == "This paper is genuine"
-        page = answer.content.decode()
-        assert "Receipt of a consent to access" in page
-        for secret in (
-            scene.sam.name,
-            scene.maya.name,
-            scene.practice.name,
-            scene.client.name,
-            scene.engagement.code,
-        ):
-            assert secret not in page
+        assert "Receipt of a consent to access" in answer.content.decode()
+        assert nothing_else(answer, scene, paper)
+
+
+def nothing_else(answer: Any, scene: Stage, paper: Document) -> bool:  # Any: as above
+    """Of whose paper it is, of what it says, and of our rows, the page tells nothing."""
+    engagement = scene.engagement
+    secrets = (
+        *(scene.sam.name, scene.sam.email, scene.maya.name, scene.practice.name, scene.client.name),
+        *(
+            engagement.code,
+            engagement.title,
+            engagement.purpose,
+            engagement.account_id,
+            engagement.account_name,
+        ),
+        *(str(paper.pk), str(paper.consent_id), paper.sha256, paper.reference, grouped(paper.reference)),
+    )
+    page = answer.content.decode()
+    return not [secret for secret in secrets if secret and secret in page]
 
 
 def test_a_changed_paper_and_one_whose_consent_is_gone_are_told_apart(scene: Stage, paper: Document) -> None:
     pdf = bytes(paper.pdf)
-    assert said(upload(pdf[:-3] + b"!" + pdf[-2:])) == "This file was altered"
+    altered = upload(pdf[:-3] + b"!" + pdf[-2:])
+    assert said(altered) == "This file was altered"
     engagement = scene.fresh()
     with tenancy.use(scene.client_scope):
         engagement_end(engagement=engagement, actor=scene.sam_acts)
-    assert said(upload(pdf)) == "This paper is genuine. The consent was taken back"
+    withdrawn = upload(pdf)
+    assert said(withdrawn) == "This paper is genuine. The consent was taken back"
+    assert all(nothing_else(answer, scene, paper) for answer in (altered, withdrawn))
 
 
 def test_all_that_is_unknown_is_answered_alike(paper: Document) -> None:

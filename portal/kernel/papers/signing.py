@@ -50,7 +50,7 @@ def sign(pdf: bytes, *, key: SigningKey, reason: str, authority: Authority | Non
 def _sign(pdf: bytes, key: SigningKey, reason: str, authority: Authority | None) -> bytes:
     certificates = [x509.Certificate.load(der) for der in key.certificates]
     registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
-    for certificate in certificates:
+    for certificate in certificates[1:]:  # the signer brings its own
         registry.register(certificate)
     signer = signers.SimpleSigner(
         signing_cert=certificates[0],
@@ -66,7 +66,7 @@ def _sign(pdf: bytes, key: SigningKey, reason: str, authority: Authority | None)
         docmdp_permissions=MDPPerm.NO_CHANGES,
     )
     out = signers.sign_pdf(
-        IncrementalPdfFileWriter(io.BytesIO(pdf)),
+        IncrementalPdfFileWriter(io.BytesIO(_with_last_line(pdf))),
         meta,
         signer=signer,
         timestamper=authority,
@@ -74,3 +74,8 @@ def _sign(pdf: bytes, key: SigningKey, reason: str, authority: Authority | None)
     )
     made: bytes = out.getvalue()
     return made
+
+
+def _with_last_line(pdf: bytes) -> bytes:
+    """Ended: the typesetter's last line is not, and what is added would begin in it, which PDF/A refuses (6.1.9)."""
+    return pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
