@@ -31,12 +31,13 @@ from awsaccess.models import (
     ExitProof,
     Grant,
     Hub,
+    Rotation,
     Verification,
     Visit,
     VisitReport,
 )
 from awsaccess.policy.compare import Difference
-from awsaccess.probes import CHECKS, PENDING
+from awsaccess.probes import CHECKS, OPENED, PENDING
 from awsaccess.provision import links
 from awsaccess.provision.access_stack import external_id_in, hub_role_in, with_lock
 from awsaccess.provision.needs import needed_policy
@@ -354,6 +355,16 @@ def quick_create_url(engagement: Engagement, *, access: Access | None = None) ->
         partition=documents["partition"],
         console_base_url=settings.CONSOLE_BASE_URL,
     )
+
+
+def is_other_silent(rotation: Rotation) -> bool:
+    """Whether the newest good look could not ask the other hub role: then nothing is proved, and no step follows."""
+    newest = (
+        Verification.objects.filter(grant=rotation.grant_id, at__gte=rotation.begun_at)
+        .order_by("-at")
+        .first()
+    )
+    return newest is not None and newest.findings.get("with_other_hub") == OPENED[None]
 
 
 def template_address(offer: Offer) -> str:
