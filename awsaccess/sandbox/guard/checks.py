@@ -274,6 +274,10 @@ def allowed(caller: Caller | None, action: str, resource: str, context: Context)
     return may
 
 
+# SQS speaks JSON and keeps the codes of the time before it did.
+_OWN_REFUSALS: Final = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError", "sqs": "AccessDenied"}
+
+
 def _refuse(response: Moto, caller: Caller | None, action: str, resource: str) -> NoReturn:
     if caller is None:
         fail(response, "AccessDenied", "Access Denied")
@@ -281,7 +285,7 @@ def _refuse(response: Moto, caller: Caller | None, action: str, resource: str) -
     why = f"because no identity-based policy allows the {action} action"
     why = "with an explicit deny in an identity-based policy" if denied else why
     code = "AccessDeniedException" if is_json(response) else "AccessDenied"
-    code = "UnauthorizedOperation" if action.startswith("ec2:") else code
+    code = _OWN_REFUSALS.get(action.partition(":")[0], code)
     fail(response, code, f"{_not_authorized(caller, action, resource)} {why}")
 
 
