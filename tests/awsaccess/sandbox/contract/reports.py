@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from awsaccess.sandbox.signing import Keys
 from portal.kernel.clock import wait_until
-from tests.awsaccess.sandbox.contract.stories import ALLOW, story
+from tests.awsaccess.sandbox.contract.cases import ALLOW
+from tests.awsaccess.sandbox.contract.stories import story
 from tests.awsaccess.sandbox.contract.world import CLIENT, CONSULTANT, THIRD, World
 from tests.awsaccess.sandbox.making import Statement, grant, policy
 
