@@ -225,8 +225,9 @@ admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<s
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
-# Nothing has to move, and the hub role is the one it was: owners are led back.
+# Nothing has to move yet: owners are led back. Their walk changes the hub role later, and then it begins.
 admin:awsaccess_hub_move  console/awsaccess/hub/<str:object_id>/move/
+# The hub role is the one it was: owners are led back.
 admin:awsaccess_hub_role-known  console/awsaccess/hub/<str:object_id>/role-known/
   GET     302   404   302   403   403   403   404   404   404   404   404   404   404
   POST    302   404   302   403   403   403   404   404   404   404   404   404   404
