@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
-from awsaccess.models import Grant, Hub
+from awsaccess.models import Grant, Hub, Rotation
 from awsaccess.provision.access_stack import AccessGrantSpec, render_template
 from engagements.models import Engagement, Offer
 from engagements.profiles import LANGUAGES, AccessProfile, Kind, Line
@@ -110,9 +110,7 @@ def _terms_of_entry(engagement: Engagement) -> Documents:
     return {name: True for name, value in held.items() if value}
 
 
-def spec_from(
-    documents: Documents, *, external_id: str, callback_token: str = "", also_external_id: str = ""
-) -> AccessGrantSpec:
+def spec_from(documents: Documents, *, external_id: str, callback_token: str = "") -> AccessGrantSpec:
     """The stack's specification as it was frozen. Raises BadGrant when rendered, not here.
 
     `callback_token` is for rendering alone: what the role must look like does not depend on it.
@@ -131,20 +129,25 @@ def spec_from(
         partition=documents["partition"],
         callback_topics=tuple(sorted(documents.get("topic_arns", {}).items())) if callback_token else (),
         callback_token=callback_token,
-        also_external_id=also_external_id,
         names_required=bool(documents.get(NAMES_REQUIRED, False)),
     )
 
 
-def spec_of(offer: Offer, grant: Grant, *, also_external_id: str = "") -> AccessGrantSpec:
+def spec_of(offer: Offer, grant: Grant) -> AccessGrantSpec:
     """What the role of this grant must look like: as the client chose when they agreed, and with no choice before.
 
     Its lock is the one in force by now, which an exchange has made another than the offer's (ADR 13).
     """
-    return spec_from(
-        with_choice(offer.documents, choice_of(offer)),
-        external_id=grant.external_id_in_force,
-        also_external_id=also_external_id,
+    spec = spec_from(with_choice(offer.documents, choice_of(offer)), external_id=grant.external_id_in_force)
+    return replace(spec, hub_role_arn=grant.moved_hub_role_arn or spec.hub_role_arn)
+
+
+def spec_beside(offer: Offer, grant: Grant, rotation: Rotation) -> AccessGrantSpec:
+    """The same while what opens it is exchanged: its lock takes the one in force and the other one."""
+    return replace(
+        spec_of(offer, grant),
+        also_external_id=rotation.other_external_id,
+        also_hub_role_arn=rotation.other_hub_role_arn,
     )
 
 

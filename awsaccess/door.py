@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from awsaccess.aws.answering import AnswerDoor
 from awsaccess.aws.arns import BadAddress, loopback_origin
 from awsaccess.aws.gateway import AwsGateway, HubIdentity, make_gateway
-from awsaccess.models import Hub
+from awsaccess.models import Grant, Hub
 from engagements.models import Offer
 
 
@@ -40,6 +41,12 @@ def hub_of(offer: Offer) -> HubIdentity:
         template_bucket=documents["bucket"],
         partition=documents["partition"],
     )
+
+
+def hub_for(offer: Offer, grant: Grant) -> HubIdentity:
+    """The hub that a grant is entered from by now: the offer's, with the role that the access has moved to (ADR 13)."""
+    identity = hub_of(offer)
+    return replace(identity, role_arn=grant.moved_hub_role_arn) if grant.moved_hub_role_arn else identity
 
 
 def hub_identity(hub: Hub) -> HubIdentity:

@@ -199,7 +199,7 @@ CALLBACK_LOOKS_EVERY: Final = dt.timedelta(seconds=3)
 
 
 class RotationStatus(TextChoices):
-    """One exchange of an external ID. Old and new are both accepted from `adding` until it is over."""
+    """One exchange of an external ID or of a hub role. Old and new are both accepted from `adding` until it is over."""
 
     ADDING = "adding"
     DROPPING = "dropping"
@@ -218,7 +218,7 @@ ROTATION_MOVES: Final[dict[RotationStatus, frozenset[RotationStatus]]] = {
     _R.CANCELLED: frozenset(),
 }
 ROTATING: Final = frozenset(status for status, onward in ROTATION_MOVES.items() if onward)
-# What a look that passed must have found before the next step: which lock, and whether the other ID opens it.
+# What a look that passed must have found before the next step: which lock, and whether the other ID, or the other hub role, opens it.
 ROTATION_WANTS: Final = {
     _R.ADDING: ("both", True),
     _R.DROPPING: ("alone", False),
@@ -255,6 +255,9 @@ class AccessEvent(StrEnum):
     ROTATION_BEGUN = "practice:rotation:begun"
     ROTATION_MOVED = "aws:rotation:moved"
     ROTATION_CANCELLED = "practice:rotation:cancelled"
+    HUB_MOVE_BEGUN = "practice:hub-move:begun"
+    HUB_MOVE_MOVED = "aws:hub-move:moved"
+    HUB_MOVE_CANCELLED = "practice:hub-move:cancelled"
     EXIT_PROVED = "aws:grant:exit-proved"
     STACK_TOLD = "aws:stack:told"
     STACK_ANSWERED = "aws:stack:answered"

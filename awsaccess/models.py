@@ -88,6 +88,8 @@ class Grant(Row):
     # with it. The moment changes with each step, so that a look that began before it does not count.
     rotated_external_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     is_rotating = models.BooleanField(default=False, db_default=False)
+    # The hub role in force in place of the agreed offer's, once the access has moved to another one of the same account.
+    moved_hub_role_arn = models.CharField(max_length=2048, blank=True, default="", db_default="")
     lock_changed_at = models.DateTimeField(null=True)
     lock_template_key = models.CharField(max_length=200, blank=True, default="", db_default="")
     lock_version_id = models.CharField(max_length=1024, blank=True, default="", db_default="")
@@ -142,18 +144,21 @@ class Grant(Row):
 
 
 class Rotation(Row):
-    """One exchange of a grant's external ID: begun by a consultant, done in two steps by the client, proved by checks.
+    """One exchange of what opens a grant's role: begun by a consultant, done in two steps by the client, proved by checks.
 
-    The versions are those of the two templates in the bucket: with both IDs, and with the new one alone. `seen_at` is
-    when a check first found what this step waits for, `turned_at` when the new one came into force.
+    Either of its external ID, or of the hub role that may come: then the ARNs are filled, and the IDs empty. The
+    versions are those of the two templates in the bucket: with both, and with the new one alone. `seen_at` is when a
+    check first found what this step waits for, `turned_at` when the new one came into force.
     """
 
     practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="rotations")
     status = models.CharField(max_length=10, choices=RotationStatus.choices, default=RotationStatus.ADDING)
-    old_external_id = models.CharField(max_length=64)
-    new_external_id = models.CharField(max_length=64, unique=True)
+    old_external_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+    new_external_id = models.CharField(max_length=64, blank=True, default="", db_default="")
+    old_hub_role_arn = models.CharField(max_length=2048, blank=True, default="", db_default="")
+    new_hub_role_arn = models.CharField(max_length=2048, blank=True, default="", db_default="")
     both_version_id = models.CharField(max_length=1024, blank=True, default="")
     alone_version_id = models.CharField(max_length=1024, blank=True, default="")
     begun_at = models.DateTimeField()
@@ -172,16 +177,49 @@ class Rotation(Row):
                 condition=models.Q(status__in=sorted(ROTATING)),
                 name="rotation_one_open_per_grant",
             ),
+            models.UniqueConstraint(
+                fields=["new_external_id"],
+                condition=~models.Q(new_external_id=""),
+                name="rotation_one_per_new_id",
+            ),
+            # One thing at a time: either the key, or who comes with it.
+            models.CheckConstraint(
+                condition=(
+                    models.Q(old_hub_role_arn="", new_hub_role_arn="")
+                    & ~models.Q(old_external_id="")
+                    & ~models.Q(new_external_id="")
+                )
+                | (
+                    models.Q(old_external_id="", new_external_id="")
+                    & ~models.Q(old_hub_role_arn="")
+                    & ~models.Q(new_hub_role_arn="")
+                ),
+                name="rotation_of_id_or_hub",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"rotation, {self.status}"
 
     @property
+    def is_hub_move(self) -> bool:
+        """Whether the hub role is exchanged, and not the external ID."""
+        return bool(self.new_hub_role_arn)
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether the portal enters with the new one."""
+        return self.status in (RotationStatus.DROPPING, RotationStatus.DONE)
+
+    @property
     def other_external_id(self) -> str:
-        """The one of the two that the portal does not enter with."""
-        is_turned = self.status in (RotationStatus.DROPPING, RotationStatus.DONE)
-        return self.old_external_id if is_turned else self.new_external_id
+        """The one of the two that the portal does not enter with; empty where the hub role is exchanged."""
+        return self.old_external_id if self.is_turned else self.new_external_id
+
+    @property
+    def other_hub_role_arn(self) -> str:
+        """The one of the two hub roles that the portal does not come from; empty where the external ID is exchanged."""
+        return self.old_hub_role_arn if self.is_turned else self.new_hub_role_arn
 
 
 class Verification(Row):

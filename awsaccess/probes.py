@@ -28,6 +28,7 @@ from awsaccess.provision.access_stack import ExpectedRole
 from awsaccess.provision.naming import Names
 
 SHORTEST_SESSION: Final = 900
+OPENED: Final = {True: "opened", False: "refused", None: "not asked"}
 OK, FAIL, PENDING = "ok", "fail", "pending"
 CHECKS: Final = ("found", "lock", "scope", "ends")
 Assume = Callable[[HubIdentity, AssumeRequest], SessionCredentials]
@@ -35,9 +36,13 @@ Assume = Callable[[HubIdentity, AssumeRequest], SessionCredentials]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """For a while the lock may accept another external ID, too; `both` is the role as it looks then."""
+    """For a while the lock may accept another way in, too: another external ID, or the hub's other role.
 
-    other_external_id: str = field(repr=False)
+    `hub` and `external_id` are that way, `both` is the role as it looks then.
+    """
+
+    hub: HubIdentity
+    external_id: str = field(repr=False)
     both: ExpectedRole
 
 
@@ -61,8 +66,8 @@ class Target:
 class Result:
     """What a run proved. `checks` by name: ok, fail or pending; `findings` are kept as evidence.
 
-    `lock`, while an external ID is exchanged: `alone` or `both`, as the role has it; `other_opens` whether the other one
-    opens it. `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
+    `lock`, while an external ID or a hub role is exchanged: `alone` or `both`, as the role has it; `other_opens` whether
+    the other one opens it, None if that could not be asked. `denied_before`: sessions opened before it are denied everything. `is_narrower`: the role differs, and every difference only takes away. False where that is not certain.
     """
 
     verdict: Verdict
@@ -153,29 +158,62 @@ def _without_names(door: AwsGateway, target: Target, result: Result) -> Result:
 
 
 def _with_other(door: AwsGateway, target: Target, entered: Entered, result: Result) -> Result:
-    """While an external ID is exchanged: whether the other one opens a role that is well."""
+    """While an external ID or a hub role is exchanged: whether the other one opens a role that is well."""
     if target.overlap is None or result.verdict is not Verdict.OK:
         return result
-    opened = _opens(door, target, target.overlap.other_external_id, named=entered.named)
-    told = {"lock": result.lock, "with_other_id": "opened" if opened else "refused"}
+    is_other_id = target.overlap.hub == target.hub
+    ask = _opens_with_other_id if is_other_id else _opens_from_other_hub
+    opened = ask(door, target, target.overlap, named=entered.named)
+    told = {"lock": result.lock, "with_other_id" if is_other_id else "with_other_hub": OPENED[opened]}
     return replace(result, other_opens=opened, findings={**result.findings, **told})
+
+
+def _opens_with_other_id(door: AwsGateway, target: Target, overlap: Overlap, *, named: bool) -> bool | None:
+    return _opens(door, target, overlap.external_id, named=named)
+
+
+def _opens_from_other_hub(door: AwsGateway, target: Target, overlap: Overlap, *, named: bool) -> bool | None:
+    """None where that hub role is not there, or may enter nothing: its refusal would be ours, and prove nothing.
+
+    It says nothing of the client's role either, which is entered from the one in force.
+    """
+    try:
+        if _opens(door, replace(target, hub=overlap.hub), overlap.external_id, named=named):
+            return True
+        door.control(overlap.hub)
+    except AwsMisconfigured:
+        return None
+    return False
 
 
 def is_refused(door: AwsGateway, target: Target) -> bool | None:
     """True if AWS refuses us with the right and with a wrong external ID; False if either opens; None if unknown.
 
-    Asked with names and without: a role that takes only the one or only the other is not gone.
+    Asked with names and without: a role that takes only the one or only the other is not gone. While its external ID or
+    hub role is exchanged, the other one is tried, too.
     """
     try:
         door.own_identity(target.hub)
-        others = [target.overlap.other_external_id] if target.overlap else []
-        tries = product((target.external_id, *others, str(uuid4())), (True, False))
+        tries = product((target.external_id, str(uuid4())), (True, False))
         if any(_opens(door, target, tried, named=named) for tried, named in tries):
+            return False
+        if target.overlap is not None and _opens_otherwise(door, target, target.overlap):
             return False
         door.control(target.hub)
     except (AwsTransient, AwsMisconfigured, AwsRejected):
         return None
     return True
+
+
+def _opens_otherwise(door: AwsGateway, target: Target, overlap: Overlap) -> bool:
+    """A hub role that is gone lets nobody come from it, so the end of an access need not wait for it."""
+    other = replace(target, hub=overlap.hub)
+    try:
+        return any(_opens(door, other, overlap.external_id, named=named) for named in (True, False))
+    except AwsMisconfigured:
+        if overlap.hub == target.hub:
+            raise
+        return False
 
 
 def _identified(door: AwsGateway, target: Target, entered: Entered) -> Entered | Result:

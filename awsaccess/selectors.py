@@ -31,14 +31,15 @@ from awsaccess.models import (
     ExitProof,
     Grant,
     Hub,
+    Rotation,
     Verification,
     Visit,
     VisitReport,
 )
 from awsaccess.policy.compare import Difference
-from awsaccess.probes import CHECKS, PENDING
+from awsaccess.probes import CHECKS, OPENED, PENDING
 from awsaccess.provision import links
-from awsaccess.provision.access_stack import external_id_in, with_lock
+from awsaccess.provision.access_stack import external_id_in, hub_role_in, with_lock
 from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import EngagementStatus
@@ -356,6 +357,16 @@ def quick_create_url(engagement: Engagement, *, access: Access | None = None) ->
     )
 
 
+def is_other_silent(rotation: Rotation) -> bool:
+    """Whether the newest good look could not ask the other hub role: then nothing is proved, and no step follows."""
+    newest = (
+        Verification.objects.filter(grant=rotation.grant_id, at__gte=rotation.begun_at)
+        .order_by("-at")
+        .first()
+    )
+    return newest is not None and newest.findings.get("with_other_hub") == OPENED[None]
+
+
 def template_address(offer: Offer) -> str:
     """The pinned version in the hub's bucket: the agreed one, or the same with the lock that is in force by now."""
     return _address(offer, _grant_beside(offer))
@@ -369,7 +380,7 @@ def _grant_beside(offer: Offer) -> Grant | None:
 def _address(offer: Offer, grant: Grant | None) -> str:
     documents, agreed = offer.documents, template_agreed(offer)
     own_lock = grant if grant is not None and grant.lock_version_id else None
-    if own_lock is not None and external_id_in(agreed.text) == own_lock.external_id_in_force:
+    if own_lock is not None and _has_lock_of(own_lock, agreed.text):
         own_lock = None  # a change that was asked since then has the lock in its own template
     return links.template_url(
         bucket=documents["bucket"],
@@ -380,11 +391,17 @@ def _address(offer: Offer, grant: Grant | None) -> str:
     )
 
 
+def _has_lock_of(grant: Grant, template: str) -> bool:
+    hub = hub_role_in(template)
+    return (external_id_in(template), hub) == (grant.external_id_in_force, grant.moved_hub_role_arn or hub)
+
+
 def template_text(offer: Offer, *, access: Access | None = None) -> str:
     """The template to read or to run by hand: as agreed, with the lock that is in force by now."""
     agreed = template_agreed(offer).text
     grant = access.grant if access else _grant_beside(offer)
-    return with_lock(agreed, spec_of(offer, grant)) if grant and grant.rotated_external_id else agreed
+    is_exchanged = grant is not None and (grant.rotated_external_id or grant.moved_hub_role_arn)
+    return with_lock(agreed, spec_of(offer, grant)) if grant and is_exchanged else agreed
 
 
 def stack_ask(engagement: Engagement) -> StackAsk | None:

@@ -64,7 +64,10 @@ RINGS: Final = {
 REPORTS: Final = {"aws:visit:report-fetched": ("first", "complete"), "aws:visit:report-missing": ("missing",)}
 # From these on the portal enters with the new one.
 TURNED: Final = ("dropping", "done")
+EXCHANGES_BEGUN: Final = ("practice:rotation:begun", "practice:hub-move:begun")
+EXCHANGES_MOVED: Final = ("aws:rotation:moved", "aws:hub-move:moved")
 Json = dict[str, Any]  # Any: JSON
+Exchange = tuple[str, object, str, str]  # how far it came, who began it, from which hub role to which
 
 
 class NoPack(Exception):
@@ -364,35 +367,53 @@ def _is_as_sealed(row: Json, event: Json) -> bool:
 
 
 def _rotations(folder: Path, events: Sequence[Json]) -> Iterator[str]:
-    """Exchanges of one role's external ID follow each other: each from the one that was in force, as far as is told."""
+    """Exchanges of one role's external ID follow each other: each from the one that was in force, as far as is told.
+
+    So do those of the hub role that may come.
+    """
     rows = _json(folder / "rotations.json")["rotations"]
     told = _exchanges(events)
-    found: dict[str, list[tuple[str, object]]] = {grant: [] for grant in told}
+    found: dict[str, list[Exchange]] = {grant: [] for grant in told}
     for row in rows:
-        found.setdefault(row["grant"], []).append((row["status"], _person(row["begun_by"])))
+        found.setdefault(row["grant"], []).append((row["status"], _person(row["begun_by"]), *_roles(row)))
     for grant in sorted(found):
         if found[grant] != told.get(grant, []):
             yield f"rotations.json and the record differ on the exchanges of role {grant}."
+    moves = [row for row in rows if all(_roles(row))]
+    yield from _in_turn(folder, [row for row in rows if row not in moves], "external_id", "an ID")
+    yield from _in_turn(folder, moves, "hub_role_arn", "a hub role")
+
+
+def _in_turn(folder: Path, rows: Sequence[Json], what: str, word: str) -> Iterator[str]:
     offers = {role["grant"]: role["offer"] for role in _json(folder / "access.json")["roles"]}
     in_force: dict[str, str] = {}
     for row in rows:
         template = _read(folder / "offers" / f"template-{offers[row['grant']]}.txt").decode()
-        old = row["old_external_id"]
+        old = row[f"old_{what}"]
         if in_force.get(row["grant"], old) != old or (row["grant"] not in in_force and old not in template):
-            yield f"rotations.json: an exchange of role {row['grant']} begins with an ID that was not in force."
-        in_force[row["grant"]] = row["new_external_id"] if row["status"] in TURNED else old
+            yield f"rotations.json: an exchange of role {row['grant']} begins with {word} that was not in force."
+        in_force[row["grant"]] = row[f"new_{what}"] if row["status"] in TURNED else old
 
 
-def _exchanges(events: Sequence[Json]) -> dict[str, list[tuple[str, object]]]:
-    """Role -> each exchange: how far it came, and who began it. A move from where it does not stand moves nothing."""
-    found: dict[str, list[tuple[str, object]]] = {}
+def _roles(row: Json) -> tuple[str, str]:
+    """From which hub role to which; empty where the external ID is exchanged, and in packs from before there was a choice."""
+    return row.get("old_hub_role_arn", ""), row.get("new_hub_role_arn", "")
+
+
+def _exchanges(events: Sequence[Json]) -> dict[str, list[Exchange]]:
+    """Role -> each exchange: how far it came, who began it, and from which hub role to which.
+
+    A move from where it does not stand moves nothing.
+    """
+    found: dict[str, list[Exchange]] = {}
     for event in events:
-        mine = found.setdefault(_key(event), [])
-        if event["header"]["kind"] == "practice:rotation:begun":
-            mine.append(("adding", event["header"]["actor"]))
-        elif event["header"]["kind"] == "aws:rotation:moved" and mine:
-            details, (at, by) = _details(event), mine[-1]
-            mine[-1] = (details["to"] if details["from"] == at else at, by)
+        kind, mine = event["header"]["kind"], found.setdefault(_key(event), [])
+        if kind in EXCHANGES_BEGUN:
+            details = _details(event)
+            mine.append(("adding", event["header"]["actor"], details.get("from", ""), details.get("to", "")))
+        elif kind in EXCHANGES_MOVED and mine:
+            details, (at, by, old, new) = _details(event), mine[-1]
+            mine[-1] = (details["to"] if details["from"] == at else at, by, old, new)
     return {grant: mine for grant, mine in found.items() if mine}
 
 

@@ -18,7 +18,8 @@ CHECK: Final = ("at", "verdict", "reason", "findings")
 # The role's policies and its agreed external ID stand in the template that was agreed to.
 GRANT: Final = ("account_id", "role_name", "status", "verified_at", "last_ok_at", "gone_at")
 ROTATION: Final = (
-    *("status", "old_external_id", "new_external_id", "both_version_id", "alone_version_id"),
+    *("status", "old_external_id", "new_external_id", "old_hub_role_arn", "new_hub_role_arn"),
+    *("both_version_id", "alone_version_id"),
     *("begun_at", "turned_at", "ended_at"),
 )
 STACK: Final = ("kind", "stack_id", "status", "told_at", "answered_at", "reason")

@@ -28,7 +28,8 @@ engagement.json    What, why, who, until when.
 decisions.json     Each consent with its circumstances; each answer, also no; each question; each act that was refused.
 deployments.json   Where each template was published, in which version; what the client's stacks reported of themselves.
 access.json        The roles that were made in AWS, and what became of them.
-rotations.json     Each exchange of a role's external ID: who began it, how far it came, which IDs.
+rotations.json     Each exchange of a role's external ID, or of the hub role that may come: who began it, how far it
+                   came, which IDs or roles.
 rings.json         Each time a consultant asked the client to be let in, and what the client answered.
 visits.json        Each time a consultant went into the account, or tried to: who, why, from when to when.
 reports.json       What was done in each visit, out of the client's own CloudTrail, where that look was agreed to;

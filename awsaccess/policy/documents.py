@@ -91,23 +91,30 @@ def document(*statements: Statement) -> Document:
 
 
 def trust_document(
-    *, hub_role_arn: str, external_id: str, expires_at: dt.datetime, also_external_id: str = ""
+    *,
+    hub_role_arn: str,
+    external_id: str,
+    expires_at: dt.datetime,
+    also_external_id: str = "",
+    also_hub_role_arn: str = "",
 ) -> Document:
     """Exactly the two statements of AWS_FACTS §1.
 
     The account root with `aws:PrincipalArn`, because a role named as Principal is stored by its unique id and breaks
     when the role is made anew. Two statements, because `sts:ExternalId` is a key of AssumeRole only.
-    `also_external_id` opens it as well, while one is exchanged for the other (ADR 13).
+    `also_external_id` opens it as well, while one is exchanged for the other, and `also_hub_role_arn`, of the same
+    account, may come as well, while an access moves from one hub role to the other (ADR 13).
     Raises UnsafeDocument for a wildcard, a short external ID or a moment without zone.
     """
+    hubs = [hub_role_arn, also_hub_role_arn] if also_hub_role_arn else [hub_role_arn]
     found = ROLE_ARN.fullmatch(hub_role_arn)
-    if found is None:
+    if found is None or not all(ROLE_ARN.fullmatch(each) for each in hubs):
         raise UnsafeDocument("the hub role's ARN must be one literal role")
     keys = [external_id, also_external_id] if also_external_id else [external_id]
     if any(SPECIAL.search(key) or len(key) < 32 for key in keys):
         raise UnsafeDocument("the external ID must be one literal of at least 32 characters")
     principal = {"AWS": f"arn:{found[1]}:iam::{found[2]}:root"}
-    from_hub = {"ArnEquals": {"aws:PrincipalArn": hub_role_arn}}
+    from_hub = {"ArnEquals": {"aws:PrincipalArn": hubs if also_hub_role_arn else hub_role_arn}}
     return document(
         {
             "Sid": "AssumeForThisEngagement",

@@ -61,7 +61,8 @@ class AccessGrantSpec:
     """All that the access stack depends on.
 
     `managed_policy_arns` are AWS's own, written with `arn:aws:`; `statements` are plain IAM JSON without intrinsics.
-    `also_external_id` opens the role as well, while one external ID is exchanged for another. `names_required`: the role opens only
+    `also_external_id` opens the role as well, while one external ID is exchanged for another; `also_hub_role_arn`, of the
+    hub's account, may enter as well, while the access moves to another hub role (ADR 13). `names_required`: the role opens only
     for sessions that name a person, the practice, the engagement and the visit (ADR 17). `callback_topics` are (region, ARN) of the hub; without them the stack reports nothing.
     """
 
@@ -78,6 +79,7 @@ class AccessGrantSpec:
     max_session_seconds: int = 3600
     partition: str = "aws"
     also_external_id: str = field(default="", repr=False)
+    also_hub_role_arn: str = ""
     callback_topics: tuple[tuple[str, str], ...] = ()
     callback_token: str = field(default="", repr=False)
     names_required: bool = False
@@ -182,6 +184,11 @@ def _check(spec: AccessGrantSpec) -> None:
     hub = f"arn:{spec.partition}:iam::{spec.hub_account_id}:role/"
     _require(ACCOUNT.fullmatch(spec.hub_account_id) is not None, "an account number has 12 digits")
     _require(spec.hub_role_arn.startswith(hub), "the hub role lies in another account than the hub")
+    other_hub = spec.also_hub_role_arn
+    _require(
+        not other_hub or (other_hub.startswith(hub) and other_hub != spec.hub_role_arn),
+        "the second hub role is not another one of the hub's account",
+    )
     _require(EXTERNAL_ID.fullmatch(spec.external_id) is not None, "the external ID is not one that AWS takes")
     also = spec.also_external_id
     _require(
@@ -273,8 +280,20 @@ def callback_token_in(template: str) -> str:
 
 def external_id_in(template: str) -> str:
     """The external ID that the lock of a template of ours takes; empty while it takes two."""
+    return _one(_conditions_in(template)["StringEquals"]["sts:ExternalId"])
+
+
+def hub_role_in(template: str) -> str:
+    """The ARN of the hub role that the lock of a template of ours lets in; empty while it lets in two."""
+    return _one(_conditions_in(template)["ArnEquals"]["aws:PrincipalArn"])
+
+
+def _conditions_in(template: str) -> Node:
     trust = json.loads(template)["Resources"][ROLE_LOGICAL_ID]["Properties"]["AssumeRolePolicyDocument"]
-    found = trust["Statement"][0]["Condition"]["StringEquals"]["sts:ExternalId"]
+    return trust["Statement"][0]["Condition"]
+
+
+def _one(found: Node) -> str:
     return found if isinstance(found, str) else ""
 
 
@@ -326,6 +345,7 @@ def _trust(spec: AccessGrantSpec) -> Document:
             external_id=spec.external_id,
             expires_at=spec.expires_at,
             also_external_id=spec.also_external_id,
+            also_hub_role_arn=spec.also_hub_role_arn,
         )
     except documents.UnsafeDocument as error:
         raise BadGrant(str(error)) from None

@@ -33,14 +33,21 @@ class BadHubStack(ValueError):
     """Raised instead of rendering a template that AWS would refuse."""
 
 
-def render_main(*, topics_also_in: tuple[str, ...] = (), hub_role: str = HUB_ROLE) -> str:
+def render_main(
+    *,
+    topics_also_in: tuple[str, ...] = (),
+    hub_role: str = HUB_ROLE,
+    also_hub_roles: tuple[str, ...] = (),
+) -> str:
     """Queue, dead-letter queue, the topic of the queue's own region, and the control role.
 
     `topics_also_in` may deliver into the queue, too. `hub_role` is the name of the role that enters the control role, with its path;
-    empty leaves the control role out, because it is there already. Raises BadHubStack.
+    empty leaves the control role out, because it is there already. `also_hub_roles` enter it as well, while accesses move from
+    one hub role to another. Raises BadHubStack.
     """
     _require(all(REGION.fullmatch(region) for region in topics_also_in), "no such region")
-    _require(not hub_role or ROLE.fullmatch(hub_role) is not None, "that is not the name of a role")
+    hub_roles = (hub_role, *also_hub_roles) if hub_role else ()
+    _require(all(ROLE.fullmatch(role) for role in hub_roles), "that is not the name of a role")
     topics = [_joined(_topic_arn({"Ref": "AWS::Region"}))]
     topics += [_joined(_topic_arn(region)) for region in topics_also_in]
     resources = {
@@ -57,7 +64,7 @@ def render_main(*, topics_also_in: tuple[str, ...] = (), hub_role: str = HUB_ROL
         ),
         "QueuePolicy": _queue_policy(topics),
         **_topic({"Fn::GetAtt": ["Queue", "Arn"]}),
-        **(_control_role(hub_role) if hub_role else {}),
+        **(_control_role(hub_roles) if hub_roles else {}),
     }
     outputs = {
         "QueueAddress": {"Value": {"Ref": "Queue"}},
@@ -150,7 +157,7 @@ def _topic(queue_arn: Node) -> dict[str, Node]:
     }
 
 
-def _control_role(hub_role: str) -> dict[str, Node]:
+def _control_role(hub_roles: tuple[str, ...]) -> dict[str, Node]:
     """What no client trusts: the hub enters it to prove that it may enter roles, and it asks where it must be refused."""
     trust = {
         "Sid": "OnlyTheHubAndItself",
@@ -159,10 +166,7 @@ def _control_role(hub_role: str) -> dict[str, Node]:
         "Action": ASK_AND_NAME,
         "Condition": {
             "ArnEquals": {
-                "aws:PrincipalArn": [
-                    _joined(_iam_arn(f"role/{hub_role}")),
-                    _joined(_iam_arn(f"role/{CONTROL_ROLE}")),
-                ]
+                "aws:PrincipalArn": [_joined(_iam_arn(f"role/{role}")) for role in (*hub_roles, CONTROL_ROLE)]
             }
         },
     }

@@ -15,6 +15,7 @@ from awsaccess.sandbox import clock, cloudtrail
 from awsaccess.sandbox.calls import CallCounter
 from awsaccess.sandbox.faults import SWITCHES, Faults
 from awsaccess.sandbox.guard.checks import DECISIONS, UNRESOLVED
+from awsaccess.sandbox.guard.propagation import PROPAGATION
 
 PREFIX: Final = "/_sandbox/"
 _SHOWN_DECISIONS: Final = 200
@@ -61,6 +62,8 @@ class Controls:
             ("PUT", "clock"): self._set_clock,
             ("GET", "history"): lambda _: self._history(),
             ("PUT", "history"): self._delay_history,
+            ("GET", "propagation"): lambda _: self._propagation(),
+            ("PUT", "propagation"): self._delay_propagation,
             ("GET", "decisions"): lambda _: self._decisions(),
             ("POST", "reset"): self._reset,
         }
@@ -132,6 +135,16 @@ class Controls:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadControl("delay_seconds must be a number") from error
         return self._history()
+
+    def _propagation(self) -> object:
+        return {"delay_seconds": PROPAGATION.delay.total_seconds()}
+
+    def _delay_propagation(self, body: Body) -> object:
+        try:
+            PROPAGATION.delay = dt.timedelta(seconds=float(body["delay_seconds"]))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise BadControl("delay_seconds must be a number") from error
+        return self._propagation()
 
     def _decisions(self) -> object:
         last = list(DECISIONS)[-_SHOWN_DECISIONS:]

@@ -24,6 +24,7 @@ from awsaccess.sandbox.front import Front
 from awsaccess.sandbox.guard.caller import SESSIONS
 from awsaccess.sandbox.guard.checks import DECISIONS, UNRESOLVED
 from awsaccess.sandbox.guard.install import install as install_guard
+from awsaccess.sandbox.guard.propagation import PROPAGATION
 from awsaccess.sandbox.journal import Journal
 from awsaccess.sandbox.parties import Account
 
@@ -121,6 +122,7 @@ def _forget() -> None:
     stacks.STATES.clear()
     SESSIONS.clear()
     cloudtrail.HISTORY.clear()
+    PROPAGATION.clear()
     DECISIONS.clear()
     UNRESOLVED.clear()
 

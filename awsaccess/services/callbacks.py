@@ -22,7 +22,7 @@ from awsaccess.aws.errors import AwsError, AwsMisconfigured, AwsRejected, AwsTra
 from awsaccess.aws.gateway import HubIdentity
 from awsaccess.aws.messages import QueueAddress, QueuedMessage, StackId
 from awsaccess.callback import Hint, Kind, Reason, Refusal, read_message
-from awsaccess.door import answer_door, gateway, hub_identity, hub_of
+from awsaccess.door import answer_door, gateway, hub_for, hub_identity
 from awsaccess.lifecycle import (
     BROKEN,
     CALLBACK_ANSWER_WITHIN,
@@ -112,7 +112,7 @@ def _ears(hub: Hub) -> list[Ear]:
     earlier = grants.exclude(offer__documents__queue_url=hub.queue_url)
     for grant in earlier.select_related("offer__practice"):
         documents = grant.offer.documents
-        _, topics = found.setdefault(documents["queue_url"], (hub_of(grant.offer), set()))
+        _, topics = found.setdefault(documents["queue_url"], (hub_for(grant.offer, grant), set()))
         topics.update(documents["topic_arns"].values())
     return [
         Ear(hub=identity, queue=QueueAddress.parse(url), topics=frozenset(topics))

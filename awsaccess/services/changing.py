@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from awsaccess.asking import Asked, Documents, documents_of, spec_from, spec_of
+from awsaccess.door import hub_for
 from awsaccess.models import Grant
 from awsaccess.policy.effect import effect_of
 from awsaccess.provision.access_stack import callback_token_in, expected_role
@@ -51,7 +52,9 @@ def change_offer(
         raise InvalidMove(KEY_FIRST)
     require_possible(_terms(current, profile, optional, ends_at))
     asked = _asked(before, profile, optional, ends_at)
-    documents = documents_of(current, asked, before.documents)
+    # The lock that is in force by now, which an exchange has made another than the one that was agreed (ADR 13).
+    hub = {**before.documents, "hub_role_arn": hub_for(before, grant).role_arn}
+    documents = documents_of(current, asked, hub)
     documents["change"] = _effect(before, documents, grant)
     # The stack's report stays as it is: another token would be a new resource, and the old one's end would go unheard.
     templates = rendered(documents, grant.external_id_in_force, callback_token_in(before.template))

@@ -14,10 +14,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from awsaccess.asking import spec_of
+from awsaccess.asking import spec_beside, spec_of
 from awsaccess.aws.arns import session_name_for
-from awsaccess.aws.gateway import AwsGateway
-from awsaccess.door import gateway, hub_of
+from awsaccess.aws.gateway import AwsGateway, HubIdentity
+from awsaccess.door import gateway, hub_for
 from awsaccess.lifecycle import (
     BROKEN,
     NOT_SEEN_YET,
@@ -213,7 +213,7 @@ def read_all(grant_ids: Iterable[UUID]) -> list[Seen]:
 
 
 def rotations_open(grants: Iterable[Grant]) -> dict[UUID, Rotation]:
-    """Of those whose external ID is being exchanged, by grant. No query where there is none."""
+    """Of those whose external ID or hub role is being exchanged, by grant. No query where there is none."""
     asked = [grant.pk for grant in grants if grant.is_rotating]
     rows = Rotation.objects.filter(grant__in=asked, status__in=ROTATING) if asked else []
     return {rotation.grant_id: rotation for rotation in rows}
@@ -244,7 +244,7 @@ def _watched() -> QuerySet[Grant]:
 def target_of(grant: Grant, rotation: Rotation | None = None, *, held: Offer | None = None) -> Target:
     """The role as it should be now, changes that hold included; `held` as `standing_of` told, if that was asked before.
 
-    While `rotation` is under way the lock may accept its other external ID, too.
+    While `rotation` is under way the lock may accept its other external ID or hub role, too.
     """
     return _target(grant, held or standing_of(grant).held, rotation)
 
@@ -283,7 +283,7 @@ def _standing(grant: Grant, changes: Iterable[ScopeChange]) -> Standing:
 
 def _target(grant: Grant, offer: Offer, rotation: Rotation | None) -> Target:
     """The external ID comes from the grant's row, never from a message (SECURITY A1)."""
-    hub, spec = hub_of(offer), spec_of(offer, grant)
+    hub, spec = hub_for(offer, grant), spec_of(offer, grant)
     return Target(
         hub=hub,
         account_id=grant.account_id,
@@ -299,14 +299,16 @@ def _target(grant: Grant, offer: Offer, rotation: Rotation | None) -> Target:
             visit=LOOK,
         ),
         names_required=spec.names_required,
-        overlap=_overlap(grant, offer, rotation) if rotation else None,
+        overlap=_overlap(grant, offer, rotation, hub) if rotation else None,
     )
 
 
-def _overlap(grant: Grant, offer: Offer, rotation: Rotation) -> Overlap:
-    other = rotation.other_external_id
-    spec = spec_of(offer, grant, also_external_id=other)
-    return Overlap(other_external_id=other, both=expected_role(spec, grant.account_id))
+def _overlap(grant: Grant, offer: Offer, rotation: Rotation, hub: HubIdentity) -> Overlap:
+    return Overlap(
+        hub=replace(hub, role_arn=rotation.other_hub_role_arn or hub.role_arn),
+        external_id=rotation.other_external_id or grant.external_id_in_force,
+        both=expected_role(spec_beside(offer, grant, rotation), grant.account_id),
+    )
 
 
 @transaction.atomic(durable=True)

@@ -15,7 +15,7 @@ from accounts.lifecycle import ContactRole
 from accounts.models import Contact
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.door import gateway, hub_of
+from awsaccess.door import gateway, hub_for
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant
 from awsaccess.provision import links
@@ -90,7 +90,7 @@ def denial_publish(*, grant_id: UUID) -> None:
     try:
         held = _held(grant)
         version = gateway().upload_template(
-            hub_of(held), key=_key(grant), body=denial_template(grant).encode()
+            hub_for(held, grant), key=_key(grant), body=denial_template(grant).encode()
         )
     except (AwsTransient, AwsMisconfigured) as error:
         raise outbox.Later(error.user_message) from None

@@ -1,12 +1,13 @@
-"""Exchanging the external ID of a live grant: begun in the console, done by the client in two updates of the stack (ADR 13).
+"""Exchanging what opens a live grant: begun in the console, done by the client in two updates of the stack (ADR 13).
 
-First the lock accepts both, and the portal goes on with the old one. Once AWS was seen to take the new one the portal enters
+Either its external ID, or the hub role that may come (`moving`): the steps are the same. First the lock accepts both, and the portal goes on with the old one. Once AWS was seen to take the new one the portal enters
 with that, and the client drops the old one. No step needs the next one: a client who never does it keeps a working access.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 from uuid import UUID, uuid4
@@ -15,11 +16,11 @@ from django.db import transaction
 
 from awsaccess.asking import spec_of
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.door import gateway, hub_of
+from awsaccess.door import gateway, hub_for
 from awsaccess.lifecycle import ROTATING, AccessEvent, GrantStatus, RotationStatus
 from awsaccess.models import Grant, Rotation
 from awsaccess.provision import links
-from awsaccess.provision.access_stack import with_lock
+from awsaccess.provision.access_stack import AccessGrantSpec, with_lock
 from awsaccess.selectors import StackUpdate, is_denial_awaited, stack_update, template_address
 from awsaccess.services.checks import CHECK, standing_of
 from awsaccess.services.records import grant_record_within
@@ -28,7 +29,7 @@ from engagements.lifecycle import EngagementStatus
 from engagements.models import Engagement
 from engagements.selectors import change_open, template_agreed
 from engagements.services.moves import engagement_locked
-from portal.kernel import clock, due, outbox
+from portal.kernel import clock, due, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
 
@@ -51,26 +52,39 @@ def rotation_begin(*, grant: Grant, actor: Actor) -> Rotation:
     Raises InvalidMove unless the grant is verified, its access live, its template published and no exchange under way;
     and while the client's stack waits for another update.
     """
+    current = held_within(grant)
+    keys = {"old_external_id": current.external_id_in_force, "new_external_id": str(uuid4())}
+    rotation = begin_within(current, keys, actor)
+    grant_record_within(AccessEvent.ROTATION_BEGUN, current, actor, {})
+    return rotation
+
+
+def held_within(grant: Grant) -> Grant:
+    """The grant as it is now, locked after its engagement, and with it."""
+    tenancy.require_transaction("an exchange")
     engagement = engagement_locked(grant.engagement_id)
-    current = (
-        Grant.objects.select_for_update(of=("self",)).select_related("offer", "engagement").get(pk=grant.pk)
-    )
-    if not rotation_can_begin(current, engagement):
-        raise InvalidMove
+    rows = Grant.objects.select_for_update(of=("self",)).select_related("offer", "engagement")
+    current = rows.get(pk=grant.pk)
+    current.engagement = engagement
+    return current
+
+
+def begin_within(current: Grant, exchanged: Mapping[str, str], actor: Actor) -> Rotation:
+    """The row of an exchange, and the promise of its templates, in the caller's transaction. Raises as `rotation_begin`."""
     now = clock.now()
-    _require_no_other_update(current, engagement, now)
+    if not rotation_can_begin(current, current.engagement):
+        raise InvalidMove
+    _require_no_other_update(current, current.engagement, now)
     rotation = Rotation.objects.create(
         practice_id=current.practice_id,
         client_id=current.client_id,
         grant=current,
-        old_external_id=current.external_id_in_force,
-        new_external_id=str(uuid4()),
         begun_at=now,
         begun_by_id=actor.user_id,
+        **exchanged,
     )
     Grant.objects.filter(pk=current.pk).update(is_rotating=True, lock_changed_at=now)
     outbox.put(PUBLISH, rotation.pk, dedupe_key=f"key:{rotation.pk}", client_id=current.client_id)
-    grant_record_within(AccessEvent.ROTATION_BEGUN, current, actor, {})
     return rotation
 
 
@@ -113,16 +127,24 @@ def rotation_publish(*, rotation_id: UUID) -> None:
 def _upload(rotation: Rotation, which: str) -> str:
     grant = rotation.grant
     key, body = lock_key(grant.engagement.code, rotation, which), lock_template(rotation, which)
-    return gateway().upload_template(hub_of(grant.offer), key=key, body=body.encode())
+    return gateway().upload_template(hub_for(grant.offer, grant), key=key, body=body.encode())
 
 
 def lock_template(rotation: Rotation, which: str) -> str:
-    """The agreed template, choice included, with another lock: `both` external IDs, or the new one `alone`."""
+    """The agreed template, choice included, with another lock: for `both`, or for the new one `alone`."""
     grant = rotation.grant
     held = standing_of(grant).held
-    also = rotation.old_external_id if which == "both" else ""
-    spec = replace(spec_of(held, grant), external_id=rotation.new_external_id, also_external_id=also)
-    return with_lock(template_agreed(held).text, spec)
+    return with_lock(
+        template_agreed(held).text, _lock(spec_of(held, grant), rotation, is_both=which == "both")
+    )
+
+
+def _lock(spec: AccessGrantSpec, rotation: Rotation, *, is_both: bool) -> AccessGrantSpec:
+    if rotation.is_hub_move:
+        also = rotation.old_hub_role_arn if is_both else ""
+        return replace(spec, hub_role_arn=rotation.new_hub_role_arn, also_hub_role_arn=also)
+    also = rotation.old_external_id if is_both else ""
+    return replace(spec, external_id=rotation.new_external_id, also_external_id=also)
 
 
 @transaction.atomic(durable=True)
@@ -151,7 +173,8 @@ def rotation_cancel(*, grant: Grant, actor: Actor) -> None:
     # Without a template nobody can have done anything yet.
     to = RotationStatus.UNDOING if rotation.both_version_id else RotationStatus.CANCELLED
     rotation_move_within(rotation, to=to, actor=actor)
-    grant_record_within(AccessEvent.ROTATION_CANCELLED, current, actor, {})
+    kind = AccessEvent.HUB_MOVE_CANCELLED if rotation.is_hub_move else AccessEvent.ROTATION_CANCELLED
+    grant_record_within(kind, current, actor, {})
     due.schedule(CHECK, current.pk, at=clock.now(), client_id=current.client_id)
     if rotation.seen_at is not None:
         outbox.put(

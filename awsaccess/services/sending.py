@@ -13,10 +13,11 @@ from accounts.models import Contact
 from accounts.services.invitations import invitation_make_within
 from awsaccess.asking import Documents, asked_in, documents_for, spec_from, variants_of
 from awsaccess.aws.errors import AwsMisconfigured, AwsRejected, AwsTransient
-from awsaccess.door import gateway, hub_of
+from awsaccess.door import gateway, hub_for, hub_of
 from awsaccess.lifecycle import AccessEvent
 from awsaccess.models import Grant, Hub
 from awsaccess.provision.access_stack import BadGrant, render_template
+from awsaccess.selectors import grant_of
 from awsaccess.services.records import grant_record_within
 from engagements.models import Engagement, Offer, Variant
 from engagements.selectors import lead_of
@@ -99,10 +100,10 @@ def variant_publish(*, variant_id: UUID) -> None:
 
 
 def _uploaded(offer: Offer, template: str) -> str:
+    grant = grant_of(offer.engagement)
+    hub = hub_for(offer, grant) if grant else hub_of(offer)
     try:
-        return gateway().upload_template(
-            hub_of(offer), key=offer.documents["template_key"], body=template.encode()
-        )
+        return gateway().upload_template(hub, key=offer.documents["template_key"], body=template.encode())
     except (AwsTransient, AwsMisconfigured) as error:
         raise outbox.Later(error.user_message) from None
     except AwsRejected as error:

@@ -1,4 +1,4 @@
-"""What a look at AWS does to an exchange of an external ID: the next step, once it was proved for long enough."""
+"""What a look at AWS does to an exchange of an external ID or a hub role: the next step, once it was proved for long enough."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def rotation_move_within(rotation: Rotation, *, to: RotationStatus, actor: Actor
         raise InvalidMove
     _turn_grant(rotation, to, now, is_over=is_over)
     grant = Grant.objects.get(pk=rotation.grant_id)
-    grant_record_within(AccessEvent.ROTATION_MOVED, grant, actor, {"from": seen.value, "to": to.value})
+    told = AccessEvent.HUB_MOVE_MOVED if rotation.is_hub_move else AccessEvent.ROTATION_MOVED
+    grant_record_within(told, grant, actor, {"from": seen.value, "to": to.value})
     if kind := MAILS.get(to):
         key = f"{kind}:{rotation.pk}"
         outbox.put(kind, grant.engagement_id, dedupe_key=key, client_id=grant.client_id)
@@ -87,7 +88,7 @@ def _turn_grant(rotation: Rotation, to: RotationStatus, now: dt.datetime, *, is_
     if to is RotationStatus.DROPPING:
         grant = Grant.objects.select_related("engagement").get(pk=rotation.grant_id)
         changes |= {
-            "rotated_external_id": rotation.new_external_id,
+            **_new_in_force(rotation),
             "lock_template_key": lock_key(grant.engagement.code, rotation, "alone"),
             "lock_version_id": rotation.alone_version_id,
             # A refusal right after the turn may be IAM catching up with itself.
@@ -96,6 +97,12 @@ def _turn_grant(rotation: Rotation, to: RotationStatus, now: dt.datetime, *, is_
         if is_denial_awaited(grant, now=now):
             changes |= _denial_anew_within(grant, now)
     Grant.objects.filter(pk=rotation.grant_id).update(**changes)
+
+
+def _new_in_force(rotation: Rotation) -> dict[str, str]:
+    if rotation.is_hub_move:
+        return {"moved_hub_role_arn": rotation.new_hub_role_arn}
+    return {"rotated_external_id": rotation.new_external_id}
 
 
 def _denial_anew_within(grant: Grant, now: dt.datetime) -> dict[str, object]:

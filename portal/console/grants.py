@@ -14,11 +14,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from awsaccess.lifecycle import WATCHED, GrantStatus, RotationStatus, Verdict, VisitStatus
+from awsaccess.door import hub_for
+from awsaccess.lifecycle import ROTATING, WATCHED, GrantStatus, RotationStatus, Verdict, VisitStatus
 from awsaccess.models import ExitProof, Grant, Hub, Rotation, Verification, Visit
-from awsaccess.selectors import differences_found
+from awsaccess.selectors import differences_found, is_other_silent
 from awsaccess.services.checks import CHECK, check_soon
 from awsaccess.services.hubs import hub_role_accept, hub_set_up, hub_try
+from awsaccess.services.moving import (
+    grants_elsewhere,
+    hub_move_begin,
+    hub_move_can_begin,
+    hub_moves_begin,
+    hub_moves_possible,
+)
 from awsaccess.services.rotating import rotation_begin, rotation_can_begin, rotation_cancel, rotation_of
 from awsaccess.services.sending import offer_publish, variant_publish
 from engagements.models import Engagement, Offer
@@ -78,6 +86,33 @@ def _explain_rotate(_grant: Grant) -> list[str]:
     ]
 
 
+def _may_move(grant: Grant) -> bool:
+    return hub_move_can_begin(grant, grant.engagement)
+
+
+def _move(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
+    hub_move_begin(grant=grant, actor=actor_of(request))
+    return (
+        "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
+    )
+
+
+def _explain_move(_grant: Grant) -> list[str]:
+    return [
+        "This access still lets in the hub role from before. It moves to the one that is set up now.",
+        *MOVE,
+    ]
+
+
+MOVE: Final = (
+    "What the client agreed to does not change, and nobody agrees again: your AWS account stays the same.",
+    "Step 1, by the client: one update of the stack, after which AWS lets in both hub roles.",
+    "Once AWS was seen to let in the new one, twice, the portal comes from it.",
+    "Step 2, by the client: one more update, after which only the new one opens. It is proved that the old one is refused.",
+    "Visits go on throughout. Keep both roles in your AWS account until no access names the old one any more.",
+)
+
+
 def _may_keep_key(grant: Grant) -> bool:
     rotation = rotation_of(grant)
     return rotation is not None and rotation.status == RotationStatus.ADDING
@@ -88,10 +123,10 @@ def _keep_key(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
     return "Called off. If the client did step 1 already, they are asked to take it back."
 
 
-def _explain_keep_key(_grant: Grant) -> list[str]:
-    return [
-        "The old external ID stays in force. A client who did the first step is asked to take it back in AWS."
-    ]
+def _explain_keep_key(grant: Grant) -> list[str]:
+    rotation = rotation_of(grant)
+    what = "hub role from before" if rotation is not None and rotation.is_hub_move else "old external ID"
+    return [f"The {what} stays in force. A client who did the first step is asked to take it back in AWS."]
 
 
 @admin.register(Grant)
@@ -125,9 +160,20 @@ class GrantAdmin(ScopedModelAdmin[Grant]):
             button="Begin",
         ),
         ObjectAction(
+            slug="move",
+            label="Move to the new hub role",
+            title="Move this access to the new hub role",
+            explain=_explain_move,
+            run=_move,
+            roles=OWNERS,
+            offered=_may_move,
+            button="Begin",
+            step_up=True,
+        ),
+        ObjectAction(
             slug="keep-key",
             label="Call the exchange off",
-            title="Call the exchange of the external ID off",
+            title="Call the exchange off",
             explain=_explain_keep_key,
             run=_keep_key,
             offered=_may_keep_key,
@@ -221,11 +267,12 @@ ROTATIONS: Final = {
 
 
 def _key_panel(grant: Grant) -> list[Panel]:
-    """The exchanges of the external ID, which is no secret but is not shown either."""
+    """The exchanges of the external ID, which is no secret but is not shown either, and those of the hub role."""
     rows = tuple(
         (
             Cell(text=words.moment(one.begun_at), small=one.begun_by.name if one.begun_by else ""),
-            _rotation_state(one),
+            _exchanged(one),
+            rotation_state(one),
             Cell(text=words.moment(one.turned_at, "not yet")),
             Cell(text=words.moment(one.ended_at, "not yet")),
         )
@@ -233,16 +280,30 @@ def _key_panel(grant: Grant) -> list[Panel]:
     )
     if not rows:
         return []
-    table = Table(headings=("Begun", "State", "New one in force since", "Over"), rows=rows)
+    table = Table(headings=("Begun", "What", "State", "New one in force since", "Over"), rows=rows)
     words_there = "Old and new open the role side by side until the client has done both steps."
-    return [Panel(key="key", title="Exchange of the external ID", words=words_there, table=table)]
+    return [Panel(key="key", title="Exchanges of what opens the role", words=words_there, table=table)]
 
 
-def _rotation_state(rotation: Rotation) -> Cell:
+def _exchanged(rotation: Rotation) -> Cell:
+    if not rotation.is_hub_move:
+        return Cell(text="The external ID")
+    return Cell(text="The hub role", small=f"{rotation.old_hub_role_arn} → {rotation.new_hub_role_arn}")
+
+
+def rotation_state(rotation: Rotation) -> Cell:
+    """How far an exchange is, and what it waits for."""
     cell = ROTATIONS[RotationStatus(rotation.status)]
     if rotation.status == RotationStatus.ADDING and not rotation.both_version_id:
         return replace(cell, small="the templates are on their way to the bucket")
-    return replace(cell, small="seen once; looked at again in two minutes") if rotation.seen_at else cell
+    if rotation.seen_at:
+        return replace(cell, small="seen once; looked at again in two minutes")
+    return (
+        replace(cell, small=NOT_ASKED) if rotation.status in ROTATING and is_other_silent(rotation) else cell
+    )
+
+
+NOT_ASKED: Final = "the other hub role does not open for the portal, or may enter nothing: put it right, or this cannot go on"
 
 
 def _changes_panel(grant: Grant) -> list[Panel]:
@@ -396,7 +457,7 @@ def _hub_facts(asked: Asked) -> dict[str, Any]:  # Any: what `hub_set_up` takes
 
 def _explain_change(_hub: Hub) -> list[str]:
     return [
-        "Offers that were sent already keep the hub they were made with.",
+        "Offers that were sent already keep the hub they were made with. Live accesses can be moved to another role of the same account afterwards.",
         "From now on, new offers name this role, and templates go into this bucket.",
     ]
 
@@ -431,6 +492,49 @@ def _explain_role_known(_hub: Hub) -> list[str]:
         "You say that somebody of yours deleted the hub role and made it again under the same name.",
         "If nobody did, leave this, look at who did it in your CloudTrail, and pause what is live.",
     ]
+
+
+def _move_all(request: HttpRequest, hub: Hub, _asked: Asked) -> str:
+    hub_try(hub)  # nothing begins for a role that the portal cannot come from
+    done = hub_moves_begin(hub=hub, actor=actor_of(request))
+    told = [f"Begun: {done.begun}. Each client gets a mail with the first of two steps."]
+    told += [f"{grant.client.name}, {grant.engagement.title}: {why}" for grant, why in done.waiting]
+    return " ".join(told)
+
+
+def _explain_move_all(hub: Hub) -> list[str]:
+    possible = hub_moves_possible(hub)
+    names = [f"{grant.client.name}: {grant.engagement.title}" for grant in possible[:MOVES_SHOWN]]
+    return ["Checks the new hub role first. Then these accesses begin to move to it:", *names, *MOVE]
+
+
+MOVES_SHOWN: Final = 50
+
+
+def _elsewhere_panel(request: HttpRequest, hub: Hub) -> list[Panel]:
+    """Which accesses keep the old role needed, and how far each is: the guide through the move."""
+    rows = reads.of_engagements_seen(request, grants_elsewhere(hub))
+    grants = list(rows[:MOVES_SHOWN])
+    if not grants:
+        return []
+    open_ones = Rotation.objects.filter(grant__in=grants, status__in=ROTATING).exclude(new_hub_role_arn="")
+    moves = {one.grant_id: one for one in open_ones}
+    table = Table(
+        headings=("Access", "Hub role from before", "State"),
+        rows=tuple(_elsewhere_row(grant, moves.get(grant.pk)) for grant in grants),
+    )
+    told = (
+        f"{rows.count()} still let in another hub role than the one above, and go on working with it."
+        " Keep both roles until this list is gone."
+    )
+    return [Panel(key="elsewhere", title="Accesses that name an older hub role", words=told, table=table)]
+
+
+def _elsewhere_row(grant: Grant, move: Rotation | None) -> tuple[Cell, ...]:
+    url = page_of(Grant).page_url(grant)
+    before = move.old_hub_role_arn if move else hub_for(grant.offer, grant).role_arn
+    state = rotation_state(move) if move else Cell(text="Not begun", tone="plain")
+    return (Cell(text=grant.engagement.title, url=url, small=grant.client.name), Cell(text=before), state)
 
 
 def _remade_panel(hub: Hub) -> list[Panel]:
@@ -526,6 +630,17 @@ class HubAdmin(ScopedModelAdmin[Hub]):
             step_up=True,
         ),
         ObjectAction(
+            slug="move",
+            label="Move accesses here",
+            title="Move live accesses to this hub role",
+            explain=_explain_move_all,
+            run=_move_all,
+            roles=OWNERS,
+            offered=lambda hub: hub_moves_possible(hub).exists(),
+            button="Begin",
+            step_up=True,
+        ),
+        ObjectAction(
             slug="role-known",
             label="It was us",
             title="We made the hub role anew",
@@ -572,6 +687,7 @@ class HubAdmin(ScopedModelAdmin[Hub]):
         )
         return [
             *_remade_panel(obj),
+            *_elsewhere_panel(request, obj),
             Panel(
                 key="hub",
                 title="Hub",

@@ -16,13 +16,16 @@ from portal.pages.frames import Desk
 class KeyStep:
     """The page. `step` is `add`, `drop`, `undo` or `none`; `is_seen`: AWS has it, and is looked at once more.
 
-    `is_after_visits`: open visits are being ended in AWS, and the step comes when they are over.
+    `is_after_visits`: open visits are being ended in AWS, and the step comes when they are over. `old_role` and `new_role`
+    are the consultant's own roles in AWS where one is exchanged for the other, and empty where the external ID is.
     """
 
     step: str
     is_seen: bool
     is_after_visits: bool
     update: StackUpdate | None
+    old_role: str = ""
+    new_role: str = ""
 
 
 STEPS = {
@@ -42,6 +45,8 @@ def key_step(desk: Desk) -> KeyStep:
         is_seen=rotation.seen_at is not None,
         is_after_visits=is_denial_awaited(rotation.grant, now=clock.now()),
         update=rotation_update(rotation),
+        old_role=rotation.old_hub_role_arn,
+        new_role=rotation.new_hub_role_arn,
     )
 
 

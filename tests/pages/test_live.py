@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
@@ -126,6 +127,25 @@ def test_the_closing_list_ticks_itself_off() -> None:
     assert "1 of 3 done" in told
     assert "AWS no longer lets us in." in told
     assert "I have deleted it" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "It first refused us 0 seconds after the end."),
+        (1, "It first refused us 1 second after the end."),
+        (42, "It first refused us 42 seconds after the end."),
+        (119, "It first refused us 119 seconds after the end."),
+        (125, "It first refused us 2 minutes after the end."),
+    ],
+)
+def test_the_closing_list_shows_how_long_aws_let_us_in_after_the_end(seconds: int, told: str) -> None:
+    scene = stage.closing()
+    assert "It first refused us" not in body(ask(scene))
+    with tenancy.use(scene.scope):
+        begun = ExitProof.objects.get().begun_at
+        ExitProof.objects.update(refused_since=begun + dt.timedelta(seconds=seconds))
+    assert told in body(ask(scene))
 
 
 @pytest.mark.parametrize(("role", "has_paper"), [(ContactRole.VIEWER, True), (ContactRole.AWS_ADMIN, False)])

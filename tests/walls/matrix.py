@@ -195,6 +195,12 @@ admin:awsaccess_grant_keep-key  console/awsaccess/grant/<str:object_id>/keep-key
   POST    302   404   302   302   404   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# Every access names the hub role that is set up: owners are led back.
+admin:awsaccess_grant_move  console/awsaccess/grant/<str:object_id>/move/
+  GET     302   404   302   403   404   403   404   404   404   404   404   404   404
+  POST    302   404   302   403   404   403   404   404   404   404   404   404   404
+  else    302   404   405   405   405   405   404   404   404   404   404   404   405
+
 # There is a hub already, and a sign-in service; nobody adds a second.
 admin:awsaccess_hub_add  console/awsaccess/hub/add/
 admin:accounts_signinservice_add  console/accounts/signinservice/add/
@@ -219,6 +225,8 @@ admin:engagements_practiceprofile_retire  console/engagements/practiceprofile/<s
   POST    302   404   302   302   302   403   404   404   404   404   404   404   404
   else    302   404   405   405   405   405   404   404   404   404   404   404   405
 
+# Nothing has to move yet: owners are led back. Their walk changes the hub role later, and then it begins.
+admin:awsaccess_hub_move  console/awsaccess/hub/<str:object_id>/move/
 # The hub role is the one it was: owners are led back.
 admin:awsaccess_hub_role-known  console/awsaccess/hub/<str:object_id>/role-known/
   GET     302   404   302   403   403   403   404   404   404   404   404   404   404

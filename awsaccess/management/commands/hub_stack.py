@@ -30,6 +30,13 @@ class Command(BaseCommand):
             "--hub-role", default=HUB_ROLE, help="name of the hub role, which may enter the control role"
         )
         parser.add_argument(
+            "--also-hub-role",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="another one that may, while accesses move from one hub role to the other",
+        )
+        parser.add_argument(
             "--without-control-role",
             action="store_true",
             help="leave the control role out, where it was made by hand",
@@ -41,6 +48,7 @@ class Command(BaseCommand):
         topic_in: list[str],
         queue_arn: str,
         hub_role: str,
+        also_hub_role: list[str],
         without_control_role: bool,
         **__: object,
     ) -> None:
@@ -50,7 +58,9 @@ class Command(BaseCommand):
                 render_topic(queue_arn=queue_arn)
                 if queue_arn
                 else render_main(
-                    topics_also_in=tuple(topic_in), hub_role="" if without_control_role else hub_role
+                    topics_also_in=tuple(topic_in),
+                    hub_role="" if without_control_role else hub_role,
+                    also_hub_roles=tuple(also_hub_role),
                 )
             )
         except BadHubStack as error:

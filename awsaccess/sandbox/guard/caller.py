@@ -9,6 +9,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 
 from awsaccess.sandbox.guard.language import Principal
+from awsaccess.sandbox.guard.propagation import PROPAGATION
 
 Moto = Any  # moto's objects: their attributes are checked by the canary tests, not by types
 
@@ -63,6 +64,11 @@ def role_by_arn(arn: str) -> Moto | None:
     return next((role for role in list(iam_backends[account]["aws"].roles.values()) if role.arn == arn), None)
 
 
+def role_seen(arn: str) -> Moto | None:
+    """The role as STS knows it, which IAM's last change of it may not have reached yet."""
+    return PROPAGATION.seen(arn, role_by_arn(arn))
+
+
 def caller_of_role(role: Moto) -> Caller:
     """A role acting by itself, as CloudFormation's service role does."""
     principal = Principal(account=role.account_id, arn=role.arn, principal_arn=role.arn, unique_id=role.id)
@@ -70,7 +76,7 @@ def caller_of_role(role: Moto) -> Caller:
 
 
 def _caller_of_session(session: Session) -> Caller | None:
-    role = role_by_arn(session.role_arn)
+    role = role_seen(session.role_arn)
     if role is None or role.id != session.role_id:
         return None  # deleted or made anew under the session: its token is dead
     principal = Principal(

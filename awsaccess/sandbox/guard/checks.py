@@ -25,7 +25,7 @@ from awsaccess.sandbox.guard.caller import (
     Moto,
     Session,
     find_caller,
-    role_by_arn,
+    role_seen,
     secret_of,
 )
 from awsaccess.sandbox.guard.context import (
@@ -201,7 +201,7 @@ def _trust_verdict(role: Moto, action: str, caller: Caller, context: Context) ->
 
 def _may_assume(caller: Caller, action: str, arn: str, context: Context) -> bool:
     """Across accounts both sides must allow; at home a directly named principal needs the trust policy only."""
-    role = role_by_arn(arn)
+    role = role_seen(arn)
     if action != "sts:AssumeRole":
         context = {key: value for key, value in context.items() if key not in ASSUME_ONLY_KEYS}
     trust = _trust_verdict(role, action, caller, context) if role else None
@@ -236,7 +236,7 @@ def _check_assume_role(response: Moto, caller: Caller, params: Params, context: 
     for action in _assume_actions(params):
         if not _may_assume(caller, action, arn, context):
             fail(response, "AccessDenied", _not_authorized(caller, action, arn))
-    role = role_by_arn(arn)
+    role = role_seen(arn)
     if caller.session and seconds > 3600:
         fail(response, "ValidationError", _CHAIN_LIMIT, 400)
     if role is not None and seconds > int(role.max_session_duration or 3600):
@@ -274,6 +274,10 @@ def allowed(caller: Caller | None, action: str, resource: str, context: Context)
     return may
 
 
+# SQS speaks JSON and keeps the codes of the time before it did.
+_OWN_REFUSALS: Final = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError", "sqs": "AccessDenied"}
+
+
 def _refuse(response: Moto, caller: Caller | None, action: str, resource: str) -> NoReturn:
     if caller is None:
         fail(response, "AccessDenied", "Access Denied")
@@ -281,7 +285,7 @@ def _refuse(response: Moto, caller: Caller | None, action: str, resource: str) -
     why = f"because no identity-based policy allows the {action} action"
     why = "with an explicit deny in an identity-based policy" if denied else why
     code = "AccessDeniedException" if is_json(response) else "AccessDenied"
-    code = "UnauthorizedOperation" if action.startswith("ec2:") else code
+    code = _OWN_REFUSALS.get(action.partition(":")[0], code)
     fail(response, code, f"{_not_authorized(caller, action, resource)} {why}")
 
 

@@ -24,9 +24,10 @@ from moto.sts.responses import TokenResponse
 
 from awsaccess.sandbox import clock, ids
 from awsaccess.sandbox.guard import checks, resource_policies
-from awsaccess.sandbox.guard.caller import SESSIONS, Moto, Session, find_caller, role_by_arn
+from awsaccess.sandbox.guard.caller import SESSIONS, Moto, Session, find_caller, role_seen
 from awsaccess.sandbox.guard.context import tags_of
 from awsaccess.sandbox.guard.language import SNS, Document, as_list, parse_document, statements
+from awsaccess.sandbox.guard.propagation import PROPAGATION, as_it_is
 from awsaccess.sandbox.guard.validation import trust_document_fault
 
 _ENTITY: Final = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/.+")
@@ -77,6 +78,7 @@ def _careful_create_role(create: Callable[..., Moto]) -> Callable[..., Moto]:
         except (LimitExceededException, MalformedPolicyDocument):
             self.roles.pop(role.id)
             raise
+        PROPAGATION.changed(role.arn, None)
         return role
 
     return create_role
@@ -85,7 +87,7 @@ def _careful_create_role(create: Callable[..., Moto]) -> Callable[..., Moto]:
 def _careful_update(update: Callable[..., None]) -> Callable[..., None]:
     def update_assume_role_policy(self: Moto, role_name: str, policy_document: str) -> None:
         role = self.get_role(role_name)
-        old = role.assume_role_policy_document
+        old, before = role.assume_role_policy_document, as_it_is(role)
         try:
             refuse_malformed(policy_document)
             update(self, role_name, policy_document)
@@ -93,6 +95,7 @@ def _careful_update(update: Callable[..., None]) -> Callable[..., None]:
         except (LimitExceededException, MalformedPolicyDocument):
             role.assume_role_policy_document = old
             raise
+        PROPAGATION.changed(role.arn, before)
 
     return update_assume_role_policy
 
@@ -123,14 +126,16 @@ def _orphan_principals(arn: str, unique_id: str) -> None:
 def _leaving_its_id(find: str, delete: Callable[..., None]) -> Callable[..., None]:
     def delete_entity(self: Moto, name: str) -> None:
         entity = getattr(self, find)(name)
+        before = as_it_is(entity)
         delete(self, name)
+        PROPAGATION.changed(entity.arn, before)
         _orphan_principals(entity.arn, entity.id)
 
     return delete_entity
 
 
 def _session_of(response: Moto, made: Moto) -> Session | None:
-    caller, role = find_caller(response.access_key), role_by_arn(made.role_arn)
+    caller, role = find_caller(response.access_key), role_seen(made.role_arn)
     if caller is None or role is None:
         return None
     parent = caller.session

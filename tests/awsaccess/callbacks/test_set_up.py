@@ -224,6 +224,14 @@ def test_anybody_may_publish_only_our_requests_pass_and_only_our_topics_deliver(
     assert resources["Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 20
 
 
+def test_while_accesses_move_the_control_role_lets_in_both_hub_roles() -> None:
+    made = render_main(hub_role="our-hub", also_hub_roles=("new/hub",))
+    (statement,) = _control(made)["AssumeRolePolicyDocument"]["Statement"]
+    names = [arn["Fn::Join"][1][-1] for arn in statement["Condition"]["ArnEquals"]["aws:PrincipalArn"]]
+    assert names == [":role/our-hub", ":role/new/hub", ":role/latchkey-control"]
+    assert faults_of(made) == []
+
+
 def test_the_control_role_lets_in_the_hub_and_itself_and_may_only_ask() -> None:
     (statement,) = _control(render_main(hub_role="team/our-hub"))["AssumeRolePolicyDocument"]["Statement"]
     root, *allowed = (
@@ -292,6 +300,7 @@ def test_the_command_prints_either_template() -> None:
     for words, expected in (
         ([], render_main()),
         (["--hub-role", "our-hub"], render_main(hub_role="our-hub")),
+        (["--also-hub-role", "new/hub"], render_main(also_hub_roles=("new/hub",))),
         (["--without-control-role"], render_main(hub_role="")),
         (["--topic-in", "eu-central-1"], render_main(topics_also_in=("eu-central-1",))),
         (["--queue-arn", "arn:aws:sqs:eu-west-1:111111111111:q"], None),
@@ -302,7 +311,9 @@ def test_the_command_prints_either_template() -> None:
         assert expected is None or said.getvalue() == expected
 
 
-@pytest.mark.parametrize("words", [["--topic-in", "europe"], ["--hub-role", "a b"], ["--queue-arn", "q"]])
+@pytest.mark.parametrize(
+    "words", [["--topic-in", "europe"], ["--hub-role", "a b"], ["--also-hub-role", "*"], ["--queue-arn", "q"]]
+)
 def test_the_command_says_what_is_wrong(words: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("hub_stack", *words, stdout=StringIO())

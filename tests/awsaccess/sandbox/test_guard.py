@@ -120,7 +120,7 @@ def test_rights_of_a_session_come_from_the_roles_policies(sandbox: SandboxProces
     keys = enter(sandbox, make_role(sandbox, document=document))
     sandbox.client("ec2", keys).describe_instances()
     sandbox.client("sqs", keys).list_queues()
-    refused("AccessDeniedException", sandbox.client("sqs", keys, "us-east-1").list_queues)
+    refused("AccessDenied", sandbox.client("sqs", keys, "us-east-1").list_queues)
     make_bucket = sandbox.s3(keys).create_bucket
     make_bucket(Bucket="fine-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     refused("AccessDenied", make_bucket, Bucket="denied-1")
@@ -359,7 +359,7 @@ def test_a_topic_belongs_to_its_account_until_it_says_otherwise(sandbox: Sandbox
         "TopicArn"
     ]
     stranger = sandbox.client("sns", sandbox.accounts[STRANGER].admin_keys)
-    refused("AccessDenied", stranger.publish, TopicArn=topic, Message="x")
+    refused("AuthorizationError", stranger.publish, TopicArn=topic, Message="x")
     allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "SNS:Publish", "Resource": topic}
     owner = sandbox.client("sns", sandbox.accounts[NORTHGATE].admin_keys)
     owner.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy(allow))

@@ -20,7 +20,7 @@ from tests.plugins.sandbox_process import BRIGHTWATER, NORTHGATE, SandboxProcess
 Call = tuple[str, str, dict[str, Any]]  # service, method, parameters
 # Nobody was let in: what the simulated AWS lacks, and what it cannot read (Route 53's GET requests, for one).
 UNHEARD: Final = {"NotImplemented", "nothing"}
-REFUSED: Final = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+REFUSED: Final = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 NEW_ROLE: Final = {"RoleName": "other", "AssumeRolePolicyDocument": "{}"}
 SOMEONE_IN: Final[tuple[Call, ...]] = (
     ("iam", "create_user", {"UserName": "mallory"}),

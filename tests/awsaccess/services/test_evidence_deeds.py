@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from accounts.models import User
-from awsaccess.asking import spec_of
+from awsaccess.asking import spec_beside, spec_of
 from awsaccess.aws import history
 from awsaccess.aws.gateway import HistoryEvent
 from awsaccess.evidence.paper import DECISIONS
@@ -23,6 +23,7 @@ from awsaccess.lifecycle import RotationStatus
 from awsaccess.models import Grant, Rotation, Visit
 from awsaccess.provision.access_stack import expected_role
 from awsaccess.services.checks import standing_of
+from awsaccess.services.moving import hub_move_begin
 from awsaccess.services.reports import report_fetch
 from awsaccess.services.rotating import rotation_begin, rotation_cancel, rotation_publish
 from engagements.models import Doorbell, Engagement
@@ -42,6 +43,7 @@ from tests.awsaccess.services.cast import (
     watch,
 )
 from tests.awsaccess.services.packs import list_anew, pack_of, unpack, verify
+from tests.awsaccess.services.test_moving import NEW, OLD, build, set_up
 from tests.awsaccess.services.worlds import InMemory
 from tests.factories import Firm, acting, give_consent
 
@@ -121,12 +123,26 @@ def fetch(case: Case, memory: InMemory, visit: Visit, *names: str) -> None:
 def rotate(case: Case, memory: InMemory) -> None:
     """The whole exchange: both IDs, then the new one alone."""
     begin(case)
+    both_steps(case, memory)
+
+
+def move(case: Case, memory: InMemory) -> None:
+    """The whole way to another hub role."""
+    build(memory)
+    set_up(case.firm)
+    with tenancy.use(case.firm.practice_side):
+        rotation = hub_move_begin(grant=case.grant(), actor=acting(case.firm.owner))
+        rotation_publish(rotation_id=rotation.pk)
+    both_steps(case, memory)
+
+
+def both_steps(case: Case, memory: InMemory) -> None:
     for status in (RotationStatus.DROPPING, RotationStatus.DONE):
         with tenancy.use(case.firm.practice_side):
             rotation = Rotation.objects.get(ended_at=None)
             grant = Grant.objects.select_related("offer__practice", "engagement").get()
-            also = rotation.other_external_id if status is RotationStatus.DROPPING else ""
-            spec = spec_of(standing_of(grant).held, grant, also_external_id=also)
+            held, is_first = standing_of(grant).held, status is RotationStatus.DROPPING
+            spec = spec_beside(held, grant, rotation) if is_first else spec_of(held, grant)
             role = expected_role(spec, case.account_id)
         memory.fake.roles[grant.role_arn].trust_document = role.trust_document
         look_twice(case)
@@ -150,6 +166,7 @@ def busy(firm: Firm, memory: InMemory) -> Case:
     fetch(case, memory, let_in(case, "look at the servers"), "DescribeInstances", "StopInstances")
     enter(case, reason="the shop is down", is_emergency=True)
     rotate(case, memory)
+    move(case, memory)
     begin(case)
     with tenancy.use(firm.practice_side):
         rotation_cancel(grant=case.grant(), actor=acting(firm.owner))
@@ -192,8 +209,10 @@ def test_rings_reports_and_exchanged_keys_are_in_the_pack_and_it_verifies(case: 
     assert (first["visit"], first["status"]) == (visits[0]["visit"], "complete")
     assert [one["action"] for one in first["events"]] == ["ec2:DescribeInstances", "ec2:StopInstances"]
     assert (second["visit"], second["status"], second["events"]) == (visits[1]["visit"], "waiting", [])
-    done, cancelled = read(folder, "rotations.json")["rotations"]
-    assert (done["status"], cancelled["status"]) == ("done", "undoing")
+    done, moved, cancelled = read(folder, "rotations.json")["rotations"]
+    assert (done["status"], moved["status"], cancelled["status"]) == ("done", "done", "undoing")
+    assert (moved["old_hub_role_arn"], moved["new_hub_role_arn"]) == (OLD, NEW)
+    assert (done["new_hub_role_arn"], moved["new_external_id"]) == ("", "")
     assert done["new_external_id"] == cancelled["old_external_id"] != done["old_external_id"]
     assert done["begun_by"]["name"] == case.firm.owner.name
 
@@ -321,6 +340,8 @@ REWRITTEN: Final[tuple[tuple[str, Rewrite, str], ...]] = (
     ("rotations.json", lambda told: told["rotations"].clear(), "differ on the exchanges"),
     ("rotations.json", put("rotations", 0, old_external_id="x" * 36), "an ID that was not in force"),
     ("rotations.json", put("rotations", 0, new_external_id="x" * 36), "an ID that was not in force"),
+    ("rotations.json", put("rotations", 1, old_hub_role_arn="arn:other"), "a hub role that was not in force"),
+    ("rotations.json", put("rotations", 1, new_hub_role_arn="arn:other"), "differ on the exchanges"),
     ("decisions.json", lambda told: told["decisions"].pop(0), "differ on event"),
     ("decisions.json", put("decisions", 0, by="Nobody"), "differ on event"),
     ("decisions.json", put("decisions", 0, details={}), "differ on event"),

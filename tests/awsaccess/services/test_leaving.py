@@ -155,6 +155,23 @@ def test_three_refusals_over_five_minutes_close_it(north: Firm, memory: InMemory
     assert case.kinds().count(AccessEvent.EXIT_PROVED) == 1
 
 
+def test_the_seconds_from_the_end_to_the_first_refusal_that_held_are_measured_and_sealed(
+    north: Firm, memory: InMemory
+) -> None:
+    case = closing(north, memory)
+    begin = case.proof().begun_at
+    for seconds, act in ((5, None), (37, memory.remove), (50, memory.deploy), (64, memory.remove)):
+        if act is not None:
+            act(case)
+        with clock.frozen(begin + dt.timedelta(seconds=seconds)):
+            probe(case)
+        measured = {5: None, 37: 37, 50: None, 64: 64}[seconds]
+        assert case.proof().seconds_to_refusal == measured
+    probe_for(case, 6, begin=begin + dt.timedelta(seconds=65))
+    assert is_gone(case)
+    assert case.proof().evidence["seconds_to_refusal"] == 64
+
+
 def test_the_evidence_is_sealed_by_its_hash(north: Firm, memory: InMemory) -> None:
     case = verified(north, memory)
     enter(case)

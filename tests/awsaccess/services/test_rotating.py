@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from awsaccess.asking import spec_of
+from awsaccess.asking import spec_beside, spec_of
 from awsaccess.aws.errors import AwsError, AwsMisconfigured, AwsRejected, AwsTransient
 from awsaccess.lifecycle import ROTATION_MOVES, AccessEvent, GrantStatus, RotationStatus
 from awsaccess.models import Grant, Rotation
@@ -93,12 +93,12 @@ def act(world: World, case: Case) -> None:
         return
     assert isinstance(world, InMemory)
     rotation = newest(case)
-    also = rotation.other_external_id if rotation.status == RotationStatus.ADDING else ""
     with tenancy.use(case.firm.practice_side):
         grant = case.grant()
-        agreed = expected_role(
-            spec_of(standing_of(grant).held, grant, also_external_id=also), case.account_id
-        )
+        held = standing_of(grant).held
+        is_first = rotation.status == RotationStatus.ADDING
+        spec = spec_beside(held, grant, rotation) if is_first else spec_of(held, grant)
+        agreed = expected_role(spec, case.account_id)
     world.fake.roles[grant.role_arn].trust_document = agreed.trust_document
 
 

@@ -147,8 +147,14 @@ def test_an_outage_spreads_what_it_delays(north: Firm, memory: InMemory) -> None
     assert len(set(last)) == 6
     assert all(108 <= wait <= 132 for wait in last)
     memory.fake.mend()
-    swept(*cases)
+    moments = swept(*cases)
     assert {case.grant().unknowns for case in cases} == {0}
+    # All came back in one sweep; an hour later they do not come together again.
+    back = cases[0].grant().checked_at
+    assert back is not None
+    after = [(moment - back).total_seconds() for moment in moments if moment is not None]
+    assert (len(set(after)), max(after) - min(after) > 1) == (6, True)
+    assert all(3240 <= wait <= 4000 for wait in after)
 
 
 def test_what_there_was_no_time_for_is_asked_again_and_nothing_is_written(

@@ -79,6 +79,12 @@ TAGS: Final = {"Tags": [{"Key": "engagement", "Value": "lk-1"}]}
 MIRA: Final = {"SourceIdentity": "mira"}
 
 
+def moving() -> tuple[Statement, ...]:
+    """The standard trust while an access moves from one hub role to another."""
+    either = {"ArnEquals": {"aws:PrincipalArn": [HUB, OTHER]}}
+    return trust(ROOT, GOOD | either), trust(ROOT, either, list(COMPANIONS))
+
+
 def by(value: object = "good-id", operator: str = "StringEquals") -> Statement:
     """Trust in the consultant's account under this condition on the external id."""
     return trust(ROOT, external_id(value, operator))
@@ -363,6 +369,23 @@ CONDITIONS: Final = (
         _OPERATORS,
         under(ArnLike={"aws:PrincipalArn": "arn:*:role/hub"}),
     ),
+    case(
+        "two hub roles while accesses move, the one",
+        ALLOW,
+        _TRUST,
+        *moving(),
+        call=MIRA | TAGS,
+    ),
+    case(
+        "two hub roles while accesses move, the other",
+        ALLOW,
+        _TRUST,
+        *moving(),
+        caller="other",
+        call=MIRA | TAGS,
+    ),
+    case("two hub roles while accesses move, a user", DENY, _TRUST, *moving(), caller="portal"),
+    case("two hub roles while accesses move, no id", DENY, _TRUST, *moving(), external_id=None),
     case("ArnNotEquals of another role", ALLOW, _OPERATORS, under(ArnNotEquals={"aws:PrincipalArn": OTHER})),
     case("StringEquals of the PrincipalArn", ALLOW, _KEYS, under(StringEquals={"aws:PrincipalArn": HUB})),
     case(

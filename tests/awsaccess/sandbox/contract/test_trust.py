@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.awsaccess.sandbox.contract import disagreements
+from tests.awsaccess.sandbox.contract import (
+    disagreements,
+    reports,  # noqa: F401  # adds its stories to the others
+)
 from tests.awsaccess.sandbox.contract.cases import ALLOW, CASES, DENY, Case
 from tests.awsaccess.sandbox.contract.conftest import Backend
 from tests.awsaccess.sandbox.contract.ministack_process import is_installed
