@@ -12,7 +12,7 @@ from accounts.models import Contact
 from engagements import consent_record
 from engagements.consent_record import Agreement, Asked, Party
 from engagements.models import Consent, Engagement, Offer
-from engagements.selectors import lines_agreed, with_choice
+from engagements.selectors import account_asked, lines_agreed, with_choice
 from engagements.services.choices import Chosen
 from portal.kernel.errors import NotVisible
 
@@ -106,7 +106,7 @@ def _asked(engagement: Engagement, offer: Offer, chosen: Chosen, shown_html: str
         title=engagement.title,
         purpose=engagement.purpose,
         contract_reference=engagement.contract_reference,
-        account_id=engagement.account_id,
+        account_id=account_asked(engagement, offer),
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
         template_sha256=chosen.template_sha256,

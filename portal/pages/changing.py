@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from awsaccess.selectors import template_address
 from engagements.models import Offer, ScopeChange
 from engagements.offer_words import ends_at
-from engagements.selectors import choice_of, template_agreed
+from engagements.selectors import account_moved_to, choice_of, template_agreed
 from portal.pages import consenting, words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import ConsentPaper
@@ -34,7 +34,8 @@ class LineWords:
 class ChangePaper:
     """The difference in words. `behind`: lines that read as before and open something else in AWS.
 
-    `opens_more` and `takes_away` were read off the two roles when it was asked, and not off these words.
+    `opens_more` and `takes_away` were read off the two roles when it was asked, and not off these words. `account_before`
+    and `account_after` are empty where the account stays.
     """
 
     added: tuple[LineWords, ...]
@@ -52,6 +53,8 @@ class ChangePaper:
     takes_away: bool
     warnings: tuple[str, ...]
     whole: ConsentPaper
+    account_before: str = ""
+    account_after: str = ""
 
 
 def paper_html(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> str:
@@ -86,11 +89,15 @@ def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> C
         takes_away=bool(read["takes_away"]),
         warnings=tuple(text for text in told_after.warnings if text not in told_before.warnings),
         whole=consenting.paper_of(desk, change.offer, ticked, ends_at=ends_after),
+        account_before=words.account_number(str(read.get("instead_of", ""))),
+        account_after=words.account_number(account_moved_to(change.offer)),
     )
 
 
 def in_short(paper: ChangePaper) -> str:
     """What the comparison of the two roles says, in one sentence."""
+    if paper.account_after:
+        return gettext("Only the AWS account is another one. Everything else is as you agreed.")
     if paper.opens_more and paper.takes_away:
         return gettext("This opens more in one place, and takes something away in another.")
     if paper.opens_more:

@@ -22,12 +22,14 @@ from awsaccess.services.rotating import LIVE
 from engagements.lifecycle import KNOWN_TO_CLIENT, ChangeStatus, DocumentKind, EngagementStatus
 from engagements.models import Offer
 from engagements.selectors import (
+    account_asked,
     approvals_of,
     change_open,
     engagements_of_client,
     is_handed_elsewhere,
     offer_current,
     optional_keys,
+    wish_open,
 )
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.change_answers import change_decline, change_undo
@@ -47,6 +49,7 @@ from engagements.services.handing import (
 )
 from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import colleague_name, question_ask
+from engagements.services.wishes import wish_make, wish_take_back
 from portal.kernel import clock, step_up, web
 from portal.kernel.errors import InvalidMove, NotVisible, Stale
 from portal.pages import (
@@ -316,6 +319,26 @@ def trouble(request: HttpRequest, desk: Desk) -> HttpResponse:
     return compose.trouble_page(request, desk, form)
 
 
+@at_desk("POST", roles=DECIDERS)
+def account_use(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask to use another AWS account instead. It changes nothing: the practice confirms, then it is agreed to."""
+    account_id = request.POST.get("account", "")
+    found = wish_open(desk.engagement)
+    if found is None or found.account_id != account_id:  # a second press has done nothing more
+        wish_make(
+            engagement=desk.engagement, contact=desk.contact, account_id=account_id, actor=actor_of(desk)
+        )
+    return _front(desk)
+
+
+@at_desk("POST", roles=DECIDERS)
+def account_keep(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Take back that another account is asked for."""
+    if wish_open(desk.engagement) is not None:
+        wish_take_back(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    return _front(desk)
+
+
 @at_desk("GET", roles=ANYONE)
 def live(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What the live card asks: 204 nothing new, 200 a fragment, 286 the last one (UX §9)."""
@@ -542,7 +565,7 @@ class _Asking:
 
 
 def _agree(request: HttpRequest, desk: Desk, asking: _Asking, shown: Shown) -> HttpResponse:
-    known, code_asked = desk.engagement.account_id, desk.engagement.code_at_agreement
+    known, code_asked = account_asked(desk.engagement, asking.offer), desk.engagement.code_at_agreement
     wants_code = code_asked and ("send_code" in request.POST or not compose.code_is_out(desk, asking.offer))
     form = AgreeForm(
         request.POST,
