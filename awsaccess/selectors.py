@@ -44,7 +44,6 @@ from awsaccess.provision.ways import StackAsk
 from engagements.lifecycle import MOVABLE, EngagementStatus
 from engagements.models import IN_FORCE, Engagement, Offer
 from engagements.selectors import (
-    account_moved_to,
     change_open,
     is_published,
     offer_or_none,
@@ -288,7 +287,7 @@ def _elsewhere(engagement: Engagement, state: CardState) -> tuple[str, str]:
     if state is not CardState.WAITING or engagement.status not in MOVABLE:
         return "", ""
     wish, change = wish_open(engagement), change_open(engagement)
-    return wish.account_id if wish else "", account_moved_to(change.offer) if change else ""
+    return wish.account_id if wish else "", change.offer.other_account if change else ""
 
 
 def _told_last(grant: Grant, state: CardState, engagement: Engagement) -> _Told:

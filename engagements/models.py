@@ -152,6 +152,11 @@ class Offer(Row):
     def __str__(self) -> str:
         return f"offer {self.number} of {self.engagement_id}"
 
+    @property
+    def other_account(self) -> str:
+        """The AWS account that this offer asks for in place of the agreed one, 12 digits; empty for all that move none."""
+        return str(self.documents.get("account_id", ""))
+
 
 class Variant(Row):
     """The frozen template of one offer with some of its optional lines ticked; the offer's own template has none.

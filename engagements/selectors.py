@@ -211,14 +211,9 @@ def change_open(engagement: Engagement) -> ScopeChange | None:
     return rows.filter(engagement=engagement, status__in=OPEN_CHANGES).first()
 
 
-def account_moved_to(offer: Offer) -> str:
-    """The other AWS account that this offer asks for, 12 digits; empty for every offer that moves none."""
-    return str(offer.documents.get("account_id", ""))
-
-
 def account_asked(engagement: Engagement, offer: Offer) -> str:
     """The account that whoever agrees to this offer agrees to: 12 digits, or empty while unknown."""
-    return account_moved_to(offer) or engagement.account_id
+    return offer.other_account or engagement.account_id
 
 
 def wish_open(engagement: Engagement) -> AccountWish | None:

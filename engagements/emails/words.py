@@ -148,7 +148,7 @@ def receipt(scene: Scene, consent: Consent) -> Words:
 def agreed(scene: Scene, consent: Consent) -> Words:
     """To the consultants: the client said yes."""
     engagement, who = scene.engagement, consent.contact.user.name
-    if engagement.status == EngagementStatus.INVITED:
+    if engagement.status == EngagementStatus.INVITED or _waits_for_others(scene):
         return _agreed_in_part(scene, consent)
     return _to_practice(
         scene,
@@ -253,7 +253,7 @@ def approved(scene: Scene, consent: Consent) -> Words:
     waiting = gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % needed
     whole = (
         gettext("Everybody who had to has agreed. One step is left: update the access in AWS.")
-        if change
+        if _is_change(consent)
         else gettext("Everybody who had to has agreed. One step is left: switch the access on in AWS.")
     )
     return _to_client(
@@ -925,7 +925,7 @@ def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
     if consent.withdrawn_at is not None:
         moment = _moment(scene, consent.withdrawn_at)
         return (Line(before=gettext("It was taken back on %(moment)s.") % {"moment": moment}),)
-    if scene.engagement.status == EngagementStatus.AGREED:
+    if scene.engagement.status == EngagementStatus.AGREED and not _waits_for_others(scene):
         return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
     if scene.engagement.status == EngagementStatus.INVITED or _waits_for_others(scene):
         return (Line(before=gettext("Others at your company are still asked. Nothing happens before.")),)
@@ -948,7 +948,8 @@ def _three_facts(scene: Scene) -> tuple[Fact, ...]:
 
 
 def _is_change(consent: Consent) -> bool:
-    return "change" in consent.offer.documents
+    """Of an access that is on: one that asks for another account is switched on like the first."""
+    return "change" in consent.offer.documents and not consent.offer.other_account
 
 
 def _waits_for_others(scene: Scene) -> bool:
@@ -967,6 +968,8 @@ def _onward(scene: Scene, consent: Consent, *, is_next: bool) -> str:
 def _facts_of_consent(scene: Scene, consent: Consent) -> tuple[Fact, ...]:
     if _is_change(consent):
         return (_account(scene.engagement), *_facts_of_offer(scene, consent.offer))
+    if consent.offer.other_account:
+        return (account_fact(consent.account_id), *_facts_of_offer(scene, consent.offer))
     return _three_facts(scene)
 
 
@@ -982,6 +985,12 @@ def _facts_of_offer(scene: Scene, offer: Offer) -> tuple[Fact, ...]:
         Fact(name=gettext("Access"), value=access),
         Fact(name=gettext("Until"), value=_day(scene, ends_at)),
     )
+
+
+def account_fact(account_id: str, name: str = "") -> Fact:
+    """An account that is not, or not yet, the engagement's own."""
+    digits = gettext("ending %(digits)s") % {"digits": account_id[-4:]}
+    return Fact(name=name or gettext("Account"), value=digits)
 
 
 def _account(engagement: Engagement) -> Fact:

@@ -16,7 +16,6 @@ from engagements.lifecycle import (
     EngagementEvent,
 )
 from engagements.models import Engagement, Offer, ScopeChange
-from engagements.selectors import account_moved_to
 from engagements.services.moves import WINDOW
 from engagements.services.reminders import reminders_plan_within
 from portal.kernel import audit, clock, due, outbox, tenancy
@@ -70,7 +69,7 @@ def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, ac
         client_id=engagement.client_id,
         details={"offer_sha256": offer.offer_sha256, "before_sha256": before.offer_sha256},
     )
-    kind = "engagements.account_asked" if account_moved_to(offer) else "engagements.change_asked"
+    kind = "engagements.account_asked" if offer.other_account else "engagements.change_asked"
     outbox.put(kind, change.pk, dedupe_key=f"change-asked:{change.pk}", client_id=change.client_id)
     return change
 
@@ -83,7 +82,7 @@ def change_to_answer(*, engagement: Engagement, offer: Offer) -> ScopeChange | N
     change = ScopeChange.objects.filter(offer=offer).first()
     if change is None:
         return None
-    held_in = MOVABLE if account_moved_to(offer) else CHANGEABLE
+    held_in = MOVABLE if offer.other_account else CHANGEABLE
     is_on = engagement.status in held_in and engagement.ends_at > clock.now()
     if not is_on or change.status != ChangeStatus.ASKED:
         raise InvalidMove
@@ -96,7 +95,7 @@ def change_agree_within(*, engagement: Engagement, change: ScopeChange, actor: A
     Another account holds at once, as the first consent did: nothing was on that could go on meanwhile.
     """
     change_move_within(change=change, to=ChangeStatus.AGREED, actor=actor)
-    if account_id := account_moved_to(change.offer):
+    if account_id := change.offer.other_account:
         change_move_within(change=change, to=ChangeStatus.IN_FORCE, actor=actor)
         _account_turn_within(engagement, account_id)
         return

@@ -255,6 +255,18 @@ class ReasonForm(forms.Form):
     reason = Line(required=False, max_length=300, help_text="The client reads it.")
 
 
+class WishForm(forms.Form):
+    """The wish that was read: what came since then is not answered by it."""
+
+    wish = forms.UUIDField(widget=forms.HiddenInput)
+
+
+class WishRefuseForm(WishForm):
+    """Why the practice cannot use the account."""
+
+    reason = Line(max_length=300, help_text="The client reads it.")
+
+
 class AnswerForm(forms.Form):
     """An answer to the client."""
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from awsaccess.selectors import template_address
 from engagements.models import Offer, ScopeChange
 from engagements.offer_words import ends_at
-from engagements.selectors import account_moved_to, choice_of, template_agreed
+from engagements.selectors import choice_of, template_agreed
 from portal.pages import consenting, words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import ConsentPaper
@@ -90,7 +90,7 @@ def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> C
         warnings=tuple(text for text in told_after.warnings if text not in told_before.warnings),
         whole=consenting.paper_of(desk, change.offer, ticked, ends_at=ends_after),
         account_before=words.account_number(str(read.get("instead_of", ""))),
-        account_after=words.account_number(account_moved_to(change.offer)),
+        account_after=words.account_number(change.offer.other_account),
     )
 
 

@@ -32,7 +32,6 @@ from awsaccess.selectors import (
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Offer, ScopeChange
 from engagements.selectors import (
-    account_moved_to,
     consent_checkpoint,
     consent_in_short,
     consent_latest,
@@ -136,7 +135,7 @@ def change_review_page(
         "engagements/change.html",
         status=422 if form.errors else 200,
         in_short=changing.in_short(changing.paper_of(desk, change)),
-        moves=bool(account_moved_to(change.offer)),
+        moves=bool(change.offer.other_account),
         document=as_shown(html),
         shown=consenting.seal(desk, shown),
         form=form,
