@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -57,7 +57,7 @@ STANDING: Final = (ChangeStatus.AGREED, ChangeStatus.IN_FORCE)
 LOOKED_AT: Final = CLOSED_BY_ITSELF
 OFFER: Final = "offer_sha256"  # among the findings of a good check
 # As a grant is before anything was asked of AWS.
-UNSEEN: Final[dict[str, object]] = {
+UNSEEN: Final[dict[str, Any]] = {  # Any: columns
     "checks": {},
     "checked_at": None,
     "last_verdict": "",
@@ -128,20 +128,17 @@ def grant_watch(*, engagement_id: UUID) -> None:
 
 def account_settle_within(grant: Grant, engagement: Engagement) -> None:
     """The account that was agreed to is the grant's, under both locks. Of another one nothing was ever known (ADR 18)."""
-    before = grant.account_id
-    if before == engagement.account_id:
-        return
-    changes: dict[str, object] = {"account_id": engagement.account_id}
-    if before:  # what was seen or asked of the first one says nothing of this one
-        changes |= {
-            **UNSEEN,
-            "status": GrantStatus.EXPECTED,
-            "lock_changed_at": clock.now(),  # a look that began before does not count
-        }
-    Grant.objects.filter(pk=grant.pk).update(**changes)
-    if before:
-        told = {"from": before, "to": engagement.account_id}
-        _record(AccessEvent.ACCOUNT_TURNED, grant, WATCHER, told)
+    row, to = Grant.objects.filter(pk=grant.pk), engagement.account_id
+    if not grant.account_id:
+        row.update(account_id=to)
+    elif grant.account_id != to:
+        # A look that began before does not count: what it saw was the first account's.
+        row.update(account_id=to, status=GrantStatus.EXPECTED, lock_changed_at=clock.now(), **UNSEEN)
+        _record(AccessEvent.ACCOUNT_TURNED, grant, WATCHER, {"from": grant.account_id, "to": to})
+        if grant.status != GrantStatus.EXPECTED:
+            _record_move(
+                grant, GrantStatus(grant.status), GrantStatus.EXPECTED, "another account was agreed to"
+            )
 
 
 @transaction.atomic(durable=True)
