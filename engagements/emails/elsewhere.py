@@ -39,7 +39,7 @@ def refused(scene: Scene, wish: AccountWish) -> Words:
     """To the approvers: the practice says no, and why."""
     engagement = scene.engagement
     who = {"name": wish.moved_by.name if wish.moved_by else scene.host_name}
-    heading = gettext("%(name)s can’t use that account") % who
+    heading = gettext("%(name)s said no to the other account") % who
     reason = Fact(name=gettext("Reason"), value=" ".join(wish.moved_note.split()))
     return Words(
         subject=subject(heading, engagement.title, engagement.practice.name),
