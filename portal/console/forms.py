@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -258,7 +259,14 @@ class ReasonForm(forms.Form):
 class WishForm(forms.Form):
     """The wish that was read: what came since then is not answered by it."""
 
-    wish = forms.UUIDField(widget=forms.HiddenInput)
+    wish = Line(widget=forms.HiddenInput, max_length=36)
+
+    def clean_wish(self) -> UUID:
+        """Its key; a text that is none was not written by our page."""
+        try:
+            return UUID(self.cleaned_data["wish"])
+        except ValueError:
+            raise ValidationError("Open the page again: this is no wish of theirs.") from None
 
 
 class WishRefuseForm(WishForm):

@@ -98,6 +98,12 @@ def test_what_came_after_the_page_was_read_is_not_confirmed(home: House) -> None
         assert AccountWish.objects.filter(status=WishStatus.ASKED).count() == 1
 
 
+def test_a_mark_that_our_page_did_not_write_is_no_wish(home: House) -> None:
+    for mark in ("", "not-a-key", "x" * 40):
+        assert home.owner.post(home.url(CONFIRM), {"confirm": "yes", "wish": mark}).status_code == 422
+    assert changes(home) == []
+
+
 def test_only_who_works_on_it_answers(home: House) -> None:
     for slug in (CONFIRM, REFUSE):
         for browser, status in (
