@@ -207,7 +207,9 @@ def test_the_consent_page_differs_in_the_account_line_and_in_nothing_else() -> N
 
 def test_colleagues_who_help_with_aws_are_led_back() -> None:
     scene = confirmed()
-    answer = scene.browser(scene.colleague(ContactRole.AWS_ADMIN)).get(scene.path("change/"))
+    browser = scene.browser(scene.colleague(ContactRole.AWS_ADMIN))
+    assert "Review the account" not in read(browser.get(scene.path())).links
+    answer = browser.get(scene.path("change/"))
     assert (answer.status_code, answer["Location"]) == (302, scene.path())
 
 
