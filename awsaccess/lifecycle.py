@@ -249,6 +249,7 @@ class AccessEvent(StrEnum):
     HUB_ROLE_ACCEPTED = "practice:hub:role-accepted"
     GRANT_EXPECTED = "aws:grant:expected"
     GRANT_MOVED = "aws:grant:moved"
+    ACCOUNT_TURNED = "aws:grant:account-turned"
     ROLE_MADE_ANEW = "aws:grant:role-made-anew"
     DELETION_CONFIRMED = "client:grant:deletion-confirmed"
     SESSIONS_END_ASKED = "client:grant:sessions-end-asked"

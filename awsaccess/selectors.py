@@ -42,9 +42,15 @@ from awsaccess.provision import links
 from awsaccess.provision.access_stack import external_id_in, hub_role_in, with_lock
 from awsaccess.provision.needs import needed_policy
 from awsaccess.provision.ways import StackAsk
-from engagements.lifecycle import EngagementStatus
+from engagements.lifecycle import MOVABLE, EngagementStatus
 from engagements.models import IN_FORCE, Engagement, Offer
-from engagements.selectors import is_published, offer_or_none, template_agreed
+from engagements.selectors import (
+    change_open,
+    is_published,
+    offer_or_none,
+    template_agreed,
+    wish_open,
+)
 from portal.kernel import clock
 from portal.kernel.database.repeated import Repeated, any_id
 
@@ -130,6 +136,7 @@ class LiveCard:
     `other_account` reported instead of the agreed one; `other_region` is where the stack is, if elsewhere than offered;
     `is_undone`: AWS took the stack back; `is_ours`: not AWS but our own side is the trouble; `is_late`: half an hour has
     brought nothing; `is_given_up`: seven days have brought nothing, and nobody looks by themselves any more.
+    `wished_account`: the client asks to use it instead; `asked_account`: the practice confirmed, and it waits for consent.
     """
 
     state: CardState
@@ -151,6 +158,8 @@ class LiveCard:
     is_given_up: bool = False
     is_narrower: bool = False
     is_rotating: bool = False
+    wished_account: str = ""
+    asked_account: str = ""
     differences: tuple[Difference, ...] = ()
 
     @property
@@ -223,7 +232,8 @@ def live_card(
     is_late = state is CardState.WAITING and waited >= LATE_AFTER
     if grant is None:
         return LiveCard(state=state, checks=_checks({}), is_late=is_late, is_given_up=is_given_up)
-    told = _told_last(grant, state)
+    told = _told_last(grant, state, engagement)
+    wished, asked = _elsewhere(engagement, state)
     stack = StackId.parse(told.row.stack_id) if told.row else None
     return LiveCard(
         state=state,
@@ -244,6 +254,8 @@ def live_card(
         is_given_up=is_given_up,
         is_narrower=grant.status == GrantStatus.DRIFTED and grant.is_narrower,
         is_rotating=grant.is_rotating,
+        wished_account=wished,
+        asked_account=asked,
         differences=differences_found(grant),
     )
 
@@ -271,11 +283,23 @@ class _Told:
         return self.row.reason if self.row and self.row.status == CallbackStatus.REFUSED else ""
 
 
-def _told_last(grant: Grant, state: CardState) -> _Told:
-    """One that has no token reports nothing."""
+def _elsewhere(engagement: Engagement, state: CardState) -> tuple[str, str]:
+    """The other account that the client wishes for, and the one that they are asked to agree to; mostly none."""
+    if state is not CardState.WAITING or engagement.status not in MOVABLE:
+        return "", ""
+    wish, change = wish_open(engagement), change_open(engagement)
+    return wish.account_id if wish else "", change.offer.other_account if change else ""
+
+
+def _told_last(grant: Grant, state: CardState, engagement: Engagement) -> _Told:
+    """One that has no token reports nothing; what was told before the account became another one is over."""
     if not grant.callback_sha256 or state not in (CardState.WAITING, CardState.CHECKING):
         return _Told()
-    rows = list(Callback.objects.filter(grant=grant).order_by("-told_at")[:2])
+    if grant.account_id and grant.account_id != engagement.account_id:
+        return _Told()
+    told = Callback.objects.filter(grant=grant)
+    told = told.filter(told_at__gte=grant.lock_changed_at) if grant.lock_changed_at else told
+    rows = list(told.order_by("-told_at")[:2])
     is_undone = bool(rows) and rows[0].kind == Kind.DELETE
     return _Told(row=next((row for row in rows if row.kind != Kind.DELETE), None), is_undone=is_undone)
 

@@ -44,6 +44,8 @@ DECISIONS: Final = frozenset(
         "client:colleague:named",
         "engagement:change:asked",
         "engagement:change:moved",
+        "client:account:wished",
+        "engagement:account-wish:moved",
         "practice:doorbell:refused",
         "aws:visit:not-begun",
         "client:grant:sessions-end-asked",

@@ -79,6 +79,26 @@ CHANGE_MOVES: Final[dict[ChangeStatus, frozenset[ChangeStatus]]] = {
 OPEN_CHANGES: Final = frozenset({_C.ASKED, _C.AGREED})
 # A change is asked while there is an access to change.
 CHANGEABLE: Final = frozenset({_S.ACTIVE, _S.PAUSED})
+# The AWS account is another one only as long as nothing was ever on in the first (ADR 18).
+MOVABLE: Final = frozenset({_S.AGREED})
+
+
+class WishStatus(TextChoices):
+    """Where a client's wish stands to use another AWS account. `confirmed` made an offer, and changes nothing by itself."""
+
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    TAKEN_BACK = "taken_back"
+
+
+_W = WishStatus
+WISH_MOVES: Final[dict[WishStatus, frozenset[WishStatus]]] = {
+    _W.ASKED: frozenset({_W.CONFIRMED, _W.REFUSED, _W.TAKEN_BACK}),
+    _W.CONFIRMED: frozenset(),
+    _W.REFUSED: frozenset(),
+    _W.TAKEN_BACK: frozenset(),
+}
 
 
 class DoorbellStatus(TextChoices):
@@ -146,6 +166,8 @@ class EngagementEvent(StrEnum):
     MOVE_REFUSED = "engagement:engagement:move-refused"
     CHANGE_ASKED = "engagement:change:asked"
     CHANGE_MOVED = "engagement:change:moved"
+    ACCOUNT_WISHED = "client:account:wished"
+    WISH_MOVED = "engagement:account-wish:moved"
     RANG = "practice:doorbell:rung"
     RING_REFUSED = "practice:doorbell:refused"
     LET_IN = "client:doorbell:let-in"

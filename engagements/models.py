@@ -18,6 +18,7 @@ from engagements.lifecycle import (
     DoorbellStatus,
     EngagementStatus,
     ShopKind,
+    WishStatus,
 )
 from engagements.profiles import Kind
 
@@ -151,6 +152,11 @@ class Offer(Row):
     def __str__(self) -> str:
         return f"offer {self.number} of {self.engagement_id}"
 
+    @property
+    def other_account(self) -> str:
+        """The AWS account that this offer asks for in place of the agreed one, 12 digits; empty for all that move none."""
+        return str(self.documents.get("account_id", ""))
+
 
 class Variant(Row):
     """The frozen template of one offer with some of its optional lines ticked; the offer's own template has none.
@@ -208,6 +214,44 @@ class ScopeChange(Row):
 
     def __str__(self) -> str:
         return f"{self.offer_id} instead of {self.before_id}"
+
+
+class AccountWish(Row):
+    """The client would rather use another AWS account than the agreed one. The practice confirms it, or says why not.
+
+    Confirmed, it is asked as a change of scope with an offer of its own: no wish changes what holds.
+    """
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, related_name="wishes")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+")
+    account_id = models.CharField(max_length=12)
+    instead_of = models.CharField(max_length=12)
+    status = models.CharField(max_length=10, choices=WishStatus.choices, default=WishStatus.ASKED)
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    moved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    moved_note = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=WishStatus.values), name="wish_known_status"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(account_id__regex=r"^[0-9]{12}$", instead_of__regex=r"^[0-9]{12}$"),
+                name="wish_accounts_are_12_digits",
+            ),
+            models.UniqueConstraint(
+                fields=["engagement"],
+                condition=models.Q(status=WishStatus.ASKED),
+                name="wish_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} instead of {self.instead_of}"
 
 
 # What was first asked, or a change once it holds; a change that is only asked for changes nothing.

@@ -24,11 +24,13 @@ from engagements.lifecycle import (
     DoorbellStatus,
     EngagementEvent,
     EngagementStatus,
+    WishStatus,
 )
 from engagements.models import (
     CONSENT_IN_FORCE,
     IN_FORCE,
     NOT_OVER,
+    AccountWish,
     Assignment,
     Consent,
     Document,
@@ -84,23 +86,30 @@ def _all_but_the_name(relation: str, model: type[Model]) -> list[str]:
 
 
 def _shown_by_code(code: str) -> QuerySet[Engagement]:
-    """With the status of the change that waits, if any, and whether anything was said: no page asks a second time.
+    """With the status of the change that waits, if any, whether anything was said and another account is wished for: no
+    page asks a second time.
 
     Of firm, client and who moved it last only the names: who may see it has the first two with the seat.
     """
     hidden = (EngagementStatus.DRAFT, EngagementStatus.CANCELLED)
     waiting = ScopeChange.objects.filter(engagement_id=OuterRef("pk"), status__in=OPEN_CHANGES)
     said = Remark.objects.filter(engagement_id=OuterRef("pk"))
+    wished = AccountWish.objects.filter(engagement_id=OuterRef("pk"), status=WishStatus.ASKED)
     rows = Engagement.objects.select_related(*_NAMED).filter(code=code).exclude(status__in=hidden)
     rows = rows.defer(*(name for each, model in _NAMED.items() for name in _all_but_the_name(each, model)))
-    return rows.annotate(change_status=Subquery(waiting.values("status")[:1]), has_remarks=Exists(said))
+    return rows.annotate(
+        change_status=Subquery(waiting.values("status")[:1]),
+        has_remarks=Exists(said),
+        has_wish=Exists(wished),
+    )
 
 
 _SHOWN_BY_CODE: Final = Repeated(_shown_by_code, mark=any_text())
 
 
 def engagement_for_client(code: str) -> Engagement:
-    """One engagement by its public code, with the names of practice, client and who moved it, `change_status`, `has_remarks`.
+    """One engagement by its public code, with the names of practice, client and who moved it, `change_status`, `has_remarks`,
+    `has_wish`.
 
     Drafts and cancelled ones are not shown. Raises NotVisible.
     """
@@ -205,9 +214,30 @@ def choice_fixed(offer: Offer) -> tuple[str, ...] | None:
 
 
 def change_open(engagement: Engagement) -> ScopeChange | None:
-    """The change that is asked, or agreed to and not in AWS yet, with both offers."""
+    """The change that is asked, or agreed to and not in AWS yet, with both offers.
+
+    Nothing is asked where the engagement was read without any.
+    """
+    if vars(engagement).get("change_status", "") is None:
+        return None
     rows = ScopeChange.objects.select_related("offer", "before")
     return rows.filter(engagement=engagement, status__in=OPEN_CHANGES).first()
+
+
+def account_asked(engagement: Engagement, offer: Offer) -> str:
+    """The account that whoever agrees to this offer agrees to: 12 digits, or empty while unknown."""
+    return offer.other_account or engagement.account_id
+
+
+def wish_open(engagement: Engagement) -> AccountWish | None:
+    """The other account that the client asks for and the practice has not answered, with whose wish it is.
+
+    Nothing is asked where the engagement was read without any.
+    """
+    if vars(engagement).get("has_wish") is False:
+        return None
+    rows = AccountWish.objects.select_related("contact__user")
+    return rows.filter(engagement=engagement, status=WishStatus.ASKED).first()
 
 
 def optional_keys(offer: Offer) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from portal.kernel.actor import Actor, machine, person
 
 ACCOUNT_ID = "441709265583"
 HUB_ACCOUNT_ID = "111111111111"
+OTHER_ACCOUNT_ID = "222222222222"
 PAPER = "<p>Maya may look at your bills until the 18th – nothing else.</p>\r\n"
 EVIDENCE = Evidence(
     ip="192.0.2.7",
@@ -231,6 +232,30 @@ def make_change(firm: Firm, engagement: Engagement, *, to: ChangeStatus = Change
     return change
 
 
+def make_move(firm: Firm, engagement: Engagement) -> ScopeChange:
+    """The practice asks for an agreement to another AWS account, of an engagement that is agreed to."""
+    with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
+        before = offer_current(engagement)
+        documents = {
+            "hub_account_id": HUB_ACCOUNT_ID,
+            "kind": "look",
+            "profile": engagement.profile,
+            "expires_at": engagement.ends_at.isoformat(),
+            "optional": [],
+            "kept": [],
+            "account_id": OTHER_ACCOUNT_ID,
+            "change": {"instead_of": engagement.account_id, "opens_more": False, "takes_away": False},
+        }
+        offer = offer_freeze_within(
+            engagement=engagement,
+            lines=before.lines,
+            documents=documents,
+            template=before.template,
+            actor=acting(firm.owner),
+        )
+        return change_ask_within(engagement=engagement, before=before, offer=offer, actor=acting(firm.owner))
+
+
 def _answer(firm: Firm, engagement: Engagement, change: ScopeChange, to: ChangeStatus) -> None:
     if to is ChangeStatus.DECLINED:
         with tenancy.use(firm.client_side):
@@ -259,8 +284,9 @@ def give_consent(
     contact: Contact | None = None,
     code: str = "",
     signed_in: dt.timedelta | None = dt.timedelta(),
+    offer: Offer | None = None,
 ) -> Consent:
-    """The firm's approver, or another, agrees to the newest offer, from the client's side.
+    """The firm's approver, or another, agrees to the newest offer that holds or another, from the client's side.
 
     `signed_in`: how long ago; None where nobody knows.
     """
@@ -268,7 +294,7 @@ def give_consent(
     with tenancy.use(firm.client_side):
         return consent_give(
             engagement=engagement,
-            offer=offer_current(engagement),
+            offer=offer or offer_current(engagement),
             contact=person,
             account_id=account_id,
             shown=paper_shown(),

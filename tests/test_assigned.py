@@ -15,8 +15,9 @@ from django.db.models import ForeignKey, Model
 from accounts.lifecycle import MemberRole
 from accounts.models import Membership, User
 from awsaccess.models import Callback, Grant, Rotation, Verification, Visit, VisitReport
-from engagements.lifecycle import AssignmentRole, ChangeStatus
+from engagements.lifecycle import AssignmentRole, ChangeStatus, WishStatus
 from engagements.models import (
+    AccountWish,
     AgreementCode,
     Assignment,
     Consent,
@@ -118,6 +119,15 @@ def scene(real_db: None, as_worker: Callable[[], AbstractContextManager[None]]) 
         Remark.objects.create(**of, author=found.sam, is_from_client=True, text="Why?", said_at=now)
         Referral.objects.create(
             **of, contact=found.contact, name="Lee", email="lee@brightwater.example", made_at=now
+        )
+    with tenancy.use(found.client_scope):  # nobody else may wish
+        AccountWish.objects.create(
+            **of,
+            contact=found.contact,
+            account_id="222222222222",
+            instead_of="441709265583",
+            status=WishStatus.REFUSED,
+            asked_at=now,
         )
     return found
 

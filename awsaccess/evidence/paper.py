@@ -26,6 +26,8 @@ DECISIONS: Final = (
     EngagementEvent.COLLEAGUE_NAMED,
     EngagementEvent.CHANGE_ASKED,
     EngagementEvent.CHANGE_MOVED,
+    EngagementEvent.ACCOUNT_WISHED,
+    EngagementEvent.WISH_MOVED,
     EngagementEvent.RING_REFUSED,
     AccessEvent.VISIT_NOT_BEGUN,
     AccessEvent.SESSIONS_END_ASKED,

@@ -274,14 +274,14 @@ def _unanswered(callback_id: UUID) -> Callback | None:
 def _decide(told: Callback) -> Decision | None:
     """None while it is not clear yet and CloudFormation still waits."""
     grant, engagement = told.grant, told.grant.engagement
-    agreed_account = grant.account_id or engagement.account_id
+    agreed_account = engagement.account_id  # the grant's follows, as soon as a worker has turned it
     if agreed_account and StackId.parse(told.stack_id).account_id != agreed_account:
         return _no(
             "This stack is in another AWS account than the one that was agreed. Create it there instead."
         )
     if refusal := _too_early_or_late(engagement):
         return refusal
-    if grant.account_id:  # else the message of the consent is still on its way
+    if grant.account_id == agreed_account:  # else the message of the consent is still on its way
         grant_verify(grant_id=grant.pk)
     return _judged(told, Grant.objects.get(pk=grant.pk))
 

@@ -8,11 +8,11 @@ import time
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from awsaccess.asking import spec_beside, spec_of
 from awsaccess.aws.arns import session_name_for
@@ -58,6 +58,16 @@ STANDING: Final = (ChangeStatus.AGREED, ChangeStatus.IN_FORCE)
 # No account is asked before its owner agreed, nor after the end (AWS_FACTS §5).
 LOOKED_AT: Final = CLOSED_BY_ITSELF
 OFFER: Final = "offer_sha256"  # among the findings of a good check
+# As a grant is before anything was asked of AWS.
+UNSEEN: Final[dict[str, Any]] = {  # Any: columns
+    "checks": {},
+    "checked_at": None,
+    "last_verdict": "",
+    "denials": 0,
+    "unknowns": 0,
+    "role_id": "",
+    "role_seen_at": None,
+}
 
 
 def found_as_agreed(grant: Grant, held: Offer | None = None) -> bool:
@@ -117,9 +127,25 @@ def grant_watch(*, engagement_id: UUID) -> None:
     """The client has agreed: write the account into the expected grant and look for the role from now on."""
     with transaction.atomic(durable=True):
         engagement = engagement_locked(engagement_id)
-        for grant in Grant.objects.filter(engagement=engagement, status=GrantStatus.EXPECTED):
-            Grant.objects.filter(pk=grant.pk, account_id="").update(account_id=engagement.account_id)
+        rows = Grant.objects.select_for_update(of=("self",)).filter(engagement=engagement)
+        for grant in rows.filter(status__in=NOT_SEEN_YET):
+            account_settle_within(grant, engagement)
             due.schedule(CHECK, grant.pk, at=clock.now(), client_id=grant.client_id)
+
+
+def account_settle_within(grant: Grant, engagement: Engagement) -> None:
+    """The account that was agreed to is the grant's, under both locks. Of another one nothing was ever known (ADR 18)."""
+    row, to = Grant.objects.filter(pk=grant.pk), engagement.account_id
+    if not grant.account_id:
+        row.update(account_id=to)
+    elif grant.account_id != to:
+        # A look that began before does not count: what it saw was the first account's.
+        row.update(account_id=to, status=GrantStatus.EXPECTED, lock_changed_at=clock.now(), **UNSEEN)
+        grant_record_within(AccessEvent.ACCOUNT_TURNED, grant, WATCHER, {"from": grant.account_id, "to": to})
+        if grant.status != GrantStatus.EXPECTED:
+            _record_move(
+                grant, GrantStatus(grant.status), GrantStatus.EXPECTED, "another account was agreed to"
+            )
 
 
 @transaction.atomic(durable=True)
@@ -237,8 +263,9 @@ def _seen(grant: Grant, standing: Standing, agreed: Container[UUID], rotation: R
 
 
 def _watched() -> QuerySet[Grant]:
+    """In the account that was agreed to: one that is about to be turned to another is not asked meanwhile."""
     rows = Grant.objects.filter(status__in=WATCHED, engagement__status__in=LOOKED_AT)
-    return rows.exclude(account_id="")
+    return rows.exclude(account_id="").filter(account_id=F("engagement__account_id"))
 
 
 def target_of(grant: Grant, rotation: Rotation | None = None, *, held: Offer | None = None) -> Target:
@@ -317,6 +344,7 @@ def found(seen: Seen) -> Seen:
     if seen.status is not GrantStatus.EXPECTED:
         return seen
     rows = Grant.objects.filter(pk=seen.grant_id, status=GrantStatus.EXPECTED)
+    rows = rows.filter(account_id=seen.target.account_id)
     if rows.update(status=GrantStatus.CHECKING, checks={"found": OK}, role_seen_at=clock.now()) != 1:
         return seen
     _record_move(Grant.objects.get(pk=seen.grant_id), seen.status, GrantStatus.CHECKING, "")
@@ -332,7 +360,8 @@ def conclude(seen: Seen, result: Result) -> dt.datetime | None:
     engagement = engagement_locked(seen.engagement_id)
     grant = Grant.objects.select_for_update(of=("self",)).get(pk=seen.grant_id)
     now = clock.now()
-    if not is_as_read(grant, seen) or not _still_stands(seen):
+    is_there = engagement.account_id == seen.target.account_id
+    if not is_as_read(grant, seen) or not is_there or not _still_stands(seen):
         return now + SOONEST if grant.status in WATCHED else None
     outcome = outcome_of(grant, result, now, agreed_at=engagement.agreed_at)
     if is_worth_a_row(grant, result):

@@ -16,7 +16,7 @@ from awsaccess.door import gateway
 from awsaccess.lifecycle import AccessEvent, GrantStatus, VisitStatus, closing_wait
 from awsaccess.models import ExitProof, Grant, Visit
 from awsaccess.probes import is_refused
-from awsaccess.services.checks import CHECK, rotations_open, target_of
+from awsaccess.services.checks import CHECK, account_settle_within, rotations_open, target_of
 from awsaccess.services.records import grant_record_within
 from engagements.models import Consent, Document, Engagement
 from engagements.papers.certificate import EndFacts
@@ -44,8 +44,8 @@ def closing_begin(*, engagement_id: UUID) -> None:
         if grant.status in (GrantStatus.ENDING, GrantStatus.GONE):
             continue
         # The message of the consent may come after this one: the account that the client named is not lost.
-        account_id = grant.account_id or engagement.account_id
-        Grant.objects.filter(pk=grant.pk).update(status=GrantStatus.ENDING, account_id=account_id)
+        account_settle_within(grant, engagement)
+        Grant.objects.filter(pk=grant.pk).update(status=GrantStatus.ENDING)
         ExitProof.objects.create(
             practice_id=grant.practice_id,
             client_id=grant.client_id,

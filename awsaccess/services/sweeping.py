@@ -175,7 +175,7 @@ def _write_quiet(results: list[tuple[Seen, Result]]) -> tuple[list[Planned], lis
     together: dict[str, tuple[dict[str, object], list[UUID]]] = {}
     for seen, result in results:
         grant = grants[seen.grant_id]
-        if not is_as_read(grant, seen):
+        if not is_as_read(grant, seen) or grant.engagement.account_id != seen.target.account_id:
             planned.append((grant.pk, now + SOONEST if grant.status in WATCHED else None))
             continue
         outcome = outcome_of(grant, result, now, agreed_at=grant.engagement.agreed_at)

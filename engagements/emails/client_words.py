@@ -18,12 +18,14 @@ from engagements.emails.words import (
     link_note,
     moment_words,
     names_of,
+    other_account_fact,
     quoted,
     subject,
     three_facts,
     title_of,
     to_client,
     verb_of,
+    waits_for_others,
 )
 from engagements.lifecycle import ChangeStatus, EngagementStatus
 from engagements.models import Consent, Doorbell, Remark, ScopeChange
@@ -135,7 +137,7 @@ def approved(scene: Scene, consent: Consent) -> Words:
     waiting = gettext("%(needed)s people at %(client)s have to agree. Nothing happens before.") % needed
     whole = (
         gettext("Everybody who had to has agreed. One step is left: update the access in AWS.")
-        if change
+        if _is_change(consent)
         else gettext("Everybody who had to has agreed. One step is left: switch the access on in AWS.")
     )
     return to_client(
@@ -247,9 +249,9 @@ def _after_agreeing(scene: Scene, consent: Consent) -> tuple[Line, ...]:
     if consent.withdrawn_at is not None:
         moment = moment_words(scene, consent.withdrawn_at)
         return (Line(before=gettext("It was taken back on %(moment)s.") % {"moment": moment}),)
-    if scene.engagement.status == EngagementStatus.AGREED:
+    if scene.engagement.status == EngagementStatus.AGREED and not waits_for_others(scene):
         return (Line(before=gettext("One step is left: switch the access on in AWS.")),)
-    if scene.engagement.status == EngagementStatus.INVITED or _waits_for_others(scene):
+    if scene.engagement.status == EngagementStatus.INVITED or waits_for_others(scene):
         return (Line(before=gettext("Others at your company are still asked. Nothing happens before.")),)
     return ()
 
@@ -261,16 +263,12 @@ def _attached(scene: Scene) -> tuple[Line, ...]:
 
 
 def _is_change(consent: Consent) -> bool:
-    return "change" in consent.offer.documents
-
-
-def _waits_for_others(scene: Scene) -> bool:
-    change = scene.matter.change
-    return change is not None and change.status == ChangeStatus.ASKED
+    """Of an access that is on: one that asks for another account is switched on like the first."""
+    return "change" in consent.offer.documents and not consent.offer.other_account
 
 
 def _onward(scene: Scene, consent: Consent, *, is_next: bool) -> str:
-    if _waits_for_others(scene):
+    if waits_for_others(scene):
         return gettext("Open the project")
     if _is_change(consent):
         return gettext("Update it in AWS")
@@ -280,4 +278,6 @@ def _onward(scene: Scene, consent: Consent, *, is_next: bool) -> str:
 def _facts_of_consent(scene: Scene, consent: Consent) -> tuple[Fact, ...]:
     if _is_change(consent):
         return (account_fact(scene.engagement), *facts_of_offer(scene, consent.offer))
+    if consent.offer.other_account:
+        return (other_account_fact(consent.account_id), *facts_of_offer(scene, consent.offer))
     return three_facts(scene)

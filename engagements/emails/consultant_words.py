@@ -16,6 +16,7 @@ from engagements.emails.words import (
     three_facts,
     title_of,
     to_practice,
+    waits_for_others,
 )
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Consent, Doorbell, Referral, Remark, ScopeChange
@@ -24,7 +25,7 @@ from engagements.models import Consent, Doorbell, Referral, Remark, ScopeChange
 def agreed(scene: Scene, consent: Consent) -> Words:
     """To the consultants: the client said yes."""
     engagement, who = scene.engagement, consent.contact.user.name
-    if engagement.status == EngagementStatus.INVITED:
+    if engagement.status == EngagementStatus.INVITED or waits_for_others(scene):
         return _agreed_in_part(scene, consent)
     return to_practice(
         scene,

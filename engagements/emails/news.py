@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from accounts.lifecycle import HANDS, ContactRole
-from engagements.emails import both_words, client_words, consultant_words, nudges, staff_words
+from engagements.emails import both_words, client_words, consultant_words, elsewhere, nudges, staff_words
 from engagements.emails.links import live_link, opened_at
 from engagements.emails.readers import (
     READERS,
@@ -33,18 +33,22 @@ from engagements.emails.scenes import (
     matter_of_referral,
     matter_of_remark,
     matter_of_trace,
+    matter_of_wish,
 )
 from engagements.emails.words import Words
 from engagements.lifecycle import (
     CHANGEABLE,
     KNOWN_TO_CLIENT,
+    MOVABLE,
     OPEN_CHANGES,
     AssignmentRole,
     ChangeStatus,
     DoorbellStatus,
     EngagementStatus,
+    WishStatus,
 )
 from engagements.models import (
+    AccountWish,
     Assignment,
     Consent,
     Doorbell,
@@ -155,7 +159,8 @@ def _remark(matter: Matter) -> Remark:
 def _one_of_several(scene: Scene) -> Words | None:
     """As long as it is waited for: the others, or the step in AWS after the last of them."""
     change, is_on = scene.matter.change, scene.engagement.status in CHANGEABLE
-    is_awaited = change.status in OPEN_CHANGES if change else not is_on
+    waits_for_stack = change is not None and not change.offer.other_account
+    is_awaited = change.status in OPEN_CHANGES if change and waits_for_stack else not is_on
     return client_words.approved(scene, _consent(scene.matter)) if is_awaited else None
 
 
@@ -206,6 +211,15 @@ def _of_change(write: Callable[[Scene, ScopeChange], Words]) -> Callable[[Scene]
         change = scene.matter.change
         assert change is not None  # noqa: S101  # this kind of news is found by its change
         return write(scene, change)
+
+    return told
+
+
+def _of_wish(write: Callable[[Scene, AccountWish], Words]) -> Callable[[Scene], Words]:
+    def told(scene: Scene) -> Words:
+        wish = scene.matter.wish
+        assert wish is not None  # noqa: S101  # this kind of news is found by its wish
+        return write(scene, wish)
 
     return told
 
@@ -368,9 +382,27 @@ NEWS: Final[dict[str, News]] = {
         readers=_approvers,
         words=_of_change(client_words.change_asked),
     ),
+    "engagements.account_wished": News(
+        find=matter_of_wish(WishStatus.ASKED),
+        is_true=_is(*MOVABLE),
+        readers=_practice,
+        words=_of_wish(elsewhere.wished),
+    ),
+    "engagements.account_refused": News(
+        find=matter_of_wish(WishStatus.REFUSED),
+        is_true=_is(*MOVABLE),
+        readers=_approvers,
+        words=_of_wish(elsewhere.refused),
+    ),
+    "engagements.account_asked": News(
+        find=matter_of_change(ChangeStatus.ASKED),
+        is_true=_is(*MOVABLE),
+        readers=_approvers,
+        words=_of_change(elsewhere.asked),
+    ),
     "engagements.change_declined": News(
         find=matter_of_change(ChangeStatus.DECLINED),
-        is_true=_is(*CHANGEABLE),
+        is_true=_is(*MOVABLE, *CHANGEABLE),
         readers=_practice,
         words=_of_change(consultant_words.change_declined),
     ),

@@ -14,10 +14,18 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, User
 from engagements.emails.readers import Reader, team_of
-from engagements.lifecycle import KNOWN_TO_CLIENT, AssignmentRole, ChangeStatus, DocumentKind, EngagementEvent
+from engagements.lifecycle import (
+    KNOWN_TO_CLIENT,
+    AssignmentRole,
+    ChangeStatus,
+    DocumentKind,
+    EngagementEvent,
+    WishStatus,
+)
 from engagements.models import (
     LANDING,
     NOT_OVER,
+    AccountWish,
     Assignment,
     Consent,
     Document,
@@ -52,6 +60,7 @@ class Matter:
     bounced: Contact | None = None  # whose address that is
     handover: Handover | None = None
     doorbell: Doorbell | None = None
+    wish: AccountWish | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +225,17 @@ def matter_of_doorbell(doorbell_id: UUID) -> Matter | None:
     """A ring with who rang and who answered. None when it is not in scope."""
     row = Doorbell.objects.select_related("consultant", "answered_by").filter(pk=doorbell_id).first()
     return Matter(engagement=_engagements().get(pk=row.engagement_id), doorbell=row) if row else None
+
+
+def matter_of_wish(*states: WishStatus) -> Callable[[UUID], Matter | None]:
+    """Another account that the client asked for, as long as it stands in one of these states."""
+
+    def find(wish_id: UUID) -> Matter | None:
+        rows = AccountWish.objects.select_related("contact__user", "moved_by")
+        wish = rows.filter(pk=wish_id, status__in=states).first()
+        return Matter(engagement=_engagements().get(pk=wish.engagement_id), wish=wish) if wish else None
+
+    return find
 
 
 def is_on_it(row: Assignment) -> bool:

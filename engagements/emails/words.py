@@ -16,6 +16,7 @@ from django.utils.translation import gettext, pgettext
 
 from accounts.models import Invitation
 from engagements.emails.scenes import Scene, client_url, console_url
+from engagements.lifecycle import ChangeStatus
 from engagements.models import IN_FORCE, Engagement, Offer, ScopeChange
 from engagements.profiles import PROFILES, Kind
 from portal.kernel.languages import spelling
@@ -159,6 +160,18 @@ def account_fact(engagement: Engagement) -> Fact:
     known = [engagement.account_name, ending if engagement.account_id else ""]
     value = ", ".join(word for word in known if word)
     return Fact(name=gettext("Account"), value=value or gettext("you choose it when you agree"))
+
+
+def other_account_fact(account_id: str, name: str = "") -> Fact:
+    """An account that is not, or not yet, the engagement's own."""
+    digits = gettext("ending %(digits)s") % {"digits": account_id[-4:]}
+    return Fact(name=name or gettext("Account"), value=digits)
+
+
+def waits_for_others(scene: Scene) -> bool:
+    """Of what was asked after the first agreement: somebody else at the client has to agree, too."""
+    change = scene.matter.change
+    return change is not None and change.status == ChangeStatus.ASKED
 
 
 def since_fact(scene: Scene, name: str, moment: dt.datetime | None) -> tuple[Fact, ...]:

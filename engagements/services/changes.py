@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+from django.utils.translation import gettext
+
 from engagements.lifecycle import (
     CHANGE_MOVES,
     CHANGEABLE,
+    MOVABLE,
     OPEN_CHANGES,
     ChangeStatus,
     EngagementEvent,
@@ -15,6 +18,7 @@ from engagements.lifecycle import (
 from engagements.models import Engagement, Offer, ScopeChange
 from engagements.services.moves import WINDOW
 from engagements.services.records import engagement_record_within
+from engagements.services.reminders import reminders_plan_within
 from portal.kernel import audit, clock, due, outbox, tenancy
 from portal.kernel.actor import Actor
 from portal.kernel.errors import InvalidMove
@@ -30,8 +34,21 @@ def require_changeable(engagement: Engagement) -> None:
     """There is an access that is on, and nothing else is asked of the client. Raises InvalidMove. Under its lock."""
     if engagement.status not in CHANGEABLE or engagement.ends_at <= clock.now():
         raise InvalidMove("Only an access that is on can be changed.")
+    _require_nothing_asked(engagement)
+
+
+def require_movable(engagement: Engagement) -> None:
+    """It is agreed to, was never on, and nothing else is asked of the client. Raises InvalidMove. Under its lock."""
+    if engagement.status not in MOVABLE or engagement.ends_at <= clock.now():
+        raise InvalidMove(gettext("The AWS account can’t be changed now. Nothing was changed."))
+    _require_nothing_asked(engagement)
+
+
+def _require_nothing_asked(engagement: Engagement) -> None:
     if ScopeChange.objects.filter(engagement=engagement, status__in=OPEN_CHANGES).exists():
-        raise InvalidMove("A change is waiting already. Take it back before you ask for another.")
+        raise InvalidMove(
+            gettext("A change is waiting already. It has to be answered or taken back before the next one.")
+        )
 
 
 def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, actor: Actor) -> ScopeChange:
@@ -52,12 +69,8 @@ def change_ask_within(*, engagement: Engagement, before: Offer, offer: Offer, ac
         actor,
         {"offer_sha256": offer.offer_sha256, "before_sha256": before.offer_sha256},
     )
-    outbox.put(
-        "engagements.change_asked",
-        change.pk,
-        dedupe_key=f"change-asked:{change.pk}",
-        client_id=change.client_id,
-    )
+    kind = "engagements.account_asked" if offer.other_account else "engagements.change_asked"
+    outbox.put(kind, change.pk, dedupe_key=f"change-asked:{change.pk}", client_id=change.client_id)
     return change
 
 
@@ -69,21 +82,38 @@ def change_to_answer(*, engagement: Engagement, offer: Offer) -> ScopeChange | N
     change = ScopeChange.objects.filter(offer=offer).first()
     if change is None:
         return None
-    is_on = engagement.status in CHANGEABLE and engagement.ends_at > clock.now()
+    held_in = MOVABLE if offer.other_account else CHANGEABLE
+    is_on = engagement.status in held_in and engagement.ends_at > clock.now()
     if not is_on or change.status != ChangeStatus.ASKED:
         raise InvalidMove
     return change
 
 
 def change_agree_within(*, engagement: Engagement, change: ScopeChange, actor: Actor) -> None:
-    """asked -> agreed, in the transaction of the last consent; the role is looked at from now on."""
+    """asked -> agreed, in the transaction of the last consent; the role is looked at from now on.
+
+    Another account holds at once, as the first consent did: nothing was on that could go on meanwhile.
+    """
     change_move_within(change=change, to=ChangeStatus.AGREED, actor=actor)
+    if account_id := change.offer.other_account:
+        change_move_within(change=change, to=ChangeStatus.IN_FORCE, actor=actor)
+        _account_turn_within(engagement, account_id)
+        return
     outbox.put(
         "engagement.change_agreed",
         engagement.pk,
         dedupe_key=f"changing:{change.pk}",
         client_id=change.client_id,
     )
+
+
+def _account_turn_within(engagement: Engagement, account_id: str) -> None:
+    """The engagement is in this account from now on, looked for as long as after a first consent."""
+    terms = {"account_id": account_id, "account_name": "", "agreed_at": clock.now()}
+    Engagement.objects.filter(pk=engagement.pk).update(**terms)
+    for name, value in terms.items():
+        setattr(engagement, name, value)
+    reminders_plan_within(engagement)
 
 
 def change_move_within(*, change: ScopeChange, to: ChangeStatus, actor: Actor, note: str = "") -> None:

@@ -11,6 +11,7 @@ from engagements.models import Engagement
 from engagements.services.changes import change_drop_within
 from engagements.services.consents import consent_withdraw_within
 from engagements.services.moves import WINDOW, engagement_locked, engagement_move_within
+from engagements.services.wishes import wish_drop_within
 from portal.kernel import clock, due, outbox, refusals, tenancy
 from portal.kernel.actor import Actor, machine
 
@@ -39,8 +40,13 @@ def engagement_expire(*, engagement_id: UUID) -> None:
 
 
 def engagement_activate_within(*, engagement: Engagement, actor: Actor) -> None:
-    """agreed -> active, in the transaction that writes the proof of access. Told once."""
+    """agreed -> active, in the transaction that writes the proof of access. Told once.
+
+    Another account that was asked for meanwhile is out of the question: what was agreed is on.
+    """
     engagement_move_within(engagement=engagement, to=EngagementStatus.ACTIVE, actor=actor)
+    wish_drop_within(engagement=engagement, actor=actor)
+    change_drop_within(engagement=engagement, actor=actor)
     outbox.put(
         "engagements.access_on",
         engagement.pk,
@@ -67,6 +73,7 @@ def certificate_key(engagement_id: UUID) -> str:
 
 def _begin_closing(engagement: Engagement, actor: Actor, reason: str) -> None:
     engagement_move_within(engagement=engagement, to=EngagementStatus.CLOSING, actor=actor, note=reason)
+    wish_drop_within(engagement=engagement, actor=actor)
     change_drop_within(engagement=engagement, actor=actor)
     due.drop(WINDOW, engagement.pk)
     client = engagement.client_id

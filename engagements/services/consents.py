@@ -18,7 +18,7 @@ from accounts.models import Contact
 from engagements.consent_record import digest, utc
 from engagements.lifecycle import EngagementEvent, EngagementStatus
 from engagements.models import AgreementCode, Consent, Engagement, Offer, ScopeChange
-from engagements.selectors import choice_fixed
+from engagements.selectors import account_asked, choice_fixed
 from engagements.services.agreement_codes import (
     CodeNeeded,
     agreement_code_is_asked,
@@ -240,12 +240,18 @@ def _code_evidence(engagement: Engagement, answer: _Answer) -> dict[str, str]:
 
 
 def _settle_account(engagement: Engagement, offer: Offer, account_id: str) -> None:
-    """The number that was asked for stands; an unknown one is written down once, here."""
+    """The number that was asked for stands; an unknown one is written down once, here.
+
+    Another account than the agreed one holds with the last consent to it, not before.
+    """
     ours = str(offer.documents.get("hub_account_id", ""))
     if not ACCOUNT.fullmatch(account_id) or account_id == ours:
         raise BadAccount
-    if engagement.account_id and engagement.account_id != account_id:
+    asked = account_asked(engagement, offer)
+    if asked and asked != account_id:
         raise Stale
+    if engagement.account_id:
+        return
     Engagement.objects.filter(pk=engagement.pk).update(account_id=account_id)
     engagement.account_id = account_id
 
@@ -276,7 +282,7 @@ def _write(
         engagement=engagement,
         offer=offer,
         contact=contact,
-        account_id=engagement.account_id,
+        account_id=account_asked(engagement, offer),
         shown_html=shown.html,
         shown_sha256=shown.sha256,
         offer_sha256=offer.offer_sha256,

@@ -13,7 +13,7 @@ from engagements import consent_record
 from engagements.consent_record import Agreement, Asked, Party
 from engagements.models import Consent, Engagement, Offer
 from engagements.offer_words import titles_of, words_of
-from engagements.selectors import role_in, template_with, with_choice
+from engagements.selectors import account_asked, role_in, template_with, with_choice
 from engagements.services.choices import Chosen
 from portal.kernel.errors import NotVisible
 
@@ -120,7 +120,7 @@ def _asked(
         title=engagement.title,
         purpose=engagement.purpose,
         contract_reference=engagement.contract_reference,
-        account_id=engagement.account_id,
+        account_id=account_asked(engagement, offer),
         offer_number=offer.number,
         offer_sha256=offer.offer_sha256,
         template_sha256=chosen.template_sha256,

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from awsaccess.services.changing import change_offer
 from engagements.lifecycle import CHANGEABLE, ChangeStatus
-from engagements.models import Engagement
+from engagements.models import Engagement, ScopeChange
 from engagements.selectors import change_open, choice_of, offer_current
 from engagements.services.change_answers import change_take_back
 from portal.console import reads, words
@@ -85,10 +85,18 @@ def change_panel(engagement: Engagement) -> Panel | None:
     facts = (
         Fact(label="Status", value=Cell(text=STANDINGS[ChangeStatus(change.status)], tone="wait")),
         Fact(label="Asked", value=Cell(text=words.moment(change.asked_at))),
+        *_account_facts(change),
         Fact(label="Kind of access", value=Cell(text=documents["profile_title"], small=documents["summary"])),
         Fact(label="In AWS it", value=Cell(text=" and ".join(effect) or "opens nothing new")),
     )
     return Panel(key="change", title="Change", facts=facts)
+
+
+def _account_facts(change: ScopeChange) -> tuple[Fact, ...]:
+    if not (other := change.offer.other_account):
+        return ()
+    before = words.account(change.offer.documents["change"]["instead_of"])
+    return (Fact(label="AWS account", value=Cell(text=words.account(other), small=f"instead of {before}")),)
 
 
 ACTIONS = (

@@ -175,7 +175,7 @@ def _since(engagement: Engagement, now: dt.datetime) -> dt.datetime:
 def _tasks(
     request: HttpRequest, seen: QuerySet[Engagement], grants: QuerySet[Grant], now: dt.datetime
 ) -> Iterator[Task]:
-    """By harm: set-up, broken, given up, paused, waiting, ending."""
+    """By harm: set-up, broken, given up, asked for, paused, waiting, ending."""
     if has_role(request, OWNERS):
         yield from _set_up()
         yield from _given_up()
@@ -185,6 +185,7 @@ def _tasks(
     yield from _arrived(seen, now)
     running = seen.filter(status__in=(_S.PAUSED, _S.INVITED, _S.AGREED, _S.ACTIVE)).order_by("ends_at")
     rows = list(running[: 20 * SHOWN])
+    yield from [_wished(row, now) for row in rows if reads.noted(row, "wished_at")][:SHOWN]
     yield from [_paused(row, now) for row in rows if row.status == _S.PAUSED][:SHOWN]
     late = (row for row in rows if row.status in PATIENCE and now - _since(row, now) > PATIENCE[row.status])
     yield from [_waiting(row, now) for row in late][:SHOWN]
@@ -271,6 +272,15 @@ def _unreached(seen: QuerySet[Engagement]) -> Iterator[Task]:
             icon="mail",
             tone="stop",
         )
+
+
+def _wished(engagement: Engagement, now: dt.datetime) -> Task:
+    """The client found out that they need another AWS account, and can do nothing before somebody answers."""
+    wished = reads.noted(engagement, "wished_account")
+    note = f"…{wished[-4:]} instead of …{engagement.account_id[-4:]}. Confirm it, or say why not."
+    since = now - reads.noted(engagement, "wished_at")
+    title = f"{engagement.client.name} asks to use another AWS account"
+    return _task(engagement, title, note, since, "circle-help", "wait")
 
 
 def _paused(engagement: Engagement, now: dt.datetime) -> Task:

@@ -29,6 +29,7 @@ from engagements.services.pauses import engagement_pause, engagement_resume
 from engagements.services.talk import question_answer
 from portal.console import (
     changing,
+    elsewhere,
     engagement_page,
     filters,
     marks,
@@ -304,6 +305,7 @@ ACTIONS = (
     ),
     *staffing.ACTIONS,
     *changing.ACTIONS,
+    *elsewhere.ACTIONS,
     ObjectAction(
         slug="pause",
         label="Pause",
@@ -457,9 +459,9 @@ class EngagementAdmin(ScopedModelAdmin[Engagement]):
 
     def panels(self, request: HttpRequest, obj: Engagement) -> list[Panel]:  # noqa: ARG002
         """Overview, access, people, visits, consent, history."""
-        change = changing.change_panel(obj)
+        asked = (elsewhere.wish_panel(obj), changing.change_panel(obj))
         first, *rest = engagement_page.panels(obj)
-        return [first, *([change] if change else []), *rest]
+        return [first, *(panel for panel in asked if panel), *rest]
 
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The client's page. While something is missing, the engagement's page says what."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -25,6 +26,25 @@ class ReasonForm(forms.Form):
     """Why, if one wants to say so."""
 
     reason = Line(required=False, max_length=300, help_text="The client reads it.")
+
+
+class WishForm(forms.Form):
+    """The wish that was read: what came since then is not answered by it."""
+
+    wish = Line(widget=forms.HiddenInput, max_length=36)
+
+    def clean_wish(self) -> UUID:
+        """Its key; a text that is none was not written by our page."""
+        try:
+            return UUID(self.cleaned_data["wish"])
+        except ValueError:
+            raise ValidationError("Open the page again: this is no wish of theirs.") from None
+
+
+class WishRefuseForm(WishForm):
+    """Why the practice cannot use the account."""
+
+    reason = Line(max_length=300, help_text="The client reads it.")
 
 
 class AnswerForm(forms.Form):

@@ -19,9 +19,11 @@ from engagements.lifecycle import (
     AssignmentRole,
     DoorbellStatus,
     EngagementStatus,
+    WishStatus,
 )
 from engagements.models import (
     NOT_OVER,
+    AccountWish,
     Assignment,
     Doorbell,
     Engagement,
@@ -65,6 +67,7 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
     rings = Doorbell.objects.filter(
         engagement_id=OuterRef("pk"), consultant_id=request.user.pk, expires_at__gt=Now()
     )
+    wishes = AccountWish.objects.filter(engagement_id=OuterRef("pk"), status=WishStatus.ASKED)
     paused_by = Contact.objects.filter(client_id=OuterRef("client_id"), user_id=OuterRef("moved_by_id"))
     return rows.select_related("client", "practice", "moved_by").annotate(
         is_opened=Exists(_opened()),
@@ -77,6 +80,8 @@ def with_standing(request: HttpRequest, rows: QuerySet[Engagement]) -> QuerySet[
         is_ringing=Exists(rings.filter(status=DoorbellStatus.RINGING)),
         read_at=Now(),
         last_visit_at=Subquery(visits.values("intended_at")[:1]),
+        wished_account=Subquery(wishes.values("account_id")),
+        wished_at=Subquery(wishes.values("asked_at")),
     )
 
 

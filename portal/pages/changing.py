@@ -14,7 +14,7 @@ from engagements.models import Offer, ScopeChange
 from engagements.offer_words import ends_at
 from engagements.selectors import choice_of, template_agreed
 from portal.kernel.languages import spelling
-from portal.pages import consenting
+from portal.pages import consenting, words
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import ConsentPaper
 
@@ -35,7 +35,8 @@ class LineWords:
 class ChangePaper:
     """The difference in words. `behind`: lines that read as before and open something else in AWS.
 
-    `opens_more` and `takes_away` were read off the two roles when it was asked, and not off these words.
+    `opens_more` and `takes_away` were read off the two roles when it was asked, and not off these words. `account_before`
+    and `account_after` are empty where the account stays.
     """
 
     added: tuple[LineWords, ...]
@@ -53,6 +54,8 @@ class ChangePaper:
     takes_away: bool
     warnings: tuple[str, ...]
     whole: ConsentPaper
+    account_before: str = ""
+    account_after: str = ""
 
 
 def paper_html(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> str:
@@ -87,11 +90,15 @@ def paper_of(desk: Desk, change: ScopeChange, ticked: Collection[str] = ()) -> C
         takes_away=bool(read["takes_away"]),
         warnings=tuple(text for text in told_after.warnings if text not in told_before.warnings),
         whole=consenting.paper_of(desk, change.offer, ticked, ends_at=ends_after),
+        account_before=words.account_number(str(read.get("instead_of", ""))),
+        account_after=words.account_number(change.offer.other_account),
     )
 
 
 def in_short(paper: ChangePaper) -> str:
     """What the comparison of the two roles says, in one sentence."""
+    if paper.account_after:
+        return gettext("Only the AWS account is another one. Everything else is as you agreed.")
     if paper.opens_more and paper.takes_away:
         return gettext("This opens more in one place, and takes something away in another.")
     if paper.opens_more:

@@ -135,6 +135,7 @@ def change_review_page(
         "engagements/change.html",
         status=422 if form.errors else 200,
         in_short=changing.in_short(changing.paper_of(desk, change)),
+        moves=bool(change.offer.other_account),
         document=as_shown(html),
         shown=consenting.seal(desk, shown),
         form=form,

@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from awsaccess.selectors import CardState, Check, LiveCard, Step, StepState
 from portal.pages import words
+from portal.pages.elsewhere import ways_of
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import AccessKind, Card, CheckRow, Facts
 from portal.pages.problems import hitch_of, problem_of
@@ -90,6 +91,7 @@ def card_of(live: LiveCard, desk: Desk, facts: Facts, *, started: int, now: dt.d
         started=started,
         problem=problem,
         steps=tuple(_step(step, desk) for step in live.steps),
+        elsewhere=ways_of(live, desk),
     )
 
 

@@ -18,7 +18,7 @@ from engagements.consent_record import SHOWN_FOR
 from engagements.models import Engagement, Offer
 from engagements.offer_words import OfferWords, summary_of, words_of
 from engagements.profiles.reading import grade_stated
-from engagements.selectors import approvals_of, choice_fixed
+from engagements.selectors import account_asked, approvals_of, choice_fixed
 from engagements.services.consents import Shown
 from engagements.services.doorbells import has_doorbell, may_force
 from portal.kernel.errors import Stale
@@ -95,14 +95,16 @@ def facts_of(
 ) -> Facts:
     """The short answers that stand first. `ends_at`: of a change that does not hold yet."""
     ends_at = ends_at or engagement.ends_at
+    account_id = account_asked(engagement, offer)
     return Facts(
         people=spelling.joined([person.name for person in people]),
         first_names=spelling.joined([person.first_name for person in people]),
         firm=engagement.practice.legal_name,
         title=engagement.title,
         contract=engagement.contract_reference,
-        account_name=engagement.account_name,
-        account_number=words.account_number(engagement.account_id),
+        # The name is that of the account it was asked for first.
+        account_name=engagement.account_name if account_id == engagement.account_id else "",
+        account_number=words.account_number(account_id),
         kind=kind_of(offer),
         until_long=spelling.long_moment(ends_at, zone),
         until_day=spelling.day(ends_at, zone),

@@ -167,6 +167,27 @@ class Problem:
     changes: tuple[Change, ...] = ()
 
 
+class Where(StrEnum):
+    """How far another AWS account has come: it was named, asked for, or confirmed and to be agreed to."""
+
+    NAMED = "named"
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """Another account than the agreed one, and the two ways on. `steps` take away there what was begun.
+
+    `account_id` is empty where nobody can ask to use it.
+    """
+
+    where: Where
+    account_id: str
+    ending: str
+    steps: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """The live card. `tone` is ok, wait, stop or empty; `poll_seconds` is 0 once nothing more will come.
@@ -188,6 +209,7 @@ class Card:
     started: int
     problem: Problem | None = None
     steps: tuple[CheckRow, ...] = ()
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +354,8 @@ class Sent:
 class Trouble:
     """What a message of AWS's means: what happened, what is at risk, causes, and the one way on.
 
-    `way` names the filled button: open, colleague, stack or ask. `needs_rights` shows the permissions needed.
+    `way` names the filled button: open, colleague, stack or ask. `needs_rights` shows the permissions needed,
+    `elsewhere` what can be done about another account.
     """
 
     title: str
@@ -341,3 +364,4 @@ class Trouble:
     steps: tuple[str, ...]
     way: str
     needs_rights: bool = False
+    elsewhere: Elsewhere | None = None

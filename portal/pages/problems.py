@@ -13,6 +13,7 @@ from awsaccess.lifecycle import GrantStatus
 from awsaccess.selectors import CardState, LiveCard
 from portal.pages import words
 from portal.pages.differences import changes_of
+from portal.pages.elsewhere import Hitch, hitch_elsewhere
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Problem
 
@@ -38,15 +39,12 @@ def _cause(live: LiveCard, desk: Desk) -> Problem:
     return _ends(live, desk) if failed == {"ends"} else _differs(live, desk)
 
 
-Hitch = tuple[str, str, str, str]  # tone, icon, title, text
-
-
 def hitch_of(live: LiveCard, desk: Desk) -> Hitch | None:
     """The words for what keeps the access from coming on, or None. Nothing is broken: nothing was on yet."""
     if live.state not in {CardState.WAITING, CardState.CHECKING}:
         return None
-    if live.other_account:
-        return "wait", "triangle-alert", *_another(live, desk)
+    if (elsewhere := hitch_elsewhere(live, desk)) is not None:
+        return elsewhere
     if live.is_undone:
         return "wait", "circle-x", *_undone(live)
     if live.is_ours:
@@ -76,19 +74,6 @@ def hitch_of(live: LiveCard, desk: Desk) -> Hitch | None:
             ),
         )
     return None
-
-
-def _another(live: LiveCard, desk: Desk) -> tuple[str, str]:
-    expected = desk.engagement.account_id
-    title = gettext("That’s account %(other)s. We expected %(expected)s.") % {
-        "other": f"…{live.other_account[-4:]}",
-        "expected": f"…{expected[-4:]}",
-    }
-    text = gettext(
-        "Nothing is switched on, and nothing is at risk. AWS takes that stack back. Sign out of AWS, sign in to "
-        "account %(account)s, and press “Open AWS” again. Did you mean the other one? Then tell %(first)s."
-    ) % {"account": words.account_number(expected), "first": desk.frame.lead.first_name}
-    return title, text
 
 
 def _undone(live: LiveCard) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.utils.translation import gettext
 
-from portal.pages import words
+from portal.pages.elsewhere import title_of, ways_from_text
 from portal.pages.frames import Desk
 from portal.pages.pagemodels import Trouble
 
@@ -40,26 +40,15 @@ def other_account(said: str, expected: str) -> str | None:
     return found[1] if found and expected and found[1] != expected else None
 
 
-def ending(account_id: str) -> str:
-    """The last four digits are enough to tell two accounts apart."""
-    return f"…{account_id[-4:]}"
-
-
 def _wrong_account(other: str, desk: Desk) -> Trouble:
-    expected = desk.engagement.account_id
+    elsewhere = ways_from_text(other, desk)
     return Trouble(
-        title=gettext("That’s account %(other)s. We expected %(expected)s.")
-        % {"other": ending(other), "expected": ending(expected)},
+        title=title_of(other, desk),
         text=gettext("AWS answered for another account than the one that was agreed."),
         risk=gettext("Nothing is at risk, and nothing is switched on."),
-        steps=(
-            gettext("Delete the stack there if it was created."),
-            gettext("Sign out of AWS, and sign in to account %(account)s.")
-            % {"account": words.account_number(expected)},
-            gettext("Did you mean to use that account? Then ask %(first)s for a new invitation.")
-            % {"first": desk.frame.lead.first_name},
-        ),
+        steps=elsewhere.steps,
         way=OPEN,
+        elsewhere=elsewhere,
     )
 
 

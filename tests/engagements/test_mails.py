@@ -28,10 +28,15 @@ from engagements.lifecycle import (
     EngagementEvent,
     EngagementStatus,
 )
-from engagements.models import Assignment, Consent, Doorbell, Engagement
+from engagements.models import Assignment, Consent, Doorbell, Engagement, ScopeChange
 from engagements.selectors import consent_checkpoint, offer_current
 from engagements.services.agreement_codes import agreement_code_mail
-from engagements.services.closing import engagement_close_within, engagement_end, engagement_expire
+from engagements.services.closing import (
+    engagement_activate_within,
+    engagement_close_within,
+    engagement_end,
+    engagement_expire,
+)
 from engagements.services.consents import engagement_decline
 from engagements.services.moves import engagement_cancel
 from engagements.services.pauses import engagement_pause, engagement_resume
@@ -48,7 +53,10 @@ from portal.kernel.deliveries import Outcome
 from portal.kernel.languages import spelling
 from portal.kernel.models import AuditEvent, OutboxMessage, OutboxState, TraceState
 from tests.engagements.records import as_stored
+from tests.engagements.test_wishes import refuse as refuse_wish
+from tests.engagements.test_wishes import wish
 from tests.factories import (
+    OTHER_ACCOUNT_ID,
     TESTER,
     Firm,
     acting,
@@ -64,6 +72,7 @@ from tests.factories import (
     make_engagement_invited,
     make_engagement_paused,
     make_firm,
+    make_move,
 )
 from tests.mailbox import Mailbox
 from tests.signing_in import let_in
@@ -233,6 +242,7 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         "engagements.resumed": make_engagement_paused,
         "engagements.problem": make_engagement_active,
         "engagements.not_switched_on": make_engagement_agreed,
+        **dict.fromkeys(WISHES, make_engagement_agreed),
         "engagements.key_add": make_engagement_active,
         "engagements.key_drop": make_engagement_active,
         "engagements.key_done": make_engagement_active,
@@ -264,6 +274,8 @@ def in_state(firm: Firm, kind: str) -> Engagement:
         staff(firm, engagement, leaves=kind == "engagements.person_left")
     if kind in RINGS:
         ring(firm, kind, engagement)
+    if kind in WISHES:
+        WISHES[kind](firm, engagement)
     if kind in CHANGES:
         make_change(firm, engagement, to=CHANGES[kind])
     if kind == "engagements.declined":
@@ -283,6 +295,26 @@ def in_state(firm: Firm, kind: str) -> Engagement:
     return as_stored(firm, engagement)
 
 
+def ask_for_another(firm: Firm, engagement: Engagement) -> None:
+    """Sam asks to use another account."""
+    wish(firm, engagement)
+
+
+def refuse_another(firm: Firm, engagement: Engagement) -> None:
+    """Maya says why not."""
+    refuse_wish(firm, wish(firm, engagement))
+
+
+def confirm_another(firm: Firm, engagement: Engagement) -> None:
+    """Maya confirms, and asks for the agreement."""
+    make_move(firm, engagement)
+
+
+WISHES: dict[str, Callable[[Firm, Engagement], None]] = {
+    "engagements.account_wished": ask_for_another,
+    "engagements.account_refused": refuse_another,
+    "engagements.account_asked": confirm_another,
+}
 CHANGES = {
     "engagements.change_asked": ChangeStatus.ASKED,
     "engagements.change_declined": ChangeStatus.DECLINED,
@@ -351,6 +383,9 @@ SUBJECTS = {
         SAM: "Ben no longer works on it (Cost review, North)",
         MAYA: "Ben no longer works on it: Client of north (Cost review)",
     },
+    "engagements.account_wished": {MAYA: "Client of north asks to use another AWS account (Cost review)"},
+    "engagements.account_refused": {SAM: "Maya Okafor said no to the other account (Cost review, North)"},
+    "engagements.account_asked": {SAM: "Please agree to the other AWS account (Cost review)"},
     "engagements.change_asked": {SAM: "Maya Okafor asks for a change to the access (Cost review)"},
     "engagements.change_declined": {MAYA: "Client of north keeps the access as it is (Cost review)"},
     "engagements.changed": {
@@ -439,6 +474,77 @@ def test_where_several_agree_each_hears_of_the_others(firm: Firm, mailbox: Mailb
         MAYA: "Client of north agreed (Cost review)",
     }
     assert "Everybody who had to has agreed." in flat(told(mailbox)[SAM])
+
+
+@pytest.mark.parametrize("kind", sorted(WISHES))
+def test_mails_about_another_account_name_both_by_their_ends(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str
+) -> None:
+    in_state(firm, kind)
+    deliver_all(deliver)
+    (letter,) = mailbox.letters
+    text = flat(letter)
+    assert "Account ending 2222" in text
+    assert "Instead of ending 5583" in text
+    assert OTHER_ACCOUNT_ID not in body(letter) + body(letter, "html")
+    assert ("Reason That account is not yours." in text) is (kind == "engagements.account_refused")
+
+
+@pytest.mark.parametrize("kind", sorted(WISHES))
+def test_what_was_answered_or_is_on_meanwhile_is_not_asked_by_mail(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver, kind: str
+) -> None:
+    engagement = in_state(firm, kind)
+    with tenancy.use(firm.practice_side), transaction.atomic(durable=True):
+        engagement_activate_within(engagement=engagement, actor=TESTER)
+        OutboxMessage.objects.exclude(kind=kind).update(state=OutboxState.SENT)
+    deliver_all(deliver)
+    assert mailbox.letters == []
+
+
+def test_the_receipt_of_a_move_names_the_other_account_and_the_step_there(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    engagement = in_state(firm, "engagements.account_asked")
+    deliver_all(deliver)
+    mailbox.letters.clear()
+    with tenancy.use(firm.practice_side):
+        change = ScopeChange.objects.select_related("offer").get(engagement=engagement)
+    give_consent(firm, engagement, account_id=OTHER_ACCOUNT_ID, offer=change.offer)
+    deliver_all(deliver)
+    assert subjects(mailbox) == {
+        SAM: "Your receipt: you agreed to the access (North, Cost review)",
+        MAYA: "Client of north agreed (Cost review)",
+    }
+    text = flat(told(mailbox)[SAM])
+    assert "Account ending 2222" in text
+    assert "One step is left: switch the access on in AWS." in text
+    assert "Switch on access" in text
+
+
+def test_where_two_agree_to_a_move_nobody_reads_that_it_is_done_before_the_second(
+    firm: Firm, mailbox: Mailbox, deliver: Deliver
+) -> None:
+    lee = make_contact(firm, "lee", ContactRole.APPROVER)
+    engagement = make_engagement_invited(firm, approvals_needed=2)
+    give_consent(firm, engagement)
+    give_consent(firm, engagement, contact=lee)
+    change = make_move(firm, as_stored(firm, engagement))
+    deliver_all(deliver)
+    mailbox.letters.clear()
+    give_consent(firm, engagement, account_id=OTHER_ACCOUNT_ID, offer=change.offer)
+    deliver_all(deliver)
+    first = told(mailbox)
+    assert first[MAYA]["Subject"] == "Sam Carter of Client of north agreed (Cost review)"
+    assert "Others at your company are still asked. Nothing happens before." in flat(first[SAM])
+    assert "One step is left" not in flat(first[SAM])
+    assert "Account ending 2222" in flat(first[SAM])
+    assert "2 people at Client of north have to agree." in flat(first[LEE])
+    mailbox.letters.clear()
+    give_consent(firm, engagement, account_id=OTHER_ACCOUNT_ID, offer=change.offer, contact=lee)
+    deliver_all(deliver)
+    assert set(subjects(mailbox)) == {SAM, LEE, MAYA}
+    assert "One step is left: switch the access on in AWS." in flat(told(mailbox)[SAM])
 
 
 def test_where_several_are_asked_a_no_is_told_to_the_others_too(

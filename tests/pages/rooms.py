@@ -18,7 +18,7 @@ from engagements.lifecycle import DoorbellStatus
 from engagements.models import Doorbell, Offer
 from engagements.services.pauses import engagement_pause
 from portal.kernel import clock, tenancy
-from tests.pages import stage, test_deeds, test_door, test_ending_visits, test_new_key
+from tests.pages import stage, test_deeds, test_door, test_elsewhere, test_ending_visits, test_new_key
 from tests.pages.stage import Stage
 from tests.pages.test_changing import agree, asked
 from tests.pages.test_problems import CASES, TECHNICAL
@@ -224,6 +224,11 @@ SIGHTS: Final = {
     "question": Sight(make=stage.invited, page="question/"),
     "colleague": Sight(make=stage.invited, page="colleague/"),
     "trouble": Sight(make=stage.agreed, page="trouble/"),
+    "elsewhere": Sight(make=test_elsewhere.named),
+    "elsewhere, viewer": Sight(make=test_elsewhere.named, role=VIEWER),
+    "elsewhere, asked": Sight(make=test_elsewhere.wished),
+    "elsewhere, confirmed": Sight(make=test_elsewhere.confirmed),
+    "change, account": Sight(make=test_elsewhere.confirmed, page="change/"),
     "hand over": Sight(make=stage.agreed, page="hand-over/"),
     "connect, for AWS alone": Sight(make=stage.agreed, page="connect/", role=ContactRole.AWS_ADMIN),
     "change": Sight(make=asked, page="change/"),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -29,7 +29,7 @@ from tests.awsaccess.services.test_sweeping import turn_of
 from tests.awsaccess.services.worlds import InMemory
 from tests.awsaccess.test_access_stack import lint
 from tests.factories import Firm
-from tests.pages import stage
+from tests.pages import stage, test_elsewhere
 from tests.pages.reading import read
 from tests.pages.screen import Answer, Chromium, Film, answer_of
 from tests.pages.stage import Stage
@@ -360,6 +360,47 @@ def test_ux_row_21_the_page_is_amber_with_both_numbers() -> None:
     assert "Nothing is switched on, and nothing is at risk." in page.text
     assert "Access is on" not in page.text
     assert scene.fresh().status == "agreed"
+
+
+@pytest.mark.usefixtures("db")
+def test_ux_row_21_using_the_other_account_is_one_press_and_a_consent_of_its_own(chromium: Chromium) -> None:
+    """From the amber page to the consent page in a real browser, without a script; each press is sent on as it was made."""
+    scene = stage.agreed()
+    refused(scene, stacks.stack_id("222222222222"))
+    browser, use = scene.browser(), scene.path("account/use/")
+    film = Film().shoot(browser, scene.path())
+    film.add(f"POST {use}", Answer(status=204, headers={}, body=b""))
+
+    def press(page: Page) -> tuple[bool, int]:
+        can_remove = page.get_by_text("Remove it there").is_visible()
+        typed = page.locator("main input:not([type=hidden]), main textarea").count()
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.get_by_role("button", name="Use this account instead").click()
+        return can_remove, typed
+
+    assert chromium.look(film, scene.path(), press, has_script=False) == (True, 0)
+    assert browser.post(use, dict(parse_qsl(film.sent[0]))).status_code == 302
+    assert "We have asked Maya to confirm account …2222" in read(browser.get(scene.path())).text
+    test_elsewhere.confirmed(scene)
+    assert scene.fresh().account_id == "441709265583"
+    agree = scene.path("change/agree/")
+    film = Film().shoot(browser, scene.path()).shoot(browser, scene.path("change/"))
+    film.add(f"POST {agree}", Answer(status=204, headers={}, body=b""))
+
+    def consent(page: Page) -> str:
+        page.get_by_role("link", name="Review the account").click()
+        said = page.inner_text("#change")
+        page.get_by_role("checkbox").check()
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.get_by_role("button", name="Agree to this account").click()
+        return said
+
+    said = " ".join(chromium.look(film, scene.path(), consent, has_script=False).split())
+    assert said.startswith("What changes AWS account 2222 2222 2222 Instead of 4417 0926 5583")
+    assert browser.post(agree, dict(parse_qsl(film.sent[0]))).status_code == 302
+    after = scene.fresh()
+    assert (after.account_id, after.status) == ("222222222222", "agreed")
+    assert "AWS account 2222 2222 2222 as an administrator" in read(browser.get(scene.path())).text
 
 
 @pytest.mark.usefixtures("db")

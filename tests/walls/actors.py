@@ -33,6 +33,7 @@ from awsaccess.services.profiles import practice_profile_save
 from awsaccess.services.sending import engagement_send
 from engagements.lifecycle import AssignmentRole, ShopKind
 from engagements.models import (
+    AccountWish,
     Assignment,
     Consent,
     Engagement,
@@ -53,6 +54,7 @@ from engagements.services.pauses import engagement_pause
 from engagements.services.shops import Handing, intake_set_up, shop_add, shop_close, shop_secret_make
 from engagements.services.talk import question_ask
 from engagements.services.templates import Gig, template_add
+from engagements.services.wishes import wish_make
 from portal.console import opening
 from portal.kernel import actor, clock, tenancy
 from portal.kernel.models import AuditEvent, OutboxMessage
@@ -74,6 +76,7 @@ ACTORS: Final = (
     "y_approver",
     "b_owner",
 )
+ELSEWHERE: Final = "555555555555"  # an account that nobody agreed to
 SIGNS_OUT: Final = "admin:accounts_membership_sign-out"
 # Each address that acts gets an engagement of its own, so that no cell of the walk spoils another.
 STATES: Final[Mapping[str, str]] = {
@@ -84,6 +87,10 @@ STATES: Final[Mapping[str, str]] = {
     "invited_to_agree": "invited",
     "invited_to_decline": "invited",
     "agreed": "agreed",
+    "agreed_to_move": "agreed",
+    "wished_to_keep": "wished",
+    "wished_to_confirm": "wished",
+    "wished_to_refuse": "wished",
     "active": "active",
     "active_to_pause": "active",
     "active_to_end": "active",
@@ -127,6 +134,7 @@ class Room:
     page: str
     shop: str
     digest: str
+    wishes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,6 +410,14 @@ def _agree(stage: Stage) -> None:
         Offer.objects.filter(engagement=stage.engagement).update(template_version_id="v1")
 
 
+def _wish(stage: Stage) -> None:
+    _agree(stage)
+    with tenancy.use(stage.client_scope):
+        wish_make(
+            engagement=stage.engagement, contact=stage.contact, account_id=ELSEWHERE, actor=stage.sam_acts
+        )
+
+
 def _activate(stage: Stage) -> None:
     _agree(stage)
     now = clock.now()
@@ -503,6 +519,7 @@ MOVES: Final[Mapping[str, Callable[[Stage], None]]] = {
     "draft": _stay,
     "invited": _invite,
     "agreed": _agree,
+    "wished": _wish,
     "active": _activate,
     "paused_by_client": _pause_by_client,
     "paused_by_practice": _pause_by_practice,
@@ -541,6 +558,11 @@ def _look_round(stages: Mapping[str, Stage]) -> Room:
             page=str(IntakePage.objects.get().pk),
             shop=Shop.objects.get().code,
             digest=Practice.objects.get().brand_sheet,
+            wishes={
+                slot: str(one.pk)
+                for slot, each in stages.items()
+                for one in AccountWish.objects.filter(engagement=each.engagement)
+            },
             message=str(OutboxMessage.objects.filter(**mine).order_by("pk").first().pk),  # type: ignore[union-attr]  # as above
         )
 

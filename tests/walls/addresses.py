@@ -13,7 +13,7 @@ from django import forms
 from django.urls import URLResolver, get_resolver
 
 from portal.kernel import clock
-from tests.walls.actors import Room, World, once_for
+from tests.walls.actors import ELSEWHERE, Room, World, once_for
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -37,6 +37,10 @@ SLOTS: Final = {
     "client:change_decline": "changing_to_keep",
     "client:change_undo": "change_agreed",
     "admin:engagements_engagement_change-back": "changing_to_take_back",
+    "client:account_use": "agreed_to_move",
+    "client:account_keep": "wished_to_keep",
+    "admin:engagements_engagement_account-confirm": "wished_to_confirm",
+    "admin:engagements_engagement_account-refuse": "wished_to_refuse",
     "client:activity_table": "closed",
     "client:connect_script": "agreed",
     "client:delete_script": "agreed",
@@ -170,6 +174,10 @@ def _own_fields(name: str, world: World, actor: str, room: Room) -> dict[str, st
             return {"said": "AccessDenied"}
         case "client:hand_over":
             return {"name": "New Person", "email": "new.hands@walk.example"}
+        case "client:account_use":
+            return {"account": ELSEWHERE}
+        case "admin:engagements_engagement_account-confirm" | "admin:engagements_engagement_account-refuse":
+            return {"wish": room.wishes[SLOTS[name]]}
         case "client:colleague":
             return {"name": "New Person", "email": "new.colleague@walk.example"}
         case "choose":

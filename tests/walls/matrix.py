@@ -180,6 +180,8 @@ admin:engagements_engagement_resume  console/engagements/engagement/<str:object_
 admin:engagements_engagement_invite  console/engagements/engagement/<str:object_id>/invite/
 admin:engagements_engagement_assign  console/engagements/engagement/<str:object_id>/assign/
 admin:engagements_engagement_pause  console/engagements/engagement/<str:object_id>/pause/
+admin:engagements_engagement_account-confirm  console/engagements/engagement/<str:object_id>/account-confirm/
+admin:engagements_engagement_account-refuse  console/engagements/engagement/<str:object_id>/account-refuse/
 admin:engagements_engagement_change-back  console/engagements/engagement/<str:object_id>/change-back/
 admin:engagements_engagement_cancel  console/engagements/engagement/<str:object_id>/cancel/
 admin:engagements_engagement_end  console/engagements/engagement/<str:object_id>/end/
@@ -320,6 +322,13 @@ client:agree  e/<slug:code>/agree/
 
 client:change_undo  e/<slug:code>/change/undo/
   GET     302   302   302   302   302   302   302   302   403   403   302   404   302
+  POST    302   302   302   302   302   302   302   302   403   403   302   404   302
+  else    405   405   405   405   405   405   405   405   405   405   405   405   405
+
+# Another account is asked for by who may agree, and by nobody else.
+client:account_use  e/<slug:code>/account/use/
+client:account_keep  e/<slug:code>/account/keep/
+  GET     405   405   405   405   405   405   405   405   405   405   405   405   405
   POST    302   302   302   302   302   302   302   302   403   403   302   404   302
   else    405   405   405   405   405   405   405   405   405   405   405   405   405
 

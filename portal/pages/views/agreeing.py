@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from engagements.lifecycle import EngagementStatus
 from engagements.models import Offer
-from engagements.selectors import offer_current, optional_keys
+from engagements.selectors import account_asked, offer_current, optional_keys
 from engagements.services.agreement_codes import CodeNeeded, agreement_code_mail
 from engagements.services.consents import (
     BadAccount,
@@ -89,7 +89,7 @@ class Asking:
 
 def give_answer(request: HttpRequest, desk: Desk, asking: Asking, shown: Shown) -> HttpResponse:
     """The yes, if the form holds all it needs; otherwise the page again. Raises what `consent_give` raises."""
-    known, now = desk.engagement.account_id, clock.now()
+    known, now = account_asked(desk.engagement, asking.offer), clock.now()
     code_asked = compose.code_is_asked(desk, now=now)
     is_out = compose.code_is_out(desk, asking.offer, now=now)
     wants_code = code_asked and ("send_code" in request.POST or not is_out)

@@ -12,7 +12,9 @@ from awsaccess.provision import ways
 from awsaccess.selectors import access_of, stack_ask, template_text
 from awsaccess.services.checks import check_soon
 from awsaccess.services.rotating import LIVE
+from engagements.selectors import wish_open
 from engagements.services.handing import step_hand_over
+from engagements.services.wishes import wish_make, wish_take_back
 from portal.kernel import clock, web
 from portal.kernel.errors import NotVisible
 from portal.pages import compose
@@ -58,6 +60,26 @@ def trouble(request: HttpRequest, desk: Desk) -> HttpResponse:
         return to_front(desk)
     form = PasteForm(request.POST if request.method == "POST" else None)
     return compose.trouble_page(request, desk, form)
+
+
+@at_desk("POST", roles=DECIDERS)
+def account_use(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Ask to use another AWS account instead. It changes nothing: the practice confirms, then it is agreed to."""
+    account_id = request.POST.get("account", "")
+    found = wish_open(desk.engagement)
+    if found is None or found.account_id != account_id:  # a second press has done nothing more
+        wish_make(
+            engagement=desk.engagement, contact=desk.contact, account_id=account_id, actor=actor_of(desk)
+        )
+    return to_front(desk)
+
+
+@at_desk("POST", roles=DECIDERS)
+def account_keep(_request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Take back that another account is asked for."""
+    if wish_open(desk.engagement) is not None:
+        wish_take_back(engagement=desk.engagement, contact=desk.contact, actor=actor_of(desk))
+    return to_front(desk)
 
 
 @at_desk("GET", roles=ANYONE)
