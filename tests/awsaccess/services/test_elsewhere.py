@@ -73,6 +73,7 @@ def agree(case: Case, offer: Offer, *, account_id: str = OTHER, contact: Contact
             account_id=account_id,
             shown=paper_shown(),
             evidence=EVIDENCE,
+            signed_in_at=clock.now(),
             actor=acting(person.user),
         )
 
