@@ -52,6 +52,7 @@ CHOSEN_LATER: Final = {
         "engagements.handover",
     },
     "awsaccess/services/turning.py: kind": {"engagements.key_drop", "engagements.key_done"},
+    "engagements/services/changes.py: kind": {"engagements.change_asked", "engagements.account_asked"},
     "engagements/services/doorbells.py: kind": {
         "engagements.rang",
         "engagements.let_in",
