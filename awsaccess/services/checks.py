@@ -495,10 +495,12 @@ def _notice(
     if after is GrantStatus.VERIFIED and engagement.status == EngagementStatus.AGREED:
         engagement_activate_within(engagement=engagement, actor=WATCHER)
     if outcome.is_last:
+        # Once for each search: agreeing to another account begins a second one (ADR 18).
+        search = f"{grant.pk}:{engagement.agreed_at}"
         outbox.put(
             "engagements.not_switched_on",
             engagement.pk,
-            dedupe_key=f"not-switched-on:{grant.pk}",
+            dedupe_key=f"not-switched-on:{search}",
             client_id=grant.client_id,
         )
     if is_told(grant, before, outcome, result):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -46,6 +48,8 @@ from tests.engagements.test_races import ROUNDS, at_once
 from tests.engagements.test_wishes import OTHER, THIRD, take_back, wish
 from tests.factories import ACCOUNT_ID, EVIDENCE, TESTER, Firm, acting, make_contact, paper_shown
 from tests.plugins.sandbox_process import NORTHGATE
+
+NOT_ON: Final = "engagements.not_switched_on"
 
 
 @pytest.fixture
@@ -346,6 +350,19 @@ def test_the_search_begins_anew(case: Case) -> None:
     assert case.fresh().agreed_at == later
     with case.seen():
         assert due.next_look(CHECK, case.grant().pk) == later
+
+
+def test_both_sides_hear_again_when_nothing_was_found_there_either(case: Case) -> None:
+    agreed_at, week = case.fresh().agreed_at, dt.timedelta(days=7, hours=1)
+    assert agreed_at is not None
+    with clock.frozen(agreed_at + week):
+        check(case)
+        moved(case)
+    assert case.promised(NOT_ON) == 1
+    with clock.frozen(agreed_at + 2 * week):
+        check(case)
+        check(case)  # somebody asks once more
+    assert case.promised(NOT_ON) == 2
 
 
 def test_where_two_have_to_agree_nothing_moves_before_the_second(north: Firm, memory: InMemory) -> None:
