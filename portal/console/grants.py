@@ -53,6 +53,10 @@ from portal.pages.differences import changes_of
 CHECKS_SHOWN = 12
 STANDS_OUT = "Not used in any earlier visit of this engagement. The client sees it, too."
 Asked = Mapping[str, Any]  # Any: a form's cleaned data
+# Of an exchange, of the external ID or of the hub role.
+BEGUN: Final = (
+    "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
+)
 
 
 def _check(_request: HttpRequest, grant: Grant, _asked: Asked) -> str:
@@ -71,9 +75,7 @@ def _may_rotate(grant: Grant) -> bool:
 
 def _rotate(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
     rotation_begin(grant=grant, actor=actor_of(request))
-    return (
-        "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
-    )
+    return BEGUN
 
 
 def _explain_rotate(_grant: Grant) -> list[str]:
@@ -92,9 +94,7 @@ def _may_move(grant: Grant) -> bool:
 
 def _move(request: HttpRequest, grant: Grant, _asked: Asked) -> str:
     hub_move_begin(grant=grant, actor=actor_of(request))
-    return (
-        "Begun. The client’s people get a mail with the first of two steps. This page shows how far they are."
-    )
+    return BEGUN
 
 
 def _explain_move(_grant: Grant) -> list[str]:
